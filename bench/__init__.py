@@ -1,0 +1,1 @@
+"""The harness: suites, trials, tasks, measuring, records, reports and the command line."""

@@ -1,0 +1,34 @@
+"""The command line: ``decompbench VERB``, one module for each verb."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from ..errors import is_user_error
+from . import baseline, compress, data, leaderboard, methods, models, plan, run, suites
+
+app = typer.Typer(
+    name="decompbench",
+    help="Benchmark methods that make convolutional networks smaller by decomposing their filters.",
+    epilog="Example: decompbench run smoke",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+for verb in (run, plan, leaderboard, methods, models, suites, data, compress, baseline):
+    name = verb.__name__.rpartition(".")[2]
+    app.command(name, epilog=verb.EXAMPLE)(getattr(verb, f"{name}_command"))
+
+
+def main() -> None:
+    """Run the command line. A mistake of the user's is one message and exit code 2."""
+    try:
+        app()
+    except Exception as error:
+        if not is_user_error(error):
+            raise
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)

@@ -1,0 +1,80 @@
+"""What several verbs share: options, and lists as tables or JSON."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON to standard output, and nothing else.")]
+Results = Annotated[Path, typer.Option("--results", help="Folder of all results.", file_okay=False)]
+Device = Annotated[str, typer.Option("--device", help="cpu, cuda or cuda:N.")]
+DEFAULT_RESULTS = Path("results")
+
+
+def output() -> Console:
+    """Return the console for results: standard output, not folded where it is no terminal."""
+    console = Console()
+    if not console.is_terminal:
+        console.width = 1000
+    return console
+
+
+def print_json(value: Any) -> None:
+    """Print ``value`` as indented JSON."""
+    json.dump(value, sys.stdout, indent=2, ensure_ascii=False, default=str)
+    sys.stdout.write("\n")
+
+
+def print_list(rows: Sequence[dict[str, Any]], columns: Sequence[str], as_json: bool) -> None:
+    """Print a list of things: a table of some columns, or JSON with all keys.
+
+    Parameters
+    ----------
+    rows
+        One mapping a thing.
+    columns
+        Keys to show in the table.
+    as_json
+        Print JSON instead.
+    """
+    if as_json:
+        print_json(list(rows))
+        return
+    table = Table(show_edge=False, pad_edge=False)
+    for number, column in enumerate(columns):
+        table.add_column(column, no_wrap=number == 0)
+    for row in rows:
+        table.add_row(*("" if row.get(column) is None else str(row[column]) for column in columns))
+    console = output()
+    console.print(table, markup=False)
+
+
+def parse_settings(pairs: Sequence[str]) -> dict[str, Any]:
+    """Return ``key=value`` pairs as settings; values are read as in a suite file.
+
+    Raises
+    ------
+    typer.BadParameter
+        A pair without ``=``.
+    """
+    from ..suite_file import parse_value
+
+    settings = {}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not equals or not key:
+            raise typer.BadParameter(f"{pair!r} is not of the form key=value")
+        settings[key] = parse_value(value)
+    return settings
+
+
+def counted(count: int, thing: str) -> str:
+    """Return ``1 record`` or ``3 records``."""
+    return f"{count} {thing}" if count == 1 else f"{count} {thing}s"

@@ -1,0 +1,76 @@
+"""``decompbench compress``: make one model smaller and save it, without training."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .common import AsJson, output, parse_settings, print_json
+
+EXAMPLE = "Example: decompbench compress resnet8 --pretrained true --method svd --params 0.3 -o r8.st"
+
+
+def compress_command(
+    model: Annotated[str, typer.Argument(help="A model's name, see 'decompbench models'.")],
+    method: Annotated[str, typer.Option(help="A method's name, see 'decompbench methods'.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="File to write (safetensors).", dir_okay=False)],
+    params: Annotated[float | None, typer.Option(help="Budget: fraction of the conv weights.")] = None,
+    macs: Annotated[float | None, typer.Option(help="Budget: fraction of the convs' MACs.")] = None,
+    bits: Annotated[float | None, typer.Option(help="Budget: fraction of the conv weights' bits.")] = None,
+    pretrained: Annotated[
+        str | None, typer.Option(help="'true', the data a packaged file was trained on, or a weights file.")
+    ] = None,
+    size: Annotated[str, typer.Option(help="Height and width of the input the plan is made for.")] = "32x32",
+    settings: Annotated[list[str] | None, typer.Option("--set", help="A setting of the method: key=value.")] = None,
+    options: Annotated[list[str] | None, typer.Option("--option", help="An option of the model: key=value.")] = None,
+    nearest: Annotated[bool, typer.Option("--nearest", help="Take the nearest size to a budget out of reach.")] = False,
+    seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Compress a model and save it; print the plan and what was written."""
+    import torch
+
+    from ...methods import Target, begin, get_method, save
+    from ...methods import plan as make_plan
+    from ...models import load_model
+    from ..errors import BenchError
+    from ..runtime import seed_everything
+
+    budgets = {
+        name: value for name, value in {"params": params, "macs": macs, "bits": bits}.items() if value is not None
+    }
+    if len(budgets) > 1:
+        raise typer.BadParameter(f"give one budget, not {' and '.join(budgets)}")
+    if not out.parent.is_dir():
+        raise BenchError(f"cannot write {out}: there is no folder {out.parent}")
+    seed_everything(seed)
+    source = pretrained == "true" or pretrained or False
+    net = load_model(model, pretrained=source, **parse_settings(options or [])).eval()
+    chosen = get_method(method, **parse_settings(settings or []))
+    example = torch.zeros(1, _channels(net), *_size(size))
+    target = Target(**budgets) if budgets else None
+    planned = make_plan(net, chosen, example, target, unreachable="nearest" if nearest else "error")
+    save(begin(net, planned, seed=seed).finish(), out)
+    written = out.stat().st_size
+    if as_json:
+        print_json({"file": str(out), "bytes": written, "plan": planned.to_json(), "layers": planned.rows()})
+    else:
+        output().print(f"{planned}\nwrote {out} ({written:,} bytes)", markup=False, highlight=False, soft_wrap=True)
+
+
+def _size(text: str) -> tuple[int, int]:
+    """Return height and width from ``HxW``."""
+    height, _, width = text.partition("x")
+    if not (height.isdecimal() and width.isdecimal() and int(height) and int(width)):
+        raise typer.BadParameter(f"--size {text!r}: must be like 32x32")
+    return int(height), int(width)
+
+
+def _channels(model: object) -> int:
+    """Return the number of input channels of a model's first convolution."""
+    from torch import nn
+
+    assert isinstance(model, nn.Module)
+    return next(module.in_channels for module in model.modules() if isinstance(module, nn.Conv2d))

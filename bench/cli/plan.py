@@ -1,0 +1,54 @@
+"""``decompbench plan``: every trial of a suite with its size, nothing trained."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from .common import AsJson, Device, print_list
+
+EXAMPLE = "Example: decompbench plan quick"
+COLUMNS = ("trial", "conv weights", "%", "MACs", "MACs %", "layers", "note")
+
+
+def plan_command(
+    suite: Annotated[str, typer.Argument(help="A packaged suite's name, or the path of a YAML file.")],
+    only: Annotated[
+        str | None, typer.Option(help="Only trials whose name contains this, or matches it if it has * or ?.")
+    ] = None,
+    device: Device = "cpu",
+    as_json: AsJson = False,
+) -> None:
+    """List every trial with its analytic size and MACs. Nothing is trained, no record is written."""
+    from ..process import start_server
+
+    start_server()
+    from ..runner import survey_trials
+    from ..suite_file import load_suite
+    from ..trial import expand, matching
+
+    trials = matching(expand(load_suite(suite), device), only)
+    rows = []
+    for trial, checked in zip(trials, survey_trials(trials), strict=True):
+        size = checked.size
+        row = {
+            "trial": trial.name,
+            "method": checked.method.model_dump(),
+            "budget": trial.budget.as_dict() if trial.budget else None,
+            "seed": trial.seed,
+            "size": size.model_dump() if size else None,
+            "note": checked.problem or (size and size.note),
+        }
+        if size is not None:
+            row |= {
+                "conv weights": f"{size.weights:,}",
+                "%": f"{100 * size.weights / size.dense_weights:.2f}",
+                "MACs": f"{size.macs:,}",
+                "MACs %": f"{100 * size.macs / size.dense_macs:.2f}",
+                "layers": f"{size.compressed_layers}/{size.layers}",
+            }
+        rows.append(row)
+    if as_json:
+        rows = [{key: value for key, value in row.items() if key not in COLUMNS[1:-1]} for row in rows]
+    print_list(rows, COLUMNS, as_json)

@@ -1,0 +1,74 @@
+"""``decompbench run``: run what is missing of a suite and show the leaderboard."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from .common import DEFAULT_RESULTS, AsJson, Device, Results, counted, output, print_json
+
+EXAMPLE = "Example: decompbench run quick --only 'resnet8*params=30%*'"
+#: What a shell expects of a program ended by Ctrl-C.
+INTERRUPTED = 130
+
+
+def run_command(
+    suite: Annotated[str, typer.Argument(help="A packaged suite's name, or the path of a YAML file.")],
+    results: Results = DEFAULT_RESULTS,
+    only: Annotated[
+        str | None, typer.Option(help="Only trials whose name contains this, or matches it if it has * or ?.")
+    ] = None,
+    device: Device = "cpu",
+    force: Annotated[bool, typer.Option("--force", help="Run trials that have a record, too.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Run the trials of a suite that have no record yet, then print the leaderboard.
+
+    An interrupted run goes on where it was when started again. Exit code 0: every trial is ok; 1: some are
+    not; 2: the run could not be made; 130: ended by Ctrl-C.
+    """
+    from ..process import start_server
+
+    start_server()
+    from ..leaderboard import leaderboard
+    from ..progress import create_progress
+    from ..render import print_tables, to_rows
+    from ..runner import run_suite
+    from ..suite_file import load_suite
+
+    progress = create_progress()
+    loaded = load_suite(suite)
+    try:
+        result = run_suite(loaded, results, progress=progress, device=device, only=only, force=force)
+    except KeyboardInterrupt:
+        progress.note("interrupted before a trial was run")
+        raise typer.Exit(INTERRUPTED) from None
+    frame = leaderboard(result.records)
+    not_ok = sum(record.status != "ok" for record in result.records)
+    if as_json:
+        print_json(
+            {
+                "trials": result.total,
+                "new": result.new,
+                "not_ok": not_ok,
+                "interrupted": result.interrupted,
+                "records": str(result.path),
+                "machine": str(result.machine_path),
+                "rows": to_rows(frame),
+            }
+        )
+    else:
+        if result.records:
+            print_tables(frame, output())
+        new = counted(result.new, "new record")
+        output().print(f"{new} in {result.path}\nmachine: {result.machine_path}", highlight=False)
+    if result.interrupted:
+        progress.note(
+            f"interrupted: {len(result.records)} of {result.total} trials have a record; "
+            "start the same command again to go on"
+        )
+        raise typer.Exit(INTERRUPTED)
+    if not result.all_ok:
+        progress.note(f"{counted(not_ok, 'trial')} not ok; the same command again retries what may change")
+        raise typer.Exit(1)

@@ -1,0 +1,28 @@
+"""``decompbench suites``: what ships with the package."""
+
+from __future__ import annotations
+
+from .common import AsJson, print_list
+
+EXAMPLE = "Example: decompbench suites"
+
+
+def suites_command(as_json: AsJson = False) -> None:
+    """List the packaged suites. Any YAML file with the same keys works, too."""
+    from ..suite_file import load_suite, packaged_suites
+    from ..trial import expand
+
+    rows = []
+    for name, path in packaged_suites().items():
+        suite = load_suite(name)
+        rows.append(
+            {
+                "suite": name,
+                "version": suite.version,
+                "trials": len(expand(suite)),
+                "tables": ", ".join(f"{entry.model}/{entry.data}" for entry in suite.entries),
+                "description": suite.description,
+                "path": str(path),
+            }
+        )
+    print_list(rows, ("suite", "version", "trials", "tables", "description"), as_json)

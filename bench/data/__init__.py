@@ -1,0 +1,18 @@
+"""Images to train and test on: embedded, from a package, or from a folder; all of them ``uint8`` in memory.
+
+``load_classification("fashion-mnist-10k")``, ``load_super_resolution("photographs")``, ``list_data()``.
+"""
+
+from .registry import DataInfo, list_data, load_classification, load_super_resolution
+from .types import ClassificationData, DataError, SuperResolutionData, UnknownDataError
+
+__all__ = [
+    "ClassificationData",
+    "DataError",
+    "DataInfo",
+    "SuperResolutionData",
+    "UnknownDataError",
+    "list_data",
+    "load_classification",
+    "load_super_resolution",
+]

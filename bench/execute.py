@@ -1,0 +1,289 @@
+"""Run one trial in this process: load, compress, train, count and time; each result is told at once."""
+
+from __future__ import annotations
+
+import copy
+import importlib
+import math
+import resource
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from torch import Tensor, nn
+
+from ..methods import Method, Plan, Target, UnreachableTarget, begin, deploy, get_method, plan
+from ..models import load_model
+from .errors import SuiteError
+from .measure import count_model, measure_latency, memory_layout, state_sha256
+from .record import Counts, Decomposition, Quality, Size, Training
+from .runtime import RuntimeSettings, configure, seed_everything
+from .tasks import Task, create_task
+from .train import Diverged, train
+from .trial import Trial
+
+Emit = Callable[[str, Any], None]
+#: Seconds between two reports of the training's progress.
+REPORT_SECONDS = 0.25
+
+
+class NothingToDoError(ValueError):
+    """The method leaves every layer of the model alone."""
+
+
+class NotFiniteError(ValueError):
+    """The model's outputs are no longer finite numbers."""
+
+
+def execute(emit: Emit, trial: Trial) -> None:
+    """Run one trial.
+
+    Parameters
+    ----------
+    emit
+        Called with ``("stage", text)``, ``("step", (done, total, loss))``, ``("measured", (field, value))``
+        and, where the trial ends early for a reason of its own, ``("verdict", (status, message))``.
+    trial
+        What to run.
+    """
+    try:
+        _Execution(emit, trial).run()
+    except (UnreachableTarget, NothingToDoError) as error:
+        emit("verdict", ("skipped", str(error)))
+    except (Diverged, NotFiniteError) as error:
+        emit("verdict", ("diverged", str(error)))
+    finally:
+        emit("measured", ("peak_rss", _peak_resident()))
+
+
+def configure_trial(trial: Trial) -> dict[str, Any]:
+    """Set this process's global state for a trial and return what is in force."""
+    return configure(RuntimeSettings(threads=trial.measure.threads))
+
+
+def create_trial_task(trial: Trial) -> Task:
+    """Return the trial's task with its data."""
+    return create_task(trial.task, trial.resolved_data(), **trial.task_options)
+
+
+def create_trial_model(trial: Trial, task: Task) -> nn.Module:
+    """Return the trial's dense model; what its weights file does not set comes from the seed."""
+    seed_everything(trial.seed)
+    options = {**task.model_kwargs(), **trial.model_options}
+    return load_model(trial.model, pretrained=trial.resolved_pretrained(), **options)
+
+
+def create_trial_method(trial: Trial) -> Method:
+    """Return the trial's method with its settings."""
+    return get_method(trial.method.name, **trial.method.settings)
+
+
+def create_trial_plan(trial: Trial, method: Method, model: nn.Module, example: Tensor) -> Plan:
+    """Return the plan of the trial's method for its budget."""
+    select = trial.method.select
+    return plan(
+        model,
+        method,
+        example,
+        Target(**trial.budget.as_dict()) if trial.budget else None,
+        overrides=trial.method.overrides,
+        select=select and replace(method.default_select, **select.model_dump(exclude_none=True)),
+        unreachable=trial.method.unreachable,
+    )
+
+
+def plan_size(plan: Plan) -> Size:
+    """Return what a plan comes to."""
+    return Size(
+        weights=plan.after.weights,
+        dense_weights=plan.before.weights,
+        macs=plan.after.macs + plan.linear_macs,
+        dense_macs=plan.before.macs + plan.linear_macs,
+        bits=plan.after.bits,
+        dense_bits=plan.before.bits,
+        budget_ratio=plan.ratio(plan.target.count) if plan.target else None,
+        compressed_layers=sum(layer.group is not None for layer in plan.layers),
+        layers=len(plan.layers),
+        note=plan.note,
+    )
+
+
+def import_plugins(trial: Trial) -> None:
+    """Import the suite's plugin modules; they may lie beside the suite file.
+
+    Raises
+    ------
+    SuiteError
+        One cannot be imported.
+    """
+    if trial.plugins and trial.folder not in sys.path:
+        sys.path.append(trial.folder)
+    for name in trial.plugins:
+        try:
+            importlib.import_module(name)
+        except Exception as error:
+            raise SuiteError(f"plugins: cannot import '{name}': {type(error).__name__}: {error}") from error
+
+
+class _Execution:
+    """The steps of one trial and what they share."""
+
+    def __init__(self, emit: Emit, trial: Trial) -> None:
+        self.emit = emit
+        self.trial = trial
+        self.quality: dict[str, Quality] = {}
+        self.evaluated = ("", Quality())
+
+    def run(self) -> None:
+        trial = self.trial
+        self.stage("loading")
+        self.measured("runtime", configure_trial(trial))
+        import_plugins(trial)
+        self.task = create_trial_task(trial)
+        metric = self.task.metrics[0]
+        self.measured("metric", metric.name)
+        self.measured("unit", metric.unit)
+        self.measured("higher_is_better", metric.higher_is_better)
+        self.example = self.task.example().to(trial.device)
+        model = create_trial_model(trial, self.task).to(trial.device)
+        dense = copy.deepcopy(model)
+        self.evaluate("start", model)
+
+        self.stage("planning")
+        method = create_trial_method(trial)
+        plan = create_trial_plan(trial, method, model, self.example)
+        self.measured("plan", plan.to_json())
+        self.measured("planned", plan_size(plan))
+        if not trial.is_dense and not plan.groups:
+            reasons = "; ".join(sorted({layer.reason for layer in plan.layers if layer.reason}))
+            raise NothingToDoError(f"{method.name} compresses no layer of {trial.model}: {reasons}")
+        finished = self.compress_and_train(model, plan)
+        self.count(dense, finished, plan)
+        self.deploy_and_time(dense, finished)
+
+    def compress_and_train(self, model: nn.Module, plan: Plan) -> nn.Module:
+        """Return the finished model; record its quality at each moment and what it cost to get there."""
+        trial = self.trial
+        self.stage("compressing")
+        start = time.perf_counter()
+        session = begin(model, plan, seed=trial.seed)
+        begin_seconds = time.perf_counter() - start
+        self.measured("begin_seconds", begin_seconds)
+        self.evaluate("begun", session.model)
+
+        self.stage("training")
+        result = train(
+            session.model,
+            self.task,
+            trial.recipe,
+            seed=trial.seed,
+            penalty=session.penalty,
+            after_step=session.after_step,
+            on_step=self.reporter(),
+        )
+        training = Training(
+            epochs=result.epochs, steps=result.steps, seconds=result.seconds, history=list(result.history)
+        )
+        self.measured("training", training)
+        if not all(parameter.isfinite().all() for parameter in session.model.parameters()):
+            raise NotFiniteError("training ended with weights that are not finite numbers")
+        self.evaluate("trained", session.model)
+
+        self.stage("finishing")
+        start = time.perf_counter()
+        finished = session.finish()
+        finish_seconds = time.perf_counter() - start
+        self.measured("finish_seconds", finish_seconds)
+        self.measured("compress_seconds", begin_seconds + finish_seconds)
+        self.measured("state_sha256", state_sha256(finished))
+        self.evaluate("finished", finished)
+        if not trial.is_dense:
+            at = session.decomposes_at
+            before, after = ("start", "begun") if at == "begin" else ("trained", "finished")
+            halves = {"before": self.quality[before], "after": self.quality[after]}
+            self.measured("decomposition", Decomposition(at=at, **halves))
+        return finished
+
+    def count(self, dense: nn.Module, finished: nn.Module, plan: Plan) -> None:
+        """Count both models."""
+        self.stage("counting")
+        for field, model, cost, what in (
+            ("dense_counts", dense, plan.before, "dense"),
+            ("counts", finished, plan.after, "compressed"),
+        ):
+            counts: Counts = count_model(
+                model,
+                self.example,
+                planned_weights=cost.weights,
+                planned_macs=cost.macs + plan.linear_macs,
+                what=what,
+            )
+            self.measured(field, counts)
+
+    def deploy_and_time(self, dense: nn.Module, finished: nn.Module) -> None:
+        """Time the deployed model against the deployed dense one; evaluate what was timed last."""
+        measure = self.trial.measure
+        layout = memory_layout(measure.memory_format)
+        dense, finished = dense.to(memory_format=layout), finished.to(memory_format=layout)
+        results = []
+        deployed = finished
+        for batch_size in measure.batch_sizes:
+            self.stage(f"timing at batch {batch_size}")
+            example = self.task.example(batch_size).to(self.trial.device, memory_format=layout)
+            deployed = deploy(finished, example)
+            results.append(
+                measure_latency(
+                    deployed,
+                    deploy(dense, example),
+                    example,
+                    seconds=measure.seconds,
+                    memory_format=measure.memory_format,
+                )
+            )
+            self.measured("latency", list(results))
+        self.evaluate("deployed", deployed)
+
+    def evaluate(self, moment: str, model: nn.Module) -> None:
+        """Measure and record the quality at one moment.
+
+        A model that has not changed since the last moment has that one's quality. One whose final quality is not
+        a number has diverged, wherever that happened.
+        """
+        self.stage(f"evaluating ({moment})")
+        identity = f"{model} {state_sha256(model)}"
+        if identity != self.evaluated[0]:
+            values = self.task.evaluate(model)
+            finite = {name: float(value) if math.isfinite(value) else None for name, value in values.items()}
+            self.evaluated = (identity, finite)
+        finite = self.evaluated[1]
+        self.quality[moment] = finite
+        self.measured("quality", dict(self.quality))
+        if moment in ("finished", "deployed") and finite[self.task.metrics[0].name] is None:
+            raise NotFiniteError(f"the {moment} model's {self.task.metrics[0].name} is not a finite number")
+
+    def reporter(self) -> Callable[[int, int, int, float], None]:
+        """Return the training's callback: progress, a few times a second."""
+        last = 0.0
+
+        def report(epoch: int, step: int, total: int, loss: float) -> None:
+            nonlocal last
+            now = time.monotonic()
+            if now - last >= REPORT_SECONDS:
+                last = now
+                self.emit("step", (step, total, loss))
+
+        return report
+
+    def stage(self, text: str) -> None:
+        self.emit("stage", text)
+
+    def measured(self, field: str, value: Any) -> None:
+        self.emit("measured", (field, value))
+
+
+def _peak_resident() -> int:
+    """Return the largest resident memory of this process so far, in bytes."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else 1024 * peak

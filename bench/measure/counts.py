@@ -1,0 +1,160 @@
+"""Sizes and operations, each counted in more than one way; where two ways disagree there is no number."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import tempfile
+from pathlib import Path
+
+import torch
+from fvcore.nn import FlopCountAnalysis
+from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from ...methods import count_stored, deploy, save, stored_tensors
+from ..record import Counts
+
+#: Operators of convs and linear layers, which the formulas know. Products of two activations, as in attention, are
+#: the same in every model compared and known to each counter in its own way: they are left out by all.
+MAC_OPERATORS = ("conv", "linear", "addmm")
+TORCH_OPERATORS = ("convolution", "_convolution", "addmm", "linear")
+
+
+class CountMismatchError(ValueError):
+    """Two ways of counting the same thing gave different numbers: one of them is wrong."""
+
+
+def count_model(
+    model: nn.Module,
+    example: Tensor,
+    *,
+    planned_weights: int,
+    planned_macs: int,
+    what: str,
+) -> Counts:
+    """Count a model in every convention.
+
+    Parameters
+    ----------
+    model
+        A finished (or dense) model; it is not changed.
+    example
+        Input of one image, ``(1, c, h, w)``.
+    planned_weights, planned_macs
+        What the plan's formulas give for conv weights, and for the MACs of convs and linears.
+    what
+        Name of the model for messages.
+
+    Raises
+    ------
+    CountMismatchError
+        The stored conv weights, fvcore's MACs or torch's differ from the formulas; all are named.
+    """
+    stored = count_stored(model)
+    if stored.weights != planned_weights:
+        raise CountMismatchError(
+            f"conv weights of the {what} model: {stored.weights} stored, {planned_weights} by the plan's formula"
+        )
+    compact = deploy(model, example, forms="compact")
+    macs, not_counted = count_macs(compact, example)
+    macs_torch = _count_macs_torch(compact, example)
+    if not macs == macs_torch == planned_macs:
+        raise CountMismatchError(
+            f"MACs of the {what} model: {macs} by fvcore, {macs_torch} by torch's counter, "
+            f"{planned_macs} by the plan's formula"
+        )
+    # an index is a parameter by the papers' count, though no gradient reaches it: hence not model.parameters()
+    parameters = stored.weights + _other_parameters(model)
+    return Counts(
+        conv_weights=stored.weights,
+        conv_fc_weights=stored.weights + _linear_weights(model),
+        parameters=parameters,
+        state=parameters + _running_statistics(model),
+        bits=stored.bits,
+        disk=_saved_bytes(model),
+        macs=macs,
+        macs_formula=planned_macs,
+        macs_torch=macs_torch,
+        not_counted=not_counted,
+    )
+
+
+def count_macs(model: nn.Module, example: Tensor) -> tuple[int, dict[str, int]]:
+    """Count multiply-accumulates with fvcore.
+
+    Parameters
+    ----------
+    model
+        In its deployed form: a layer that builds its weight in forward would be charged for that.
+    example
+        Input of one image, ``(1, c, h, w)``.
+
+    Returns
+    -------
+    int
+        MACs of convs and linear layers.
+    dict of str to int
+        Operations fvcore has no rule for, with how often they occur.
+    """
+    logging.getLogger("fvcore").setLevel(logging.ERROR)
+    analysis = FlopCountAnalysis(model, (example,))
+    analysis.unsupported_ops_warnings(False).uncalled_modules_warnings(False)
+    with torch.no_grad():
+        by_operator = analysis.by_operator()
+        not_counted = {name: int(count) for name, count in sorted(analysis.unsupported_ops().items())}
+    return int(sum(by_operator[name] for name in MAC_OPERATORS)), not_counted
+
+
+def state_sha256(model: nn.Module) -> str:
+    """Return a hash over a model's state: names, types, shapes and values of parameters and buffers."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(model.state_dict().items()):
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        flat = tensor.detach().cpu().contiguous().reshape(-1)
+        digest.update(flat.view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _count_macs_torch(model: nn.Module, example: Tensor) -> int:
+    """Count multiply-accumulates with torch's own counter, which counts two operations for each."""
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        model(example)
+    counted = counter.get_flop_counts().get("Global", {})
+    return sum(flops for operator, flops in counted.items() if _operator_name(operator) in TORCH_OPERATORS) // 2
+
+
+def _operator_name(operator: object) -> str:
+    """Return ``convolution`` for ``aten.convolution``."""
+    return str(operator).split(".")[1] if "." in str(operator) else str(operator)
+
+
+def _linear_weights(model: nn.Module) -> int:
+    """Count the elements of linear weights, a shared one once."""
+    weights = {id(m.weight): m.weight.numel() for m in model.modules() if isinstance(m, nn.Linear)}
+    return sum(weights.values())
+
+
+def _other_parameters(model: nn.Module) -> int:
+    """Count the distinct parameters that do not stand for conv weights: biases, norms, linear layers."""
+    conv_weights = {id(tensor) for tensor, _ in stored_tensors(model)}
+    return sum(p.numel() for p in model.parameters() if id(p) not in conv_weights)
+
+
+def _running_statistics(model: nn.Module) -> int:
+    """Count the elements of the batch-norms' running mean and variance."""
+    buffers = (
+        buffer
+        for module in model.modules()
+        if isinstance(module, nn.modules.batchnorm._BatchNorm)
+        for buffer in (module.running_mean, module.running_var)
+    )
+    return sum(buffer.numel() for buffer in buffers if buffer is not None)
+
+
+def _saved_bytes(model: nn.Module) -> int:
+    """Return the size of the model's safetensors file."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.safetensors"
+        save(model, path)
+        return path.stat().st_size

@@ -1,0 +1,177 @@
+"""What runs, how far, how long still: a live display, or lines where there is no terminal."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+from statistics import mean
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TaskProgressColumn, TextColumn
+from rich.progress import Progress as Bars
+from rich.text import Text
+
+from .record import Record
+from .trial import Trial
+
+_STYLES = {"ok": "green", "skipped": "yellow"}
+
+
+class Progress:
+    """Tells a run's progress in lines, one when a trial begins and one when it ends.
+
+    Parameters
+    ----------
+    console
+        Where to write: standard error, so that standard output has results only.
+    """
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
+        self._todo: list[Trial] = []
+        self._ended = 0
+        self._began = 0.0
+        self._durations: dict[str, list[float]] = {}
+
+    def note(self, text: str) -> None:
+        """Say something that is not about a single trial."""
+        self.console.print(Text(text), soft_wrap=True)
+
+    def begin(self, todo: Sequence[Trial], total: int, earlier: Iterable[Record]) -> None:
+        """Start the display.
+
+        Parameters
+        ----------
+        todo
+            The trials to run, in order.
+        total
+            How many were asked for, those with a record included.
+        earlier
+            Records of before: their times say how long a trial takes.
+        """
+        self._todo = list(todo)
+        for record in earlier:
+            self._learn(record)
+        have = f", {total - len(todo)} have a record" if total > len(todo) else ""
+        self.note(f"{len(todo)} of {total} trials to run{have}")
+
+    def trial_begins(self, trial: Trial) -> None:
+        """Say that a trial starts."""
+        self._began = time.monotonic()
+        left = self.remaining()
+        ending = f"  (about {duration(left)} left)" if left is not None else ""
+        self.note(f"[{self._ended + 1}/{len(self._todo)}] {trial.name}{ending}")
+
+    def stage(self, text: str) -> None:
+        """Say what the trial is doing."""
+
+    def step(self, done: int, total: int, loss: float) -> None:
+        """Say how far training is."""
+
+    def trial_ends(self, record: Record) -> None:
+        """Say how a trial ended."""
+        self._ended += 1
+        self._learn(record)
+        self.console.print(_ending(record), soft_wrap=True)
+
+    def end(self) -> None:
+        """Take the display down."""
+
+    def remaining(self) -> float | None:
+        """Return the seconds the rest will take, judged by trials of the same table; None if unknown."""
+        every = [seconds for table in self._durations.values() for seconds in table]
+        if not every:
+            return None
+        waiting = self._todo[self._ended :]
+        expected = [mean(self._durations.get(trial.table, every)) for trial in waiting]
+        if expected:
+            expected[0] = max(0.0, expected[0] - (time.monotonic() - self._began))
+        return sum(expected)
+
+    def _learn(self, record: Record) -> None:
+        if record.status == "ok":
+            self._durations.setdefault(record.table, []).append(record.seconds)
+
+
+class LiveProgress(Progress):
+    """The same as a live display of two bars, drawn when something happens and not by a clock.
+
+    A display with a clock of its own would take processor time from the latency that is being measured.
+    """
+
+    def __init__(self, console: Console) -> None:
+        super().__init__(console)
+        self._bars = Bars(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=24),
+            TaskProgressColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[detail]}"),
+            console=console,
+            auto_refresh=False,
+            transient=True,
+        )
+        self._suite = self._bars.add_task("suite", total=None, detail="")
+        self._trial = self._bars.add_task("trial", total=None, detail="", visible=False)
+
+    def begin(self, todo: Sequence[Trial], total: int, earlier: Iterable[Record]) -> None:
+        super().begin(todo, total, earlier)
+        self._bars.update(self._suite, total=len(todo), completed=0)
+        self._bars.start()
+
+    def trial_begins(self, trial: Trial) -> None:
+        self._began = time.monotonic()
+        self._bars.update(self._suite, detail=trial.name)
+        self._bars.update(self._trial, visible=True)
+        self.stage("starting")
+
+    def stage(self, text: str) -> None:
+        self._bars.update(self._trial, description=text, total=None, completed=0, detail="")
+        self._draw()
+
+    def step(self, done: int, total: int, loss: float) -> None:
+        self._bars.update(self._trial, completed=done, total=total, detail=f"steps, loss {loss:.3g}")
+        self._draw()
+
+    def trial_ends(self, record: Record) -> None:
+        super().trial_ends(record)
+        self._bars.update(self._suite, completed=self._ended)
+        self._draw()
+
+    def end(self) -> None:
+        self._bars.stop()
+
+    def _draw(self) -> None:
+        left = self.remaining()
+        text = f"suite, about {duration(left)} left" if left is not None else "suite"
+        self._bars.update(self._suite, description=text)
+        self._bars.refresh()
+
+
+def create_progress() -> Progress:
+    """Return a live display if standard error is a terminal, else one that writes lines."""
+    console = Console(stderr=True)
+    return LiveProgress(console) if console.is_terminal else Progress(console)
+
+
+def duration(seconds: float) -> str:
+    """Return a time for people: ``45 s``, ``3 min 10 s``, ``2 h 5 min``."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def _ending(record: Record) -> Text:
+    """Return the line about a trial that has ended."""
+    measured = record.measured
+    text = Text(f"  {record.status}", style=_STYLES.get(record.status, "bold red"))
+    text.append(f" after {duration(record.seconds)}: {record.name}", style="default")
+    final = measured.quality.get("finished", {}).get(measured.metric or "")
+    if final is not None:
+        text.append(f", {measured.metric} {final:.2f} {measured.unit}", style="default")
+    if record.failure is not None:
+        text.append(f": {record.failure.type}: {record.failure.message}", style="default")
+    return text

@@ -1,0 +1,114 @@
+"""Training recipes: what to train with, checked when written down."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from timm.optim import create_optimizer_v2, list_optimizers  # pyright: ignore[reportPrivateImportUsage]
+from timm.scheduler import create_scheduler_v2  # pyright: ignore[reportPrivateImportUsage]
+from timm.scheduler.scheduler import Scheduler
+from torch import nn
+
+from .errors import suggestion
+
+_WARMUP_START = 0.01
+"""Learning rate a warm-up starts from, as a part of the recipe's."""
+
+
+class Recipe(BaseModel):
+    """How a model is trained. The learning rate is set anew at every step.
+
+    Attributes
+    ----------
+    epochs : float
+        Passes over the training data; 0 trains nothing, 1.5 stops in the middle of the second.
+    batch_size : int
+        Images a step.
+    optimizer : str
+        A name of timm's: ``sgd`` has Nesterov momentum, ``momentum`` is the papers' plain SGD with momentum,
+        ``adam``, ``adamw``, ...
+    lr, momentum, weight_decay : float
+        Of the optimiser; ``momentum`` is ignored by those that have none.
+    decay_all : bool
+        Decay biases and normalisation weights too, as the papers' code does, instead of sparing them.
+    schedule : {"cosine", "step", "constant"}
+        ``cosine`` falls to 0; ``step`` multiplies by ``decay_rate`` at each of ``milestones`` (epochs).
+    warmup_epochs : float
+        The learning rate rises linearly over these first epochs.
+    clip_grad : float, optional
+        Largest norm of all gradients together.
+    precision : {"no", "bf16", "fp16"}
+        Mixed precision; ``no`` is float32.
+    channels_last : bool
+        Train in that memory format, the faster one on CPUs with oneDNN and on tensor cores.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    epochs: float = Field(default=1, ge=0)
+    batch_size: int = Field(default=128, gt=0)
+    optimizer: str = "sgd"
+    lr: float = Field(default=0.05, gt=0)
+    momentum: float = Field(default=0.9, ge=0, lt=1)
+    weight_decay: float = Field(default=5e-4, ge=0)
+    decay_all: bool = False
+    schedule: Literal["cosine", "step", "constant"] = "cosine"
+    milestones: tuple[float, ...] = ()
+    decay_rate: float = Field(default=0.1, gt=0, le=1)
+    warmup_epochs: float = Field(default=0, ge=0)
+    clip_grad: float | None = Field(default=None, gt=0)
+    precision: Literal["no", "bf16", "fp16"] = "no"
+    channels_last: bool = True
+
+    @field_validator("optimizer")
+    @classmethod
+    def _known_optimizer(cls, name: str) -> str:
+        known = [str(optimizer) for optimizer in list_optimizers()]
+        if name not in known:
+            raise ValueError(f"timm has no optimizer '{name}'{suggestion(name, known)}")
+        return name
+
+    @model_validator(mode="after")
+    def _milestones_of_a_step_schedule(self) -> Recipe:
+        if (self.schedule == "step") != bool(self.milestones):
+            raise ValueError("milestones (epochs) go with schedule 'step', which needs at least one")
+        if list(self.milestones) != sorted(set(self.milestones)) or any(epoch <= 0 for epoch in self.milestones):
+            raise ValueError(f"milestones must be positive and ascending, not {list(self.milestones)}")
+        if self.warmup_epochs > self.epochs:
+            raise ValueError(f"warmup_epochs ({self.warmup_epochs:g}) is more than epochs ({self.epochs:g})")
+        return self
+
+    def total_steps(self, steps_per_epoch: int) -> int:
+        """Steps the whole training takes; at least one where ``epochs`` is not 0."""
+        return max(1, round(self.epochs * steps_per_epoch)) if self.epochs else 0
+
+    def create_optimizer(self, model: nn.Module) -> torch.optim.Optimizer:
+        """timm's optimiser over the model's trainable parameters."""
+        return create_optimizer_v2(
+            model,
+            opt=self.optimizer,
+            lr=self.lr,
+            weight_decay=self.weight_decay,
+            momentum=self.momentum,
+            filter_bias_and_bn=not self.decay_all,
+        )
+
+    def create_scheduler(self, optimizer: torch.optim.Optimizer, steps_per_epoch: int) -> Scheduler:
+        """timm's scheduler; call ``step_update(steps done)`` after every step."""
+        steps: dict[str, Any] = {"step_on_epochs": False, "updates_per_epoch": 1}
+        milestones = [round(epoch * steps_per_epoch) for epoch in self.milestones]
+        scheduler, _ = create_scheduler_v2(
+            optimizer,
+            # Without milestones, multistep stays where it is: older versions of timm have no 'constant'.
+            sched="cosine" if self.schedule == "cosine" else "multistep",
+            num_epochs=self.total_steps(steps_per_epoch),
+            decay_milestones=milestones,
+            decay_rate=self.decay_rate if self.schedule == "step" else 1.0,
+            warmup_epochs=round(self.warmup_epochs * steps_per_epoch),
+            warmup_lr=_WARMUP_START * self.lr,
+            **steps,
+        )
+        assert scheduler is not None  # only sched="none" gives none
+        return scheduler

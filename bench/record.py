@@ -1,0 +1,274 @@
+"""Records: what one trial gave, as one immutable JSON document."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from .trial import Trial
+
+#: Raised when a field changes its meaning or goes; readers refuse newer records than they know.
+SCHEMA_VERSION = 1
+
+Status = Literal["ok", "skipped", "diverged", "oom", "timeout", "failed"]
+
+#: With these a trial is done: running it again would give the same.
+FINAL: frozenset[str] = frozenset({"ok", "skipped", "diverged"})
+
+#: Metric values by name. A value that was not finite is stored as null.
+Quality = dict[str, float | None]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="allow", protected_namespaces=())
+
+
+class Size(_Part):
+    """What a plan comes to, per image and without looking at any weight.
+
+    Attributes
+    ----------
+    weights, dense_weights
+        Elements of all conv weights in stored form.
+    macs, dense_macs
+        Multiply-accumulates of convs and linear layers.
+    bits, dense_bits
+        Stored bits of all conv weights.
+    budget_ratio
+        Share of the dense model's convs on the count the budget is set on; null without a budget.
+    compressed_layers, layers
+        How many convs are touched, and how many there are.
+    note
+        Why the size is not the one asked for.
+    """
+
+    weights: int
+    dense_weights: int
+    macs: int
+    dense_macs: int
+    bits: int
+    dense_bits: int
+    budget_ratio: float | None
+    compressed_layers: int
+    layers: int
+    note: str | None
+
+
+class Counts(_Part):
+    """Sizes of one model, each convention under its own name.
+
+    Attributes
+    ----------
+    conv_weights
+        Elements of conv weights in stored form, a shared tensor once.
+    conv_fc_weights
+        The same plus the weights of linear layers.
+    parameters
+        All distinct parameters.
+    state
+        ``parameters`` plus the running mean and variance of batch-norms.
+    bits
+        Stored bits of the conv weights, at their true width.
+    disk
+        Bytes of the saved safetensors file.
+    macs
+        Multiply-accumulates per image of convs and matrix products in the compact deployed form, by fvcore.
+    macs_formula
+        The same by the plan's formulas.
+    macs_torch
+        The same by torch's counter of floating-point operations, halved.
+    not_counted
+        Operations fvcore has no rule for, with how often they occur (element-wise work as a rule).
+    """
+
+    conv_weights: int
+    conv_fc_weights: int
+    parameters: int
+    state: int
+    bits: int
+    disk: int
+    macs: int
+    macs_formula: int
+    macs_torch: int
+    not_counted: dict[str, int]
+
+
+class Latency(_Part):
+    """Times of the deployed model and of the dense one, measured in turn, at one batch size.
+
+    Attributes
+    ----------
+    milliseconds, dense_milliseconds
+        Raw samples, one a round: the mean time of a batch over ``calls`` calls. Equal index, same round.
+    median, dense_median
+        In ms a batch.
+    quartiles, dense_quartiles
+        25 % and 75 % quantile in ms a batch.
+    ratio, ratio_interval
+        Median over the rounds of ``milliseconds / dense_milliseconds``, and its 95 % bootstrap interval.
+    other_load
+        CPU cores that other processes kept busy meanwhile; null where the system does not say.
+    forms
+        Form of each compressed layer, by path: the fastest at this batch size.
+    macs
+        Multiply-accumulates per image in these forms, by fvcore; the compact forms may need fewer.
+    folded, dense_folded
+        Whether batch-norm could be folded into the convolutions of either model.
+    """
+
+    batch_size: int
+    calls: int
+    milliseconds: list[float]
+    dense_milliseconds: list[float]
+    median: float
+    dense_median: float
+    quartiles: tuple[float, float]
+    dense_quartiles: tuple[float, float]
+    ratio: float
+    ratio_interval: tuple[float, float]
+    threads: int
+    memory_format: str
+    device: str
+    other_load: float | None
+    forms: dict[str, str]
+    macs: int
+    folded: bool
+    dense_folded: bool
+
+
+class Training(_Part):
+    """How the model was trained: epochs, optimiser steps, seconds, and a line for each epoch."""
+
+    epochs: float
+    steps: int
+    seconds: float
+    history: list[dict[str, Any]]
+
+
+class Decomposition(_Part):
+    """Quality just before and just after the weights were decomposed, at the begin or at the finish."""
+
+    at: Literal["begin", "finish"]
+    before: Quality
+    after: Quality
+
+
+class Failure(_Part):
+    """Why a trial is not ok.
+
+    Attributes
+    ----------
+    type, message
+        Of the exception, or of what ended the process.
+    trace
+        The end of the traceback.
+    output
+        The last lines the process printed.
+    stage
+        What it was doing.
+    """
+
+    type: str
+    message: str
+    trace: str = ""
+    output: str = ""
+    stage: str = ""
+
+
+class MethodInfo(_Part):
+    """The method with all its settings, the defaults included."""
+
+    name: str
+    label: str
+    version: int
+    kind: str
+    paper: str
+    summary: str
+    settings: dict[str, Any]
+
+
+class Measured(_Part):
+    """What the trial's process found out, as far as it came.
+
+    Attributes
+    ----------
+    runtime
+        Global settings in force: threads, precision of products, determinism.
+    plan
+        The plan as JSON: per layer the settings and the cost before and after, or why it was left alone.
+    planned
+        What the plan comes to.
+    metric, unit, higher_is_better
+        The task's main metric.
+    quality
+        By moment: ``start`` (dense, before anything), ``begun`` (before training), ``trained``, ``finished``
+        (compressed) and ``deployed``.
+    compress_seconds
+        Time of begin and finish together.
+    peak_rss
+        Largest resident memory of the process in bytes.
+    state_sha256
+        Hash over the finished model's state: equal for equal weights.
+    """
+
+    runtime: dict[str, Any] = Field(default_factory=dict)
+    plan: dict[str, Any] | None = None
+    planned: Size | None = None
+    metric: str | None = None
+    unit: str | None = None
+    higher_is_better: bool | None = None
+    quality: dict[str, Quality] = Field(default_factory=dict)
+    decomposition: Decomposition | None = None
+    training: Training | None = None
+    begin_seconds: float | None = None
+    finish_seconds: float | None = None
+    compress_seconds: float | None = None
+    counts: Counts | None = None
+    dense_counts: Counts | None = None
+    latency: list[Latency] = Field(default_factory=list)
+    state_sha256: str | None = None
+    peak_rss: int | None = None
+
+
+class Record(_Part):
+    """One line of a records file.
+
+    Attributes
+    ----------
+    key
+        Hash over everything in ``fingerprint``: equal keys, equal outcome.
+    fingerprint
+        What can change the outcome, by name: settings, sources, weights, data, versions.
+    started
+        UTC, ISO 8601.
+    seconds
+        Wall-clock time of the whole trial.
+    stage_seconds
+        Where it went, by stage.
+    machine
+        Id of the machine, described in ``results/machines``.
+    revision
+        Revision of the working tree the code came from, where there is one.
+    """
+
+    schema_version: int = SCHEMA_VERSION
+    key: str
+    name: str
+    table: str
+    status: Status
+    failure: Failure | None = None
+    trial: Trial
+    method: MethodInfo
+    measured: Measured
+    fingerprint: dict[str, Any]
+    started: str
+    seconds: float
+    stage_seconds: dict[str, float] = Field(default_factory=dict)
+    machine: str
+    software: dict[str, str]
+    revision: str | None = None
+
+    def line(self) -> str:
+        """Return the record as one line of JSON, with the newline."""
+        return self.model_dump_json() + "\n"

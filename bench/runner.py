@@ -1,0 +1,218 @@
+"""Run the trials of a suite that have no record yet, one at a time, each in a process of its own."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from .checked import Checked
+from .errors import BenchError
+from .fingerprint import code_revision, library_versions, trial_key
+from .machine import describe_machine, usable_cores, write_machine
+from .process import Outcome, run_in_process
+from .progress import Progress
+from .record import FINAL, Failure, Measured, Record, Status
+from .store import RecordStore
+from .suite import Suite
+from .trial import Trial, expand, matching
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """What a run left behind.
+
+    Attributes
+    ----------
+    records
+        One for each trial asked for, in the suite's order: new ones and those that were there.
+    new
+        How many of them this run made.
+    path, machine_path
+        The records file and the description of the machine.
+    interrupted
+        Whether Ctrl-C ended the run; ``records`` then has what there is.
+    total
+        How many trials were asked for.
+    """
+
+    records: list[Record]
+    new: int
+    total: int
+    path: Path
+    machine_path: Path
+    interrupted: bool = False
+
+    @property
+    def all_ok(self) -> bool:
+        """Whether every trial asked for has a record with status ``ok``."""
+        return len(self.records) == self.total and all(record.status == "ok" for record in self.records)
+
+
+def run_suite(
+    suite: Suite,
+    results: Path,
+    *,
+    progress: Progress,
+    device: str = "cpu",
+    only: str | None = None,
+    force: bool = False,
+) -> RunResult:
+    """Run what is missing of a suite.
+
+    Parameters
+    ----------
+    suite
+        The suite.
+    results
+        Folder of all results; the records go to ``<results>/<suite>/<machine>/records.jsonl``.
+    progress
+        Told what runs.
+    device
+        ``cpu``, ``cuda`` or ``cuda:N``.
+    only
+        Run only the trials whose name matches (see :func:`.trial.matching`).
+    force
+        Run trials that have a record, too.
+
+    Raises
+    ------
+    BenchError
+        The suite, the results folder or the device cannot be used; or another run uses the folder.
+    """
+    machine = describe_machine()
+    store = RecordStore(results / suite.name / machine["id"])
+    trials = [_fit(trial) for trial in matching(expand(suite, device), only)]
+    store.check(len(trials))
+    machine_path = write_machine(results, machine)
+    with store.run_lock():
+        progress.note(f"checking {len(trials)} trials")
+        checked = survey_trials(trials)
+        keys = [trial_key(one.fingerprint) for one in checked]
+        records, damages = store.read()
+        for damage in damages:
+            progress.note(str(damage))
+        known = {record.key: record for record in records}
+        done = set() if force else {key for key, record in known.items() if record.status in FINAL}
+        todo = [i for i, key in enumerate(keys) if key not in done]
+        interrupted, new = False, 0
+        progress.begin([trials[i] for i in todo], len(trials), known.values())
+        try:
+            for i in todo:
+                record = run_trial(trials[i], checked[i], keys[i], machine["id"], progress)
+                store.append(record)
+                known[record.key] = record
+                new += 1
+                progress.trial_ends(record)
+        except KeyboardInterrupt:
+            interrupted = True
+        finally:
+            progress.end()
+    found = [known[key] for key in keys if key in known]
+    return RunResult(found, new, len(trials), store.path, machine_path, interrupted)
+
+
+def survey_trials(trials: Sequence[Trial]) -> list[Checked]:
+    """Check all trials in one process of its own and return what is known of each beforehand.
+
+    Raises
+    ------
+    BenchError
+        Something in the suite cannot be; the message has all of it. Or the process died.
+    """
+    checked: list[Checked] = []
+    outcome = run_in_process(".survey:survey", (list(trials),), lambda _, value: checked.append(value))
+    if outcome.how == "ok":
+        return checked
+    if outcome.user_error:
+        raise BenchError(outcome.message)
+    last = trials[min(len(checked), len(trials) - 1)].name
+    details = outcome.trace or outcome.output
+    raise BenchError(f"checking {last} failed: {outcome.type}: {outcome.message}\n{details}".rstrip())
+
+
+def run_trial(trial: Trial, checked: Checked, key: str, machine: str, progress: Progress) -> Record:
+    """Run one trial in a process of its own and return its record, whatever happened."""
+    watched = _Watched(progress)
+    progress.trial_begins(trial)
+    started, start = datetime.now(UTC), time.monotonic()
+    outcome = run_in_process(
+        ".execute:execute",
+        (trial,),
+        watched.on_event,
+        seconds=trial.limits.seconds,
+        memory=int(trial.limits.memory),
+    )
+    status, failure = watched.conclude(outcome)
+    watched.enter("ended")
+    return Record(
+        key=key,
+        name=trial.name,
+        table=trial.table,
+        status=status,
+        failure=failure,
+        trial=trial,
+        method=checked.method,
+        measured=Measured.model_validate(watched.measured),
+        stage_seconds=watched.stage_seconds,
+        fingerprint=checked.fingerprint,
+        started=started.isoformat(timespec="seconds"),
+        seconds=time.monotonic() - start,
+        machine=machine,
+        software=library_versions(),
+        revision=code_revision(),
+    )
+
+
+@dataclass
+class _Watched:
+    """Collects what a trial's process tells."""
+
+    progress: Progress
+    measured: dict[str, Any] = field(default_factory=dict)
+    verdict: tuple[Status, str] | None = None
+    stage: str = "starting"
+    since: float = field(default_factory=time.monotonic)
+    stage_seconds: dict[str, float] = field(default_factory=dict)
+
+    def on_event(self, name: str, value: Any) -> None:
+        if name == "measured":
+            self.measured[value[0]] = value[1]
+        elif name == "verdict":
+            self.verdict = value
+        elif name == "stage":
+            self.enter(value)
+            self.progress.stage(value)
+        elif name == "step":
+            self.progress.step(*value)
+
+    def enter(self, stage: str) -> None:
+        """Begin another stage; the time since the last change is the old one's."""
+        now = time.monotonic()
+        self.stage_seconds[self.stage] = self.stage_seconds.get(self.stage, 0.0) + now - self.since
+        self.stage, self.since = stage, now
+
+    def conclude(self, outcome: Outcome) -> tuple[Status, Failure | None]:
+        """Return the trial's status and, where it is not ok, why."""
+        if outcome.how == "ok" and self.verdict is None:
+            return "ok", None
+        if outcome.how == "ok" and self.verdict is not None:
+            status, message = self.verdict
+            return status, Failure(type=status, message=message, stage=self.stage)
+        status: Status = outcome.how if outcome.how in ("timeout", "oom") else "failed"
+        return status, Failure(
+            type=outcome.type,
+            message=outcome.message,
+            trace=outcome.trace,
+            output=outcome.output,
+            stage=self.stage,
+        )
+
+
+def _fit(trial: Trial) -> Trial:
+    """Return the trial with no more threads than this machine has cores."""
+    threads = min(trial.measure.threads, usable_cores())
+    return trial.model_copy(update={"measure": trial.measure.model_copy(update={"threads": threads})})

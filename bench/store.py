@@ -1,0 +1,229 @@
+"""The records file: appended to atomically, read with damaged lines named and left out."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from .errors import RunLockedError, StoreError
+from .record import SCHEMA_VERSION, Record
+
+#: Bytes to have free for each record before a run starts; a record with its raw samples takes about 60 kB.
+BYTES_PER_RECORD = 256 * 1024
+
+
+@dataclass(frozen=True)
+class Damage:
+    """A line that could not be read: the file, the line's number from 1, and why."""
+
+    path: Path
+    line: int
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.path}:{self.line}: {self.reason}; the line is left out"
+
+
+class RecordStore:
+    """The records of one suite on one machine: ``<results>/<suite>/<machine>/records.jsonl``.
+
+    Parameters
+    ----------
+    folder
+        ``<results>/<suite>/<machine>``; made when first written to.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.path = folder / "records.jsonl"
+
+    def read(self) -> tuple[list[Record], list[Damage]]:
+        """Return the records in the order they were written, and what could not be read."""
+        return read_records(self.path)
+
+    def check(self, records: int) -> None:
+        """Make sure that ``records`` more records can be written.
+
+        Raises
+        ------
+        StoreError
+            The folder cannot be made or written, or the disk is (nearly) full.
+        """
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=self.folder) as probe:
+                probe.write(b"\0" * 4096)
+                probe.flush()
+                os.fsync(probe.fileno())
+            if self.path.exists():
+                os.close(os.open(self.path, os.O_WRONLY | os.O_APPEND))
+        except OSError as error:
+            raise StoreError(f"cannot write results to {self.folder}: {error.strerror or error}") from None
+        free, needed = shutil.disk_usage(self.folder).free, records * BYTES_PER_RECORD
+        if free < needed:
+            raise StoreError(
+                f"too little space for results in {self.folder}: {free / 1e6:.1f} MB free, "
+                f"{needed / 1e6:.1f} MB wanted for {records} records"
+            )
+
+    def append(self, record: Record) -> None:
+        """Write one record: all of it, on the disk when this returns, or nothing.
+
+        Raises
+        ------
+        StoreError
+            It could not be written (disk full, folder gone); the file is as it was before.
+        """
+        line = record.line().encode()
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            descriptor = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
+        except OSError as error:
+            raise StoreError(f"cannot write to {self.path}: {error.strerror or error}") from None
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            _append_all(descriptor, line)
+        except OSError as error:
+            raise StoreError(
+                f"{self.path}: the record of {record.name} could not be written ({error.strerror or error}); "
+                "the file is as it was before"
+            ) from None
+        finally:
+            os.close(descriptor)
+        _sync_folder(self.folder)
+
+    @contextlib.contextmanager
+    def run_lock(self) -> Iterator[None]:
+        """Hold the folder for one run; given back by the system even if the process is killed.
+
+        Raises
+        ------
+        RunLockedError
+            Another process holds it; the message names its id.
+        """
+        path = self.folder / ".run.lock"
+        descriptor = _open_locked(path)
+        try:
+            os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+            yield
+        finally:
+            # Still locked: nobody else can have taken this very file meanwhile.
+            path.unlink(missing_ok=True)
+            os.close(descriptor)
+
+
+def read_records(path: Path) -> tuple[list[Record], list[Damage]]:
+    """Read a records file.
+
+    Parameters
+    ----------
+    path
+        A ``records.jsonl``; a file that does not exist has no records.
+
+    Returns
+    -------
+    tuple of list
+        The records in file order, and the lines that could not be read.
+
+    Raises
+    ------
+    StoreError
+        The file is there but cannot be read at all.
+    """
+    records: list[Record] = []
+    damages: list[Damage] = []
+    try:
+        lines = path.read_bytes().split(b"\n")
+    except FileNotFoundError:
+        return [], []
+    except OSError as error:
+        raise StoreError(f"cannot read {path}: {error.strerror or error}") from None
+    for number, line in enumerate(lines, start=1):
+        if line.strip():
+            try:
+                records.append(_parse(line))
+            except ValueError as error:
+                damages.append(Damage(path, number, str(error)))
+    return records, damages
+
+
+def read_all(folders: Iterable[Path]) -> tuple[list[Record], list[Damage]]:
+    """Read the records files of several ``<results>/<suite>/<machine>`` folders, one after the other."""
+    records: list[Record] = []
+    damages: list[Damage] = []
+    for folder in folders:
+        more, damaged = RecordStore(folder).read()
+        records += more
+        damages += damaged
+    return records, damages
+
+
+def _parse(line: bytes) -> Record:
+    """Return the record in a line; ValueError says what is wrong with it."""
+    try:
+        content = json.loads(line)
+    except ValueError as error:
+        raise ValueError(f"not JSON ({error})") from None
+    version = content.get("schema_version") if isinstance(content, dict) else None
+    if not isinstance(version, int):
+        raise ValueError("not a record: it has no schema_version")
+    if version > SCHEMA_VERSION:
+        raise ValueError(f"schema_version {version} is newer than this program knows ({SCHEMA_VERSION})")
+    try:
+        return Record.model_validate(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise ValueError(f"not a whole record: {place}: {first['msg']}") from None
+
+
+def _append_all(descriptor: int, line: bytes) -> None:
+    """Append ``line`` on a line of its own; on any failure cut the file back to what it was."""
+    size = os.fstat(descriptor).st_size
+    if size and os.pread(descriptor, 1, size - 1) != b"\n":
+        line = b"\n" + line
+    try:
+        written = 0
+        while written < len(line):
+            written += os.write(descriptor, line[written:])
+        os.fsync(descriptor)
+    except BaseException:
+        os.ftruncate(descriptor, size)
+        raise
+
+
+def _open_locked(path: Path) -> int:
+    """Return the descriptor of a lock file that nobody else holds; RunLockedError names who does."""
+    while True:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = os.pread(descriptor, 32, 0).decode(errors="replace").strip() or "unknown"
+            os.close(descriptor)
+            raise RunLockedError(
+                f"process {holder} is running this suite into {path.parent}; "
+                "wait for it, or give this run another folder with --results"
+            ) from None
+        # The run before may have removed the file between our opening and locking it.
+        if path.exists() and os.path.samestat(os.fstat(descriptor), path.stat()):
+            return descriptor
+        os.close(descriptor)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a new file's name as lasting as its content."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,245 @@
+"""Suites: which models, methods, budgets and recipes are compared, and what is measured.
+
+A suite is a YAML file of the shape of :class:`Suite` below; :mod:`.suite_file` reads it and words the errors.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ByteSize, ConfigDict, Field, model_validator
+
+from .recipe import Recipe
+
+#: The reference every table has: the model as it is. It is a trial like any other and always there.
+DENSE = "dense"
+
+
+class Strict(BaseModel):
+    """A value that cannot change and takes no unknown fields."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
+
+
+class Budget(Strict):
+    """The size to reach, as a fraction of the dense model's convolutions: exactly one of the three.
+
+    Attributes
+    ----------
+    params, macs, bits
+        Fraction in (0, 1] of the conv weights, of their MACs, of their stored bits.
+    """
+
+    params: float | None = Field(default=None, gt=0, le=1)
+    macs: float | None = Field(default=None, gt=0, le=1)
+    bits: float | None = Field(default=None, gt=0, le=1)
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> Budget:
+        given = self.as_dict()
+        if len(given) != 1:
+            raise ValueError(f"a budget has exactly one of params, macs and bits, this one has {len(given)}")
+        return self
+
+    def as_dict(self) -> dict[str, float]:
+        """Return ``{"params": 0.3}``: the one count that was given."""
+        return self.model_dump(exclude_none=True)
+
+    def __str__(self) -> str:
+        return ",".join(f"{count}={100 * fraction:g}%" for count, fraction in self.as_dict().items())
+
+
+class Selection(Strict):
+    """Which layers a method touches; what is not given here stays as the method has it.
+
+    Attributes
+    ----------
+    include, exclude
+        Glob patterns over module paths.
+    skip_first, skip_last
+        How many convolutions at either end are left alone.
+    kernel_sizes, strides
+        Only layers with one of these pairs.
+    """
+
+    include: tuple[str, ...] | None = None
+    exclude: tuple[str, ...] | None = None
+    skip_first: int | None = Field(default=None, ge=0)
+    skip_last: int | None = Field(default=None, ge=0)
+    kernel_sizes: tuple[tuple[int, int], ...] | None = None
+    strides: tuple[tuple[int, int], ...] | None = None
+
+
+class MethodChoice(Strict):
+    """A method with the settings this suite gives it.
+
+    In the file it is a name, or a mapping in which all keys but these are settings of the method:
+    ``{name: mine, strength: 0.1, label: mine-strong}``.
+
+    Attributes
+    ----------
+    name
+        Registered name.
+    settings
+        What differs from the method's defaults.
+    label
+        Name of the row in tables; from the name and the settings when not given.
+    unreachable
+        What to do with a budget that no setting of the method reaches: refuse it, or take the nearest size.
+    select
+        Which layers to touch, where it is not to be the method's own choice.
+    overrides
+        By path pattern: settings to change for these layers, or null to leave them dense.
+    budgets
+        Instead of the entry's, for a method that cannot be sized to these.
+    note
+        What a reader of the row should know; shown below the table.
+    """
+
+    name: str
+    settings: dict[str, Any] = Field(default_factory=dict)
+    label: str = ""
+    unreachable: Literal["error", "nearest"] = "error"
+    select: Selection | None = None
+    overrides: dict[str, dict[str, Any] | None] | None = None
+    budgets: tuple[Budget, ...] = ()
+    note: str = ""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_file(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            return {"name": value}
+        if isinstance(value, dict):
+            own = {key: value[key] for key in value if key in cls.model_fields and key != "settings"}
+            settings = {key: value[key] for key in value if key not in cls.model_fields}
+            return own | {"settings": {**value.get("settings", {}), **settings}}
+        return value
+
+    @property
+    def row(self) -> str:
+        """Name of the row in tables."""
+        if self.label:
+            return self.label
+        return " ".join([self.name, *(f"{key}={value}" for key, value in self.settings.items())])
+
+
+class Exclude(Strict):
+    """Points left out of an entry's matrix: those that agree with everything that is given here."""
+
+    method: str
+    params: float | None = None
+    macs: float | None = None
+    bits: float | None = None
+    seed: int | None = None
+
+    def matches(self, choice: MethodChoice, budget: Budget | None, seed: int) -> bool:
+        """Tell whether the point (``choice``, ``budget``, ``seed``) is left out."""
+        counts = {count: getattr(self, count) for count in ("params", "macs", "bits")}
+        wanted = {count: fraction for count, fraction in counts.items() if fraction is not None}
+        return (
+            self.method in (choice.name, choice.row)
+            and (not wanted or (budget is not None and wanted == budget.as_dict()))
+            and self.seed in (None, seed)
+        )
+
+
+class Measure(Strict):
+    """What is measured, and how.
+
+    Attributes
+    ----------
+    batch_sizes
+        Latency is measured once for each.
+    seconds
+        Time for timing one trial at one batch size, warm-up included; the choice of forms comes on top.
+    threads
+        CPU threads for training and timing; fewer where the machine has fewer cores.
+    memory_format
+        Of the weights and the input while timing.
+    """
+
+    batch_sizes: tuple[Annotated[int, Field(ge=1)], ...] = Field(default=(1, 128), min_length=1)
+    seconds: float = Field(default=1.0, gt=0)
+    threads: int = Field(default=2, ge=1)
+    memory_format: Literal["contiguous", "channels_last"] = "contiguous"
+
+
+class Entry(Strict):
+    """One model on one task: a table of the leaderboard.
+
+    Its trials are the dense model and every method at every budget, each with every seed of the suite.
+
+    Attributes
+    ----------
+    model, model_options, pretrained
+        For ``load_model``; the task adds the options it dictates (input channels, number of classes).
+    task, data, task_options
+        For ``create_task``.
+    methods, budgets, exclude
+        The matrix. Without budgets each method runs once, at its own settings.
+    recipe
+        How every trial is trained; the suite's recipe with these fields changed.
+    measure
+        What is measured; the suite's settings with these changed.
+    label
+        Tells two entries with the same model and data apart.
+    """
+
+    model: str
+    model_options: dict[str, Any] = Field(default_factory=dict)
+    pretrained: bool | str = False
+    task: str
+    data: str
+    task_options: dict[str, Any] = Field(default_factory=dict)
+    methods: tuple[MethodChoice, ...] = ()
+    budgets: tuple[Budget, ...] = ()
+    exclude: tuple[Exclude, ...] = ()
+    recipe: Recipe = Field(default_factory=Recipe)
+    measure: Measure = Field(default_factory=Measure)
+    label: str = ""
+
+
+class Limits(Strict):
+    """What a trial's process may use before it is ended.
+
+    Attributes
+    ----------
+    seconds
+        Wall-clock time.
+    memory
+        Resident memory in bytes; the file may say ``3GB`` or ``3GiB``.
+    """
+
+    seconds: float = Field(default=600, gt=0)
+    memory: ByteSize = Field(default=ByteSize(3 * 2**30), gt=0)
+
+
+class Suite(Strict):
+    """A whole suite.
+
+    Attributes
+    ----------
+    name
+        Also the name of its results folder.
+    version
+        Raised when a change makes older records no longer belong; tables show the newest version only.
+    seeds
+        Each point of the matrix is one trial for each seed.
+    plugins
+        Modules to import before a trial: they may register methods. Looked for beside the suite file, too.
+    folder
+        Where the file lies; relative paths in the suite start here.
+    """
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    version: int = Field(default=1, ge=1)
+    description: str = ""
+    seeds: tuple[int, ...] = Field(default=(0,), min_length=1)
+    recipe: Recipe = Field(default_factory=Recipe)
+    entries: tuple[Entry, ...] = Field(min_length=1)
+    measure: Measure = Field(default_factory=Measure)
+    limits: Limits = Field(default_factory=Limits)
+    plugins: tuple[str, ...] = ()
+    folder: str = Field(default="", exclude=True)
+    source: str = Field(default="", exclude=True)

@@ -1,0 +1,147 @@
+"""Look at all trials of a run before any is trained: are they possible, and how large will they be?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import nn
+
+from ..methods import Method, method_class
+from .checked import Checked
+from .errors import BenchError, SuiteError, is_user_error
+from .execute import (
+    configure_trial,
+    create_trial_method,
+    create_trial_model,
+    create_trial_plan,
+    create_trial_task,
+    import_plugins,
+    plan_size,
+)
+from .fingerprint import library_versions, plugin_hash, source_hash
+from .measure import state_sha256
+from .record import MethodInfo
+from .tasks import Task
+from .trial import Trial
+
+Emit = Callable[[str, Any], None]
+
+
+@dataclass
+class _Cache:
+    """Tasks and models that several trials share."""
+
+    tasks: dict[str, Task] = field(default_factory=dict)
+    models: dict[str, tuple[nn.Module, str]] = field(default_factory=dict)
+
+    def task(self, trial: Trial) -> Task:
+        key = repr((trial.task, trial.data, trial.task_options))
+        if key not in self.tasks:
+            self.tasks[key] = create_trial_task(trial)
+        return self.tasks[key]
+
+    def model(self, trial: Trial) -> tuple[nn.Module, str]:
+        """Return the dense model and the hash of its weights."""
+        source = (trial.model, trial.model_options, trial.pretrained, trial.seed)
+        key = repr((source, trial.task, trial.data, trial.task_options))
+        if key not in self.models:
+            self.models.clear()
+            model = create_trial_model(trial, self.task(trial))
+            self.models[key] = model, state_sha256(model)
+        return self.models[key]
+
+
+def survey(emit: Emit, trials: list[Trial]) -> None:
+    """Check every trial; hand over ``("checked", Checked)`` for each, in order.
+
+    Raises
+    ------
+    SuiteError
+        A model, task, data, method, setting, weights file or budget that cannot be; all in one message.
+    """
+    cache = _Cache()
+    problems: dict[str, str] = {}
+    for trial in trials:
+        configure_trial(trial)
+        try:
+            emit("checked", _check(trial, cache))
+        except Exception as error:
+            if not is_user_error(error):
+                raise
+            problems.setdefault(str(error), trial.where)
+    if problems:
+        raise SuiteError("\n".join(f"{where}: {problem}" for problem, where in problems.items()))
+
+
+def _check(trial: Trial, cache: _Cache) -> Checked:
+    device = _device_name(trial.device)
+    import_plugins(trial)
+    task = cache.task(trial)
+    model, weights = cache.model(trial)
+    try:
+        method = create_trial_method(trial)
+    except Exception as error:
+        if is_user_error(error):
+            raise
+        return _unusable(trial, _fingerprint(trial, task, weights, device, None), error)
+    info = MethodInfo(
+        name=method.name,
+        label=trial.method.row,
+        version=method.version,
+        kind=method.kind,
+        paper=method.paper,
+        summary=method.summary(),
+        settings=method.settings(),
+    )
+    fingerprint = _fingerprint(trial, task, weights, device, method)
+    try:
+        return Checked(fingerprint, info, plan_size(create_trial_plan(trial, method, model, task.example())))
+    except Exception as error:
+        if is_user_error(error):
+            raise
+        return Checked(fingerprint, info, problem=f"{type(error).__name__}: {error}")
+
+
+def _unusable(trial: Trial, fingerprint: dict[str, Any], error: Exception) -> Checked:
+    """Return what can be said of a trial whose method cannot even be made."""
+    info = MethodInfo(
+        name=trial.method.name,
+        label=trial.method.row,
+        version=0,
+        kind="unknown",
+        paper="",
+        summary="",
+        settings=trial.method.settings,
+    )
+    return Checked(fingerprint, info, problem=f"{type(error).__name__}: {error}")
+
+
+def _fingerprint(trial: Trial, task: Task, weights: str, device: str, method: Method | None) -> dict[str, Any]:
+    """Return all that can change the trial's outcome."""
+    return {
+        "trial": trial.outcome_settings(),
+        "method": method and {"name": method.name, "version": method.version, "settings": method.settings()},
+        "plugin": plugin_hash(method_class(trial.method.name).__module__),
+        "source": source_hash(),
+        "weights": weights,
+        "data": task.data_revision,
+        "versions": library_versions(),
+        "threads": torch.get_num_threads(),
+        "device": device,
+    }
+
+
+def _device_name(device: str) -> str:
+    """Return the name of the processor a trial runs on; BenchError where there is none such."""
+    kind, _, number = device.partition(":")
+    if device == "cpu":
+        return device
+    if kind != "cuda" or not (number.isdecimal() or device == "cuda"):
+        raise BenchError(f"device '{device}': must be cpu, cuda or cuda:N")
+    if int(number or 0) >= torch.cuda.device_count():
+        found = torch.cuda.device_count()
+        raise BenchError(f"device '{device}': torch finds {found} GPUs here; use --device cpu")
+    return torch.cuda.get_device_name(device)

@@ -1,0 +1,144 @@
+"""What every task is."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import torch
+from pydantic import BaseModel, ConfigDict
+from torch import Tensor, nn
+
+from ..errors import BenchError
+
+
+class TaskError(BenchError):
+    """An unknown task, an option it does not have, or a model that does not fit it."""
+
+
+class TaskOptions(BaseModel):
+    """Options of a task; each task has its own subclass."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+@dataclass(frozen=True)
+class Metric:
+    """What ``evaluate`` measures.
+
+    Attributes
+    ----------
+    name : str
+        Key in what ``evaluate`` returns.
+    unit : str
+        ``%``, ``dB``, ... or empty.
+    higher_is_better : bool
+        Direction.
+    """
+
+    name: str
+    unit: str
+    higher_is_better: bool
+
+
+class Task(ABC):
+    """Data, loss and metrics of one kind of problem. A task does not change once it is made.
+
+    A subclass in a module of this package, decorated with ``@register_task``, is a task: no other file names
+    it.
+    """
+
+    name: ClassVar[str]
+    metrics: ClassVar[tuple[Metric, ...]]
+    """What ``evaluate`` returns; the first is the main one."""
+    options_type: ClassVar[type[TaskOptions]]
+
+    @classmethod
+    @abstractmethod
+    def from_data(cls, data: str, root: str | Path | None, options: Any) -> Self:
+        """Load the data of that name and make the task, ``options`` being an ``options_type``."""
+
+    @property
+    @abstractmethod
+    def data_name(self) -> str:
+        """Name of the data."""
+
+    @property
+    @abstractmethod
+    def data_revision(self) -> str:
+        """Hash over the data."""
+
+    @abstractmethod
+    def model_kwargs(self) -> dict[str, Any]:
+        """What ``load_model`` needs to know: channels, classes."""
+
+    @abstractmethod
+    def example(self, batch_size: int = 1) -> Tensor:
+        """An input batch as the model gets it, float, always the same one; for tracing and timing."""
+
+    @abstractmethod
+    def steps_per_epoch(self, batch_size: int) -> int:
+        """Number of batches ``train_batches`` yields."""
+
+    @abstractmethod
+    def train_batches(
+        self, batch_size: int, generator: torch.Generator, device: torch.device | str = "cpu"
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        """One epoch of augmented ``(input, target)`` batches on ``device``.
+
+        All random numbers come from ``generator``, which lies on the CPU; the batches are thus the same on
+        any device.
+        """
+
+    @abstractmethod
+    def loss(self, output: Tensor, target: Tensor) -> Tensor:
+        """Training loss, a scalar."""
+
+    @abstractmethod
+    def evaluate(self, model: nn.Module) -> dict[str, float]:
+        """Measure the metrics on the test data, on the device the model lies on.
+
+        The model is in evaluation mode meanwhile. Outputs that are not finite give metrics that are not.
+        """
+
+    @abstractmethod
+    def validation_split(self, fraction: float = 0.1, seed: int = 0) -> Self:
+        """The same task with its test data cut from the training data, for choosing settings.
+
+        Parameters
+        ----------
+        fraction : float
+            Part of the training data to test on, in (0, 1).
+        seed : int
+            Which part.
+        """
+
+
+def check_fraction(fraction: float) -> None:
+    """Refuse a fraction outside (0, 1)."""
+    if not 0 < fraction < 1:
+        raise TaskError(f"The validation split is a fraction between 0 and 1, not {fraction}.")
+
+
+def device_of(model: nn.Module) -> torch.device:
+    """Where the model lies: the device of its first parameter or buffer, the CPU where it has none."""
+    for tensor in (*model.parameters(), *model.buffers()):
+        return tensor.device
+    return torch.device("cpu")
+
+
+@contextmanager
+def evaluation_mode(model: nn.Module) -> Iterator[None]:
+    """Evaluation mode without gradients; every module's own mode is put back afterwards."""
+    modes = [(module, module.training) for module in model.modules()]
+    model.eval()
+    try:
+        with torch.inference_mode():
+            yield
+    finally:
+        for module, training in modes:
+            module.training = training

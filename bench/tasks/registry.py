@@ -1,0 +1,82 @@
+"""Tasks by name, found in the modules of this package."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import pkgutil
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
+
+from ..errors import suggestion
+from .base import Task, TaskError, TaskOptions
+
+_TASKS: dict[str, type[Task]] = {}
+
+TaskType = TypeVar("TaskType", bound=type[Task])
+
+
+def register_task(task: TaskType) -> TaskType:
+    """Class decorator: make a task known by its ``name``."""
+    _TASKS[task.name] = task
+    return task
+
+
+def list_tasks() -> list[str]:
+    """Names of all tasks."""
+    return sorted(_tasks())
+
+
+def create_task(name: str, data: str, *, root: str | Path | None = None, **options: Any) -> Task:
+    """Make a task with its data in memory.
+
+    Parameters
+    ----------
+    name : str
+        One of ``list_tasks()``.
+    data : str
+        Name of data for it, see ``bench.data.list_data``.
+    root : str or Path, optional
+        Folder of the data, see ``bench.data``.
+    **options
+        Fields of the task's options, such as ``scale`` of super-resolution.
+
+    Raises
+    ------
+    TaskError
+        No such task or option, or a value an option cannot have.
+    DataError
+        Data that is unknown or cannot be read.
+    """
+    tasks = _tasks()
+    if name not in tasks:
+        raise TaskError(f"No task is called '{name}'{suggestion(name, tasks)}. There is {', '.join(sorted(tasks))}.")
+    task = tasks[name]
+    return task.from_data(data, root, _check_options(name, task.options_type, options))
+
+
+@functools.cache
+def _tasks() -> dict[str, type[Task]]:
+    package = __package__ or ""
+    for module in pkgutil.iter_modules([str(Path(__file__).parent)]):
+        importlib.import_module(f"{package}.{module.name}")
+    return _TASKS
+
+
+def _check_options(task: str, options_type: type[TaskOptions], options: dict[str, Any]) -> TaskOptions:
+    allowed = options_type.model_fields
+    for key in options:
+        if key not in allowed:
+            raise TaskError(
+                f"The task {task} has no option '{key}'{suggestion(key, allowed)}. It has {', '.join(allowed)}."
+            )
+    try:
+        return options_type.model_validate(options)
+    except ValidationError as error:
+        problems = "; ".join(
+            f"{'.'.join(map(str, problem['loc'])) or 'options'}: {problem['msg']} (got {problem['input']!r})"
+            for problem in error.errors()
+        )
+        raise TaskError(f"Options of the task {task}: {problems}.") from error

@@ -1,0 +1,167 @@
+"""A trial: one model, one method at one budget, one recipe, one seed."""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field
+
+from .errors import SuiteError, suggestion
+from .recipe import Recipe
+from .suite import DENSE, Budget, Entry, Limits, Measure, MethodChoice, Strict, Suite
+
+
+class Trial(Strict):
+    """One point of a suite, with everything needed to run it in a process of its own.
+
+    Attributes
+    ----------
+    suite, suite_version, entry
+        Where the trial comes from; ``entry`` is the entry's label, empty as a rule.
+    where, folder
+        Key of the method in the suite file, for messages; folder that relative paths start from.
+    device
+        ``cpu``, ``cuda`` or ``cuda:N``.
+    """
+
+    suite: str
+    suite_version: int
+    entry: str
+    model: str
+    model_options: dict[str, Any]
+    pretrained: bool | str
+    task: str
+    data: str
+    task_options: dict[str, Any]
+    method: MethodChoice
+    budget: Budget | None
+    recipe: Recipe
+    seed: int
+    measure: Measure
+    limits: Limits
+    plugins: tuple[str, ...]
+    device: str
+    where: str = Field(default="", exclude=True)
+    folder: str = Field(default="", exclude=True)
+
+    @property
+    def is_dense(self) -> bool:
+        """Whether this is the reference: the model as it is."""
+        return self.method.name == DENSE
+
+    @property
+    def table(self) -> str:
+        """Name of the table the trial belongs to: ``model/data``, after the entry's label if it has one."""
+        return "/".join(filter(None, (self.entry, self.model, self.data)))
+
+    @property
+    def name(self) -> str:
+        """Name that is unique in its suite: ``model/data/method/budget/seed``."""
+        budget = f"/{self.budget}" if self.budget else ""
+        return f"{self.table}/{self.method.row}{budget}/seed{self.seed}"
+
+    def outcome_settings(self) -> dict[str, Any]:
+        """Return, ready for JSON, the settings that can change what is measured."""
+        leave_out = {"suite", "suite_version", "entry", "limits", "method"}
+        method = self.method.model_dump(mode="json", exclude={"label", "settings", "budgets", "note"})
+        return self.model_dump(mode="json", exclude=leave_out) | {"method": method}
+
+    def resolved_pretrained(self) -> bool | str:
+        """Return ``pretrained`` with a weights file's path taken from the suite's folder."""
+        if isinstance(self.pretrained, str):
+            path = Path(self.folder, self.pretrained)
+            return str(path) if path.is_file() else self.pretrained
+        return self.pretrained
+
+    def resolved_data(self) -> str:
+        """Return ``data`` with the path in ``kind:PATH`` taken from the suite's folder."""
+        kind, colon, path = self.data.partition(":")
+        return f"{kind}:{Path(self.folder, path).resolve()}" if colon else self.data
+
+
+def expand(suite: Suite, device: str = "cpu") -> list[Trial]:
+    """Return the trials of a suite in a stable order: in each entry the dense model first, then as written.
+
+    Parameters
+    ----------
+    suite
+        The suite.
+    device
+        Where the trials are to run.
+
+    Raises
+    ------
+    SuiteError
+        Two different trials have the same name, or an ``exclude`` leaves nothing out.
+    """
+    trials: dict[str, Trial] = {}
+    for number, entry in enumerate(suite.entries):
+        for place, choice, budget, seed in _points(suite, number, entry):
+            trial = Trial(
+                suite=suite.name,
+                suite_version=suite.version,
+                entry=entry.label,
+                **{name: getattr(entry, name) for name in _FROM_ENTRY},
+                method=choice,
+                budget=budget,
+                seed=seed,
+                limits=suite.limits,
+                plugins=suite.plugins,
+                device=device,
+                where=f"{suite.source}: {place}",
+                folder=suite.folder,
+            )
+            known = trials.setdefault(trial.name, trial)
+            if known.model_dump() != trial.model_dump():
+                raise SuiteError(f"{trial.where}: two different trials would be named {trial.name}: add a label")
+    return list(trials.values())
+
+
+_FROM_ENTRY = ("model", "model_options", "pretrained", "task", "data", "task_options", "recipe", "measure")
+
+
+def _points(suite: Suite, number: int, entry: Entry) -> Iterator[tuple[str, MethodChoice, Budget | None, int]]:
+    """Yield key, method, budget and seed of each point of one entry, the excluded ones left out."""
+    place = f"entries[{number}]"
+    used: set[int] = set()
+    for seed in suite.seeds:
+        yield place, MethodChoice(name=DENSE), None, seed
+    for index, choice in enumerate(entry.methods):
+        if choice.name == DENSE:
+            continue
+        for budget in choice.budgets or entry.budgets or (None,):
+            for seed in suite.seeds:
+                excluding = [i for i, rule in enumerate(entry.exclude) if rule.matches(choice, budget, seed)]
+                used.update(excluding)
+                if not excluding:
+                    yield f"{place}.methods[{index}]", choice, budget, seed
+    for index, rule in enumerate(entry.exclude):
+        if index not in used:
+            near = suggestion(rule.method, {choice.row for choice in entry.methods})
+            raise SuiteError(f"{suite.source}: {place}.exclude[{index}]: leaves nothing out{near}")
+
+
+def matching(trials: Iterable[Trial], pattern: str | None) -> list[Trial]:
+    """Return the trials whose name contains ``pattern``, or matches it where it has wildcards.
+
+    The dense trials they are compared with are always among them.
+
+    Raises
+    ------
+    SuiteError
+        No trial matches; the message lists some names.
+    """
+    trials = list(trials)
+    if pattern is None:
+        return trials
+    wild = any(sign in pattern for sign in "*?[")
+    glob = pattern if wild else f"*{pattern}*"
+    chosen = [trial for trial in trials if fnmatch.fnmatchcase(trial.name, glob)]
+    if not chosen:
+        some = "\n  ".join(trial.name for trial in trials[:5])
+        raise SuiteError(f"no trial matches '{pattern}'; names are like\n  {some}")
+    compared = {(trial.table, trial.seed) for trial in chosen}
+    return [trial for trial in trials if trial in chosen or (trial.is_dense and (trial.table, trial.seed) in compared)]

@@ -1,0 +1,110 @@
+"""Meeting a budget: search on one knob, then mix the two neighbouring settings over the layers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from .cost import Target
+from .errors import UnreachableTarget
+from .method import Knob
+
+Setting = Any
+"""A value of a method's knob."""
+
+
+def meet(
+    knob: Knob,
+    counts: Callable[[Setting], list[int]],
+    target: Target,
+    dense: int,
+    untouched: int,
+    name: str,
+    *,
+    nearest: bool,
+) -> tuple[list[Setting], str | None]:
+    """Choose a value of the knob for every group of layers so that the total comes to the target from below.
+
+    Parameters
+    ----------
+    knob
+        What is searched; the total must not decrease from ``knob.low`` to ``knob.high``.
+    counts
+        Value of the knob → the count of each group.
+    target
+        The budget.
+    dense
+        The dense model's count, all convolutions.
+    untouched
+        Count of the layers that keep their cost whatever the knob.
+    name
+        The method's name, for messages.
+    nearest
+        Whether an unreachable budget is answered with the nearest end of the range instead of an error.
+
+    Returns
+    -------
+    settings
+        One value for each group.
+    note
+        Why the budget was not met; None if it was.
+
+    Raises
+    ------
+    UnreachableTarget
+        If the target is outside the reachable range and ``nearest`` is not set.
+    """
+
+    def total(value: Setting) -> int:
+        return untouched + sum(counts(value))
+
+    goal = target.fraction * dense
+    groups = len(counts(knob.low))
+    low, high = total(knob.low), total(knob.high)
+    if goal < low or goal > high:
+        end = knob.low if goal < low else knob.high
+        message = (
+            f"{name} cannot be sized to {target}: {knob.field} from {knob.low} to {knob.high} reaches "
+            f"{100 * low / dense:.2f} % to {100 * high / dense:.2f} % of the dense model's {target.count}"
+        )
+        if not nearest:
+            raise UnreachableTarget(message, low / dense, high / dense)
+        return [end] * groups, message
+    below, above = _bracket(knob, total, goal)
+    return _mix(below, above, counts, goal - untouched), None
+
+
+def _bracket(knob: Knob, total: Callable[[Setting], int], goal: float) -> tuple[Setting, Setting]:
+    """Return the last value whose total is within the goal, and the next one."""
+    if knob.choices:
+        within = [value for value in knob.choices if total(value) <= goal]
+        index = knob.choices.index(within[-1])
+        return knob.choices[index], knob.choices[min(index + 1, len(knob.choices) - 1)]
+    below, above = knob.low, knob.high
+    if total(above) <= goal:
+        return above, above
+    # 40 halvings leave a continuous knob no further from its step than 1e-12 of its range
+    for _ in range(40):
+        middle = (below + above) / 2
+        if knob.integer:
+            middle = int(middle)
+            if middle in (below, above):
+                break
+        if total(middle) <= goal:
+            below = middle
+        else:
+            above = middle
+    return below, above
+
+
+def _mix(below: Setting, above: Setting, counts: Callable[[Setting], list[int]], room: float) -> list[Setting]:
+    """Raise groups from ``below`` to ``above`` while they fit, those that add most first: so little room is left."""
+    lower, upper = counts(below), counts(above)
+    settings = [below] * len(lower)
+    room -= sum(lower)
+    for index in sorted(range(len(lower)), key=lambda i: (lower[i] - upper[i], i)):
+        extra = upper[index] - lower[index]
+        if 0 < extra <= room:
+            settings[index] = above
+            room -= extra
+    return settings

@@ -1,0 +1,142 @@
+"""The inference form of a model, dense or compressed: the same treatment for both, or a comparison is not one."""
+
+from __future__ import annotations
+
+import copy
+import time
+from collections.abc import Callable, Mapping
+from statistics import median
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+from torch.fx.experimental.optimization import fuse
+
+from .layers import CompressedConv2d
+from .rewrite import replace_module
+from .spec import call, evaluating
+
+ROUNDS = 9
+"""Timed rounds in which the forms of a layer take turns."""
+
+
+def deploy(
+    model: nn.Module, example: Tensor | tuple[Any, ...], *, forms: Literal["fastest", "compact"] = "fastest"
+) -> nn.Module:
+    """Return a copy of ``model`` for inference that computes the same, up to rounding.
+
+    Batch-norm is folded into the convolution before it, virtual weights are computed once, and of a layer's
+    algebraically equal forms one is chosen. The dense form of a weight-space layer is always among them, so a layer
+    is not slower than the one it replaced.
+
+    Parameters
+    ----------
+    model
+        Dense or compressed; left as it is.
+    example
+        Input of the shape, memory format and device that will be run; forms are timed on what each layer sees of it.
+    forms
+        ``"fastest"`` times the forms of each layer here and now and takes the fastest; ``"compact"`` takes the form
+        that does the multiply-accumulates the method promises, which is what MACs are counted on.
+
+    Returns
+    -------
+    nn.Module
+        In eval mode, its parameters without gradients. ``decompbench_forms`` maps each compressed layer's path to the
+        name of its form; ``decompbench_folded`` tells whether batch-norm could be folded (it needs a model that
+        ``torch.fx`` can trace).
+    """
+    deployed = copy.deepcopy(model).eval().requires_grad_(False)
+    paths: dict[CompressedConv2d, list[str]] = {}
+    for path, module in deployed.named_modules(remove_duplicate=False):
+        if isinstance(module, CompressedConv2d):
+            paths.setdefault(module, []).append(path)
+    layers = {aliases[0]: layer for layer, aliases in paths.items()}
+    inputs_given = example if isinstance(example, tuple) else (example,)
+    tensors = (tensor for tensor in (*inputs_given, *model.parameters()) if isinstance(tensor, Tensor))
+    channels_last = any(map(_is_channels_last, tensors))
+    inputs = _inputs(deployed, layers, example) if forms == "fastest" and layers else {}
+    chosen: dict[str, str] = {}
+    with torch.no_grad():
+        for path, layer in layers.items():
+            if forms == "compact" or path not in inputs:
+                name, module = "compact", layer.compact()
+            else:
+                candidates = layer.forms()
+                if channels_last:  # forms are new modules, in the default layout
+                    for form in candidates.values():
+                        form.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+                name, module = _fastest(candidates, inputs[path])
+            chosen[path] = name
+            for alias in paths[layer]:
+                replace_module(deployed, alias, module.eval().requires_grad_(False))
+    deployed, folded = _fold_batch_norm(deployed, example)
+    if channels_last:  # what was folded or built anew is in the default layout
+        deployed.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+    vars(deployed).update(decompbench_forms=chosen, decompbench_folded=folded)
+    return deployed
+
+
+def _inputs(model: nn.Module, layers: Mapping[str, nn.Module], example: Tensor | tuple[Any, ...]) -> dict[str, Tensor]:
+    """Return what each layer sees when ``example`` goes through the model."""
+    seen: dict[str, Tensor] = {}
+
+    def keeper(path: str) -> Callable[[nn.Module, tuple[Any, ...]], None]:
+        def keep(_: nn.Module, args: tuple[Any, ...]) -> None:
+            seen.setdefault(path, args[0])
+
+        return keep
+
+    hooks = [layer.register_forward_pre_hook(keeper(path)) for path, layer in layers.items()]
+    try:
+        with evaluating(model):
+            call(model, example)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return seen
+
+
+def _fastest(forms: Mapping[str, nn.Module], x: Tensor) -> tuple[str, nn.Module]:
+    """Time the forms in turn on ``x`` and return the one with the smallest median."""
+    if len(forms) == 1:
+        return next(iter(forms.items()))
+    times: dict[str, list[float]] = {name: [] for name in forms}
+    for round_ in range(ROUNDS + 1):
+        for name, module in forms.items():
+            _synchronise(x.device)
+            start = time.perf_counter()
+            module(x)
+            _synchronise(x.device)
+            if round_:  # the first round warms up
+                times[name].append(time.perf_counter() - start)
+    name = min(times, key=lambda name: median(times[name]))
+    return name, forms[name]
+
+
+def _synchronise(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+def _fold_batch_norm(model: nn.Module, example: Tensor | tuple[Any, ...]) -> tuple[nn.Module, bool]:
+    """Fold batch-norm where ``torch.fx`` can trace the model and the result computes the same."""
+    try:
+        fused = fuse(model).eval().requires_grad_(False)
+    except Exception:  # symbolic tracing fails in as many ways as there are forwards
+        return model, False
+    with evaluating(model):
+        expected, actual = call(model, example), call(fused, example)
+    same = isinstance(expected, Tensor) and isinstance(actual, Tensor) and _close(actual, expected)
+    return (fused, True) if same else (model, False)
+
+
+def _close(actual: Tensor, expected: Tensor) -> bool:
+    """Return whether two outputs differ by no more than rounding adds up to over the layers of a network."""
+    eps = torch.finfo(expected.dtype).eps
+    tolerance = max(1e-4, 8 * eps)  # 0.06 in bfloat16, 0.008 in float16
+    return bool((actual - expected).norm() <= tolerance * expected.norm().clamp(min=1e-12))
+
+
+def _is_channels_last(tensor: Tensor) -> bool:
+    return tensor.dim() == 4 and not tensor.is_contiguous() and tensor.is_contiguous(memory_format=torch.channels_last)

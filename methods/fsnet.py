@@ -1,0 +1,166 @@
+"""FSNet (yang2020): the filters of a layer are overlapping blocks of one small tensor, the filter summary."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+import torch
+from torch import Tensor, nn
+
+from .cost import Cost, Skip
+from .errors import require
+from .layers import VirtualWeightConv2d, copy_bias
+from .method import Knob, Method
+from .numerics import largest_divisor
+from .registry import register
+from .spec import ConvSpec
+
+STRIDE = 2
+"""Step between neighbouring filters in the two spatial dimensions of the summary."""
+DEPTH = {12: 2, 16: 4, 32: 2, 64: 4, 128: 4, 256: 4, 512: 8}
+"""``K3``, the number of filters that share one spatial place, by number of filters (yang2020)."""
+
+
+class MeanGather(torch.autograd.Function):
+    """``summary[index]``; the gradient of an element is the mean over the places it is used (yang2020, eq. 2)."""
+
+    @staticmethod
+    def forward(ctx: Any, summary: Tensor, index: Tensor, uses: Tensor) -> Tensor:
+        ctx.save_for_backward(index, uses)
+        return summary[index]
+
+    @staticmethod
+    def backward(ctx: Any, *grad_outputs: Tensor) -> tuple[Tensor, None, None]:
+        index, uses = ctx.saved_tensors
+        (grad,) = grad_outputs
+        total = torch.zeros(len(uses), dtype=grad.dtype, device=grad.device)
+        total.index_add_(0, index.flatten(), grad.flatten())
+        return total / uses.to(grad.dtype), None, None
+
+
+class SummaryConv2d(VirtualWeightConv2d):
+    """A convolution whose filters are read out of a filter summary.
+
+    Shapes: ``summary`` ``(F1, F2, C)``; ``index`` ``(n, c / groups, kh, kw)`` says which of its elements each weight
+    is, ``uses`` how often each is read. These two follow from the settings and are not stored.
+    """
+
+    index: Tensor
+    uses: Tensor
+
+    def __init__(self, spec: ConvSpec, places: Places) -> None:
+        super().__init__(spec)
+        shape = places.summary_shape(spec)
+        self.summary = nn.Parameter(torch.zeros(shape))
+        index = places.index(spec)
+        self.register_buffer("index", index, persistent=False)
+        # an element that wrap-around leaves unread has gradient zero, not 0/0
+        uses = torch.bincount(index.flatten(), minlength=math.prod(shape)).clamp(min=1)
+        self.register_buffer("uses", uses, persistent=False)
+
+    def dense_weight(self) -> Tensor:
+        weight = MeanGather.apply(self.summary.flatten(), self.index, self.uses)
+        assert isinstance(weight, Tensor)
+        return weight
+
+    def weight_tensors(self) -> Iterable[tuple[Tensor, int]]:
+        yield self.summary, 32
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where the filters of a layer start: ``n = k1 · k2 · k3`` of them in a summary of ``channels``."""
+
+    k1: int
+    k2: int
+    k3: int
+    channels: int
+
+    def summary_shape(self, spec: ConvSpec) -> tuple[int, int, int]:
+        """Return ``(F1, F2, C)``; a kernel of size 1 needs no overlap."""
+        kh, kw = spec.kernel_size
+        return self.k1 * min(STRIDE, kh), self.k2 * min(STRIDE, kw), self.channels
+
+    def index(self, spec: ConvSpec) -> Tensor:
+        """Return which element of the flattened summary each weight of ``(n, c / groups, kh, kw)`` is."""
+        c, (kh, kw) = spec.in_channels // spec.groups, spec.kernel_size
+        rows, columns, channels = self.summary_shape(spec)
+        row = (torch.arange(self.k1)[:, None] * min(STRIDE, kh) + torch.arange(kh)) % rows
+        column = (torch.arange(self.k2)[:, None] * min(STRIDE, kw) + torch.arange(kw)) % columns
+        # z = C / K3 need not be whole: filters then start at the nearest element below
+        depth = (torch.arange(self.k3)[:, None] * channels // self.k3 + torch.arange(c)) % channels
+        # dimensions: k1, k2, k3, c, kh, kw
+        place = row[:, None, None, None, :, None] * columns + column[None, :, None, None, None, :]
+        return (place * channels + depth[None, None, :, :, None, None]).reshape(-1, c, kh, kw)
+
+
+@register("fsnet")
+@dataclass(frozen=True)
+class FSNet(Method):
+    """Filter summary: the ``n = K1·K2·K3`` filters are overlapping blocks of one tensor, with wrap-around.
+
+    Filter ``(k1, k2, k3)`` starts at ``(2·k1, 2·k2, z·k3)`` of the ``2·K1 × 2·K2 × c`` summary, ``z = c / K3``; a 1×1
+    conv's filters start at even distances in a 1-D summary. Starting values are the means of the trained weights that
+    fall on an element.
+
+    Parameters
+    ----------
+    depth
+        ``K3``: the ratio of a 3×3 conv is ``9·K3/4``. None takes the paper's value for the number of filters; a layer
+        takes the largest divisor of its filters up to this.
+    pointwise_ratio
+        How much smaller the summary of a 1×1 conv is than its weight.
+    init
+        ``"trained"``: from the dense weights; ``"random"``: as the paper trains, from scratch.
+    """
+
+    depth: int | None = None
+    pointwise_ratio: float = 8.0
+    init: Literal["trained", "random"] = "trained"
+
+    paper: ClassVar[str] = (
+        "Yang et al., FSNet: Compression of Deep Convolutional Neural Networks by Filter Summary, 2020"
+    )
+    knob: ClassVar[Knob] = Knob.of("depth", (64, 32, 16, 8, 4, 2, 1))
+
+    def __post_init__(self) -> None:
+        require(self.depth is None or self.depth >= 1, f"fsnet: depth is at least 1 or None, got {self.depth}")
+        require(self.pointwise_ratio >= 1, f"fsnet: pointwise_ratio is at least 1, got {self.pointwise_ratio}")
+        require(self.init in ("trained", "random"), f"fsnet: init is 'trained' or 'random', got {self.init!r}")
+
+    def places(self, spec: ConvSpec) -> Places:
+        """Return where the filters of one layer start."""
+        n, c = spec.out_channels, spec.in_channels // spec.groups
+        if spec.kernel_area == 1:
+            return Places(1, 1, n, max(1, round(n * c / self.pointwise_ratio)))
+        depth = self.depth
+        if depth is None:
+            depth = DEPTH[min(DEPTH, key=lambda known: (abs(known - n), known))]
+        k3 = largest_divisor(n, depth)
+        k1 = largest_divisor(n // k3, math.isqrt(n // k3))
+        return Places(k1, n // k3 // k1, k3, c)
+
+    def layer_cost(self, spec: ConvSpec) -> Cost | Skip:
+        if spec.kernel_size not in ((1, 1), (3, 3)):
+            return Skip(f"filter summaries are for 1×1 and 3×3 kernels, not {spec.kernel_size}")
+        return Cost.of(math.prod(self.places(spec).summary_shape(spec)), spec.cost.macs)
+
+    def skeleton_group(self, convs: Mapping[str, nn.Conv2d], specs: Sequence[ConvSpec]) -> dict[str, nn.Module]:
+        return {spec.path: SummaryConv2d(spec, self.places(spec)) for spec in specs}
+
+    def compress_layer(self, conv: nn.Conv2d, spec: ConvSpec, generator: torch.Generator) -> nn.Module:
+        layer = SummaryConv2d(spec, self.places(spec))
+        weight = conv.weight.detach()
+        layer.to(weight.device)
+        with torch.no_grad():
+            if self.init == "trained":
+                summary = layer.summary.view(-1)
+                summary.index_add_(0, layer.index.flatten(), weight.flatten().to(summary.dtype)).div_(layer.uses)
+            else:
+                values = torch.randn(layer.summary.shape, generator=generator) * (2 / spec.fan_in) ** 0.5
+                layer.summary.copy_(values)
+        copy_bias(conv, layer)
+        return layer

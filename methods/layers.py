@@ -1,0 +1,176 @@
+"""What stands in for a convolution: the base class of all replacements, and the two forms that methods share."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from .spec import ConvSpec
+
+
+class CompressedConv2d(nn.Module, ABC):
+    """A layer that stands where a convolution was.
+
+    A subclass stores its weights as it likes and says what it stores (`weight_tensors`). A *weight-space* layer also
+    gives the dense weight it is equal to (`dense_weight`); an *architectural* one has none and sets ``linear`` False.
+
+    Parameters
+    ----------
+    spec
+        The convolution that is replaced.
+    """
+
+    linear: bool = True
+
+    def __init__(self, spec: ConvSpec) -> None:
+        super().__init__()
+        self.spec = spec
+
+    def weight_tensors(self) -> Iterable[tuple[Tensor, int]]:
+        """Yield each stored tensor that stands for the conv's weight, with the bits of one element.
+
+        By default every parameter but biases, at 32 bits.
+        """
+        for name, parameter in self.named_parameters():
+            if name.rpartition(".")[2] != "bias":
+                yield parameter, 32
+
+    def dense_weight(self) -> Tensor:
+        """Return the weight ``(n, c / groups, kh, kw)`` of the convolution this layer is equal to.
+
+        Raises
+        ------
+        TypeError
+            If the layer is architectural: no convolution is equal to it.
+        """
+        raise TypeError(f"{type(self).__name__} is not linear in its input: it has no dense weight")
+
+    def bias_tensor(self) -> Tensor | None:
+        """Return the bias that goes with `dense_weight`: by default the layer's own ``bias``."""
+        return getattr(self, "bias", None)
+
+    def dense(self) -> nn.Conv2d:
+        """Return the equal convolution, its weight computed once."""
+        weight, bias = self.dense_weight().detach(), self.bias_tensor()
+        spec = self.spec
+        conv = spec.spatial_conv(spec.in_channels, spec.out_channels, groups=spec.groups, bias=bias is not None)
+        conv = conv.to(weight.device, weight.dtype)
+        with torch.no_grad():
+            conv.weight.copy_(weight)
+            if conv.bias is not None and bias is not None:
+                conv.bias.copy_(bias)
+        return conv.train(self.training)
+
+    def compact(self) -> nn.Module:
+        """Return the inference form that does the multiply-accumulates the method promises: by default itself."""
+        return self
+
+    def forms(self) -> dict[str, nn.Module]:
+        """Return the algebraically equal inference forms by name; `deploy` takes the fastest."""
+        forms: dict[str, nn.Module] = {"compact": self.compact()}
+        if self.linear:
+            forms["dense"] = self.dense()
+        return forms
+
+    def extra_repr(self) -> str:
+        spec = self.spec
+        return f"for {spec.in_channels}→{spec.out_channels}, kernel {spec.kernel_size}, stride {spec.stride}"
+
+
+class FactoredConv2d(CompressedConv2d):
+    """A spatial convolution into few channels, then a 1×1 convolution out of them: the form of an SVD.
+
+    Shapes: ``first`` has a weight ``(m, c / G, kh, kw)`` and carries stride, padding and dilation; ``second`` has
+    ``(n, m, 1, 1)`` and the bias.
+
+    Parameters
+    ----------
+    spec
+        The convolution that is replaced.
+    width
+        Channels ``m`` between the two.
+    groups
+        Groups ``G`` of the first.
+    """
+
+    def __init__(self, spec: ConvSpec, width: int, groups: int = 1) -> None:
+        super().__init__(spec)
+        self.first = spec.spatial_conv(spec.in_channels, width, groups=groups)
+        self.second = nn.Conv2d(width, spec.out_channels, 1, bias=spec.bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.second(self.first(x))
+
+    def dense_weight(self) -> Tensor:
+        first, second = self.first.weight, self.second.weight[:, :, 0, 0]
+        groups = self.first.groups
+        # group g of the first conv sees input channels g·c/G … and feeds columns g·m/G … of the second
+        filters = first.reshape(groups, first.shape[0] // groups, -1)
+        mixing = second.reshape(second.shape[0], groups, -1).transpose(0, 1)
+        blocks = (mixing @ filters).reshape(groups, second.shape[0], *first.shape[1:])
+        return torch.cat(tuple(blocks), dim=1)
+
+    def bias_tensor(self) -> Tensor | None:
+        return self.second.bias
+
+    def set_factors(self, filters: Tensor, mixing: Tensor) -> None:
+        """Copy weights in: ``filters`` of ``m`` rows, ``mixing`` ``(n, m)``."""
+        with torch.no_grad():
+            self.first.weight.copy_(filters.reshape(self.first.weight.shape))
+            self.second.weight.copy_(mixing[:, :, None, None])
+
+
+class VirtualWeightConv2d(CompressedConv2d):
+    """A convolution whose weight is computed from what is stored, anew in each forward pass.
+
+    Training needs it anew, since what is stored changes; for inference `deploy` computes it once.
+
+    Parameters
+    ----------
+    spec
+        The convolution that is replaced.
+    """
+
+    def __init__(self, spec: ConvSpec) -> None:
+        super().__init__(spec)
+        self.bias = nn.Parameter(torch.zeros(spec.out_channels)) if spec.bias else None
+        # F.pad wants the last dimension first, and both ends of each
+        self._pad = [p for pair in reversed(_padding_pairs(spec)) for p in pair]
+
+    @abstractmethod
+    def dense_weight(self) -> Tensor: ...
+
+    def forward(self, x: Tensor) -> Tensor:
+        spec = self.spec
+        padding = spec.padding
+        if spec.padding_mode != "zeros":
+            x, padding = F.pad(x, self._pad, mode=spec.padding_mode), 0
+        return F.conv2d(x, self.dense_weight(), self.bias, spec.stride, padding, spec.dilation, spec.groups)
+
+    def compact(self) -> nn.Module:
+        return self.dense()
+
+    def forms(self) -> dict[str, nn.Module]:
+        # one multiply-accumulate per weight either way: the materialised weight is the only form worth running
+        return {"dense": self.dense()}
+
+
+def copy_bias(conv: nn.Conv2d, last: nn.Module) -> None:
+    """Copy the convolution's bias, where it has one, to the layer that applies it now."""
+    if conv.bias is not None:
+        with torch.no_grad():
+            last.bias.copy_(conv.bias)  # pyright: ignore[reportCallIssue, reportArgumentType]
+
+
+def _padding_pairs(spec: ConvSpec) -> list[tuple[int, int]]:
+    """Return the padding before and after each spatial dimension; ``same`` puts the odd one after, as torch does."""
+    if spec.padding == "valid":
+        return [(0, 0)] * len(spec.kernel_size)
+    if spec.padding == "same":
+        totals = [d * (k - 1) for d, k in zip(spec.dilation, spec.kernel_size, strict=True)]
+        return [(total // 2, total - total // 2) for total in totals]
+    return [(int(p), int(p)) for p in spec.padding]

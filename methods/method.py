@@ -1,0 +1,235 @@
+"""The contract of a compression method. An author writes a frozen dataclass with two functions; the rest is given."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields, replace
+from types import UnionType
+from typing import Any, ClassVar, Literal, Self, Union, get_args, get_origin, get_type_hints
+
+import torch
+from torch import Tensor, nn
+
+from .cost import Cost, Skip
+from .errors import SettingError, did_you_mean
+from .select import Select
+from .spec import ConvSpec
+
+
+@dataclass(frozen=True)
+class Knob:
+    """The one setting of a method that a budget search moves.
+
+    The cost of every layer must not decrease as the knob goes from ``low`` to ``high``.
+
+    Attributes
+    ----------
+    field
+        Name of the method's field.
+    low, high
+        Values of least and of most cost. ``low`` may be the larger number.
+    integer
+        Whether only integers between them are allowed.
+    choices
+        All allowed values from least to most cost, where they are few; ``low`` and ``high`` are then its ends.
+    """
+
+    field: str
+    low: float
+    high: float
+    integer: bool = False
+    choices: tuple[Any, ...] = ()
+
+    @classmethod
+    def of(cls, field: str, choices: Sequence[Any]) -> Knob:
+        """Return a knob with a few ``choices``, from least to most cost."""
+        return cls(field, choices[0], choices[-1], choices=tuple(choices))
+
+
+class Part:
+    """What a method does to its layers from the start of training to its end: the method's half of a `Session`.
+
+    The default swaps the layers at the start and has no penalty.
+
+    Parameters
+    ----------
+    replacements
+        New module by path, put into the model when the session begins.
+
+    Attributes
+    ----------
+    decomposes_at
+        ``"begin"`` if the layers are compressed while training, ``"finish"`` if only afterwards.
+    """
+
+    decomposes_at: Literal["begin", "finish"] = "begin"
+
+    def __init__(self, replacements: Mapping[str, nn.Module] | None = None) -> None:
+        self.replacements = dict(replacements or {})
+
+    def penalty(self) -> Tensor | None:
+        """Return a scalar to add to the task's loss, or None."""
+        return None
+
+    def after_step(self) -> None:
+        """Do what has to be done after each step of the optimiser."""
+
+    def finish(self) -> dict[str, nn.Module]:
+        """Return the modules to put into the model when training has ended."""
+        return {}
+
+
+@dataclass(frozen=True)
+class Method(ABC):
+    """A compression method: its fields are its settings.
+
+    A subclass is a frozen dataclass decorated with `register`; it sets the class attributes below and writes
+    `layer_cost` and `compress_layer`. A method that shares something across layers also overrides `share`,
+    `group_costs` and `compress_group`; one that acts during training overrides `start`.
+
+    Attributes
+    ----------
+    name
+        Set by `register`.
+    version
+        Raised whenever the same settings would give other results; records of older versions are then superseded.
+    kind
+        ``"weight-space"`` if every layer equals a convolution with some dense weight, ``"architectural"`` if not,
+        ``"none"`` if nothing is replaced.
+    paper
+        Where the method comes from.
+    knob
+        What a budget search moves; None if the method cannot be sized.
+    default_select
+        Which layers are touched unless the plan says otherwise.
+    """
+
+    name: ClassVar[str] = ""
+    version: ClassVar[int] = 1
+    kind: ClassVar[Literal["weight-space", "architectural", "none"]] = "weight-space"
+    paper: ClassVar[str] = ""
+    knob: ClassVar[Knob | None] = None
+    default_select: ClassVar[Select] = Select()
+
+    # -- what an author writes ------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def layer_cost(self, spec: ConvSpec) -> Cost | Skip:
+        """Return what the replacement of ``spec`` costs, or why there is none. No weights are touched."""
+
+    @abstractmethod
+    def compress_layer(self, conv: nn.Conv2d, spec: ConvSpec, generator: torch.Generator) -> nn.Module:
+        """Return the replacement of ``conv``, initialised from its weights.
+
+        Its structure may depend on ``spec`` and the settings only: a saved model is rebuilt from these. Device,
+        dtype, mode and ``requires_grad`` are carried over by the caller. Random numbers come from ``generator``.
+        """
+
+    # -- what an author may override ------------------------------------------------------------------------------
+
+    def share(self, specs: Sequence[ConvSpec]) -> list[list[ConvSpec]]:
+        """Partition the selected layers into groups that share something; by default each is alone."""
+        return [[spec] for spec in specs]
+
+    def group_costs(self, specs: Sequence[ConvSpec]) -> tuple[list[Cost], Cost]:
+        """Return the cost of each layer of a sharing group, and of what they share, counted once."""
+        costs = [self.layer_cost(spec) for spec in specs]
+        return [cost for cost in costs if isinstance(cost, Cost)], Cost(0, 0, 0)
+
+    def compress_group(
+        self, convs: Mapping[str, nn.Conv2d], specs: Sequence[ConvSpec], generator: torch.Generator
+    ) -> dict[str, nn.Module]:
+        """Return the replacements of a sharing group by path; by default one `compress_layer` each."""
+        return {spec.path: self.compress_layer(convs[spec.path], spec, generator) for spec in specs}
+
+    def skeleton_group(self, convs: Mapping[str, nn.Conv2d], specs: Sequence[ConvSpec]) -> dict[str, nn.Module]:
+        """Return modules shaped like `compress_group`'s, values arbitrary: a saved state is loaded into them.
+
+        The default compresses whatever weights the convs have; overriding it makes loading faster.
+        """
+        return self.compress_group(convs, specs, torch.Generator().manual_seed(0))
+
+    def start(
+        self, convs: Mapping[str, nn.Conv2d], groups: Sequence[Sequence[ConvSpec]], generator: torch.Generator
+    ) -> Part:
+        """Begin a training session over all layers that have these settings; by default compress them at once."""
+        replacements: dict[str, nn.Module] = {}
+        for specs in groups:
+            replacements |= self.compress_group({s.path: convs[s.path] for s in specs}, specs, generator)
+        return Part(replacements)
+
+    # -- what is given --------------------------------------------------------------------------------------------
+
+    def settings(self) -> dict[str, Any]:
+        """Return the fields as a plain mapping that JSON can hold."""
+        return asdict(self)
+
+    def with_settings(self, **changes: Any) -> Self:
+        """Return the same method with some fields changed.
+
+        Raises
+        ------
+        SettingError
+            If a field does not exist or cannot have the value.
+        """
+        known = self.field_names()
+        for name in changes:
+            if name not in known:
+                raise SettingError(f"method {self.name!r} has no setting {name!r}: {did_you_mean(name, known)}")
+        hints = get_type_hints(type(self))
+        for name, value in changes.items():
+            if not _fits(value, hints[name]):
+                raise SettingError(f"{self.name}: {name} is {_in_words(hints[name])}, got {value!r}")
+        return replace(self, **changes)
+
+    @classmethod
+    def field_names(cls) -> list[str]:
+        """Return the names of the method's settings."""
+        return [field.name for field in fields(cls)]
+
+    @classmethod
+    def summary(cls) -> str:
+        """Return the first line of the class's docstring, without markup."""
+        return (cls.__doc__ or "").strip().partition("\n")[0].replace("``", "")
+
+    def changed_settings(self) -> dict[str, Any]:
+        """Return the settings that tell this method from its defaults: those changed, and always the knob."""
+        shown = {field.name for field in fields(self) if getattr(self, field.name) != field.default}
+        if self.knob is not None:
+            shown.add(self.knob.field)
+        return {name: value for name, value in self.settings().items() if name in shown}
+
+    def __str__(self) -> str:
+        shown = (
+            f"{name}={value:.4g}" if isinstance(value, float) else f"{name}={value}"
+            for name, value in self.changed_settings().items()
+        )
+        return f"{self.name}({', '.join(shown)})"
+
+
+def _fits(value: Any, hint: Any) -> bool:
+    """Return whether ``value`` is of the type a setting is declared with; types we do not know of are let through."""
+    origin = get_origin(hint)
+    if origin in (Union, UnionType):
+        return any(_fits(value, option) for option in get_args(hint))
+    if origin is Literal:
+        return value in get_args(hint)
+    if hint is float:
+        return isinstance(value, int | float) and not isinstance(value, bool)
+    if hint is int:
+        return isinstance(value, int) and not isinstance(value, bool)
+    if hint in (str, bool, type(None)):
+        return isinstance(value, hint)
+    return True
+
+
+def _in_words(hint: Any) -> str:
+    """Return a type hint as an error message names it."""
+    if get_origin(hint) in (Union, UnionType):
+        return " or ".join(_in_words(option) for option in get_args(hint))
+    if get_origin(hint) is Literal:
+        return " or ".join(map(repr, get_args(hint)))
+    return {type(None): "None", float: "a number", int: "a whole number", str: "a text"}.get(
+        hint, getattr(hint, "__name__", str(hint))
+    )

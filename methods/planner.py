@@ -1,0 +1,190 @@
+"""Making a plan: trace the model, choose the layers, and find the settings that meet a budget."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Any, Literal
+
+from torch import Tensor, nn
+
+from .budget import Setting, meet
+from .cost import Cost, Skip, Target
+from .errors import SettingError
+from .method import Method
+from .plan import GroupPlan, LayerPlan, Plan
+from .select import Select
+from .spec import ConvSpec, trace
+
+Overrides = Mapping[str, Method | Mapping[str, Any] | None]
+
+
+def plan(
+    model: nn.Module,
+    method: Method,
+    example: Tensor | tuple[Any, ...],
+    target: Target | None = None,
+    *,
+    overrides: Overrides | None = None,
+    select: Select | None = None,
+    unreachable: Literal["error", "nearest"] = "error",
+) -> Plan:
+    """Decide what happens to every convolution of ``model``; nothing is changed and no weight is read.
+
+    Parameters
+    ----------
+    model
+        Any module with convolutions.
+    method
+        The method and its settings.
+    example
+        An input the model accepts: a batch, or a tuple of arguments whose first is the batch.
+    target
+        A budget. The method's knob is then searched for the largest size within it; where one step of the knob would
+        go past, neighbouring settings are mixed over the layers.
+    overrides
+        Glob pattern over module paths → another method, settings to change, or None to leave the layer dense. Layers
+        with settings of their own keep them whatever the budget.
+    select
+        Which layers are touched; by default what the method's paper touches.
+    unreachable
+        What to do about a budget that no setting meets: raise, or take the nearest size and say so in the plan's note.
+
+    Returns
+    -------
+    Plan
+
+    Raises
+    ------
+    UnreachableTarget
+        If no setting meets the budget; the message names the reachable range.
+    SettingError
+        If an override matches no layer, or a budget is asked of a method without a knob.
+    """
+    traced = trace(model, example)
+    planner = _Planner(traced.specs, method, select or method.default_select, overrides or {})
+    note = None
+    if target is None:
+        layers, groups = planner.draft(lambda _: method)
+    else:
+        layers, groups, note = planner.fit(target, nearest=unreachable == "nearest")
+    return Plan(method, layers, groups, traced.linear_macs, target, note, getattr(model, "decompbench_ref", None))
+
+
+@dataclass
+class _Planner:
+    """The layers to plan for, and who compresses which."""
+
+    specs: Sequence[ConvSpec]
+    method: Method
+    select: Select
+    overrides: Overrides
+
+    def __post_init__(self) -> None:
+        self.fixed: dict[str, Method] = {}
+        self.skips: dict[str, str] = {}
+        for pattern in self.overrides:
+            if not any(fnmatchcase(spec.path, pattern) for spec in self.specs):
+                paths = ", ".join(spec.path for spec in self.specs[:8])
+                raise SettingError(f"override {pattern!r} matches no convolution; their paths are {paths}, …")
+        convs = sum(spec.position >= 0 for spec in self.specs)
+        for spec in self.specs:
+            skip = self._choose(spec, convs)
+            if skip is not None:
+                self.skips[spec.path] = skip.reason
+        # groups do not depend on the knob, so that neighbouring settings can be mixed group by group
+        self.free = self._share(self.method, [s for s in self.specs if s.path not in self.skips | self.fixed])
+
+    def _choose(self, spec: ConvSpec, convs: int) -> Skip | None:
+        """Note a layer's own method, or return why the layer stays dense."""
+        if spec.type != "Conv2d":
+            return Skip(f"a {spec.type} may compute more than a convolution")
+        if spec.position < 0:
+            return Skip("never called by the example's forward pass")
+        holder = spec.shares_weight_with or spec.path
+        if holder and any(other.shares_weight_with == holder for other in self.specs):
+            return Skip("shares its weight with another convolution")
+        method = self.method
+        own = [value for pattern, value in self.overrides.items() if fnmatchcase(spec.path, pattern)]
+        if own:  # the last matching pattern wins
+            if own[-1] is None:
+                return Skip("left dense by an override")
+            method = own[-1] if isinstance(own[-1], Method) else self.method.with_settings(**own[-1])
+        elif skip := self.select.reason_to_skip(spec, convs):
+            return skip
+        cost = method.layer_cost(spec)
+        if isinstance(cost, Skip):
+            return cost
+        if own:
+            self.fixed[spec.path] = method
+        return None
+
+    def _share(self, method: Method, specs: list[ConvSpec]) -> list[list[ConvSpec]]:
+        return [group for group in method.share(specs) if group]
+
+    def draft(self, setting: Callable[[int], Method]) -> tuple[tuple[LayerPlan, ...], tuple[GroupPlan, ...]]:
+        """Return the plan in which free group ``i`` has the settings ``setting(i)``."""
+        tasks = [(setting(i), group) for i, group in enumerate(self.free)]
+        for method in dict.fromkeys(self.fixed.values()):
+            specs = [s for s in self.specs if self.fixed.get(s.path) == method]
+            tasks += [(method, group) for group in self._share(method, specs)]
+        after: dict[str, tuple[Cost, int]] = {}
+        reasons = dict(self.skips)
+        groups: list[GroupPlan] = []
+        for method, specs in tasks:
+            result = group_cost(method, specs)
+            if isinstance(result, Skip):
+                reasons |= {spec.path: result.reason for spec in specs}
+                continue
+            costs, shared = result
+            after |= {spec.path: (cost, len(groups)) for spec, cost in zip(specs, costs, strict=True)}
+            groups.append(GroupPlan(method, tuple(spec.path for spec in specs), shared))
+        layers = tuple(
+            LayerPlan(spec, spec.cost, *after[spec.path])
+            if spec.path in after
+            else LayerPlan(spec, spec.cost, spec.cost, reason=reasons[spec.path])
+            for spec in self.specs
+        )
+        return layers, tuple(groups)
+
+    def fit(self, target: Target, *, nearest: bool) -> tuple[tuple[LayerPlan, ...], tuple[GroupPlan, ...], str | None]:
+        """Return the plan that meets ``target``, and the note on why it does not where it cannot."""
+        method, knob = self.method, self.method.knob
+        if knob is None:
+            raise SettingError(f"method {method.name!r} has no knob: it cannot be sized to {target}")
+        variants: dict[Setting, Method] = {}
+
+        def variant(value: Setting) -> Method:
+            if value not in variants:
+                variants[value] = method.with_settings(**{knob.field: value})
+            return variants[value]
+
+        def group_counts(value: Setting) -> list[int]:
+            return [_count(group_cost(variant(value), specs), specs, target.count) for specs in self.free]
+
+        dense = sum(spec.cost.count(target.count) for spec in self.specs)
+        layers, groups = self.draft(lambda _: variant(knob.low))
+        at_low = Cost.total(x.after for x in layers) + Cost.total(g.shared for g in groups)
+        untouched = at_low.count(target.count) - sum(group_counts(knob.low))
+        chosen, note = meet(knob, group_counts, target, dense, untouched, method.name, nearest=nearest)
+        layers, groups = self.draft(lambda i: variant(chosen[i]))
+        return layers, groups, note
+
+
+def group_cost(method: Method, specs: Sequence[ConvSpec]) -> tuple[list[Cost], Cost] | Skip:
+    """Return a sharing group's costs, or a skip where compressing it would not make it smaller."""
+    costs, shared = method.group_costs(specs)
+    total = Cost.total(costs) + shared
+    dense = Cost.total(spec.cost for spec in specs)
+    # a codebook saves bits even where it saves no element, so either will do
+    if total.weights >= dense.weights and total.bits >= dense.bits:
+        return Skip(f"not efficient: {total.weights:,} weights instead of {dense.weights:,}")
+    return costs, shared
+
+
+def _count(result: tuple[list[Cost], Cost] | Skip, specs: Sequence[ConvSpec], count: str) -> int:
+    if isinstance(result, Skip):
+        return sum(spec.cost.count(count) for spec in specs)
+    costs, shared = result
+    return (Cost.total(costs) + shared).count(count)

@@ -1,0 +1,50 @@
+"""Putting new modules in place of old ones, with everything the old ones carried."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import torch
+from torch import nn
+
+from .errors import MethodError
+from .spec import ConvSpec
+
+
+def replace_module(model: nn.Module, path: str, new: nn.Module) -> None:
+    """Put ``new`` at ``path`` in ``model``."""
+    if not path:
+        raise MethodError("a lone convolution cannot be replaced in place: wrap it, nn.Sequential(conv)")
+    parent, _, name = path.rpartition(".")
+    setattr(model.get_submodule(parent), name, new)
+
+
+def replace_conv(model: nn.Module, spec: ConvSpec, new: nn.Module) -> None:
+    """Put ``new`` wherever ``model`` has the convolution ``spec``, under all its names."""
+    for path in (spec.path, *spec.aliases):
+        replace_module(model, path, new)
+
+
+def adopt(new: nn.Module, conv: nn.Conv2d) -> nn.Module:
+    """Give ``new`` the device, dtype, memory format and mode of the convolution it replaces."""
+    weight = conv.weight
+    new.to(device=weight.device, dtype=weight.dtype)
+    if not weight.is_contiguous() and weight.is_contiguous(memory_format=torch.channels_last):
+        new.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+    new.train(conv.training)
+    return new
+
+
+def carry_requires_grad(replacements: Iterable[tuple[nn.Module, nn.Conv2d]]) -> None:
+    """Freeze what replaces frozen convolutions; a parameter shared with a layer that trains goes on training."""
+    frozen: dict[int, nn.Parameter] = {}
+    training: set[int] = set()
+    for new, conv in replacements:
+        for parameter in new.parameters():
+            if conv.weight.requires_grad:
+                training.add(id(parameter))
+            else:
+                frozen[id(parameter)] = parameter
+    for key, parameter in frozen.items():
+        if key not in training:
+            parameter.requires_grad_(False)

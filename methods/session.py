@@ -1,0 +1,174 @@
+"""A session: one model under one plan, from the first compression to the finished small model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+from .cost import Target
+from .method import Method, Part
+from .plan import Plan
+from .planner import plan as make_plan
+from .rewrite import adopt, carry_requires_grad, replace_conv
+from .spec import ConvSpec
+
+
+class Session:
+    """What happens to a model between the plan and the finished small model.
+
+    In anyone's training loop::
+
+        session = begin(model, plan)
+        for x, y in batches:
+            loss = criterion(session.model(x), y) + session.penalty()
+            loss.backward(); optimizer.step(); optimizer.zero_grad()
+            session.after_step()
+        small = session.finish()
+
+    Build the optimiser after `begin`: the layers' parameters are new. Use `begin` to make a session.
+
+    Attributes
+    ----------
+    model
+        The model to train; the one given to `begin`, changed in place.
+    plan
+        What is done to it.
+    decomposes_at
+        ``"begin"`` if `begin` has compressed the layers, ``"finish"`` if `finish` will.
+    """
+
+    def __init__(self, model: nn.Module, plan: Plan, parts: Sequence[Part], originals: Mapping[str, nn.Conv2d]) -> None:
+        self.model = model
+        self.plan = plan
+        self._parts = list(parts)
+        self._originals = dict(originals)
+        self._specs = {layer.path: layer.spec for layer in plan.layers}
+        self._finished = False
+        for part in self._parts:
+            self._install(part.replacements)
+
+    @property
+    def decomposes_at(self) -> Literal["begin", "finish"]:
+        """When the layers are compressed; ``"finish"`` if any part of the plan waits until then."""
+        return "finish" if any(part.decomposes_at == "finish" for part in self._parts) else "begin"
+
+    def penalty(self) -> Tensor:
+        """Return the scalar to add to the task's loss; zero for methods without a penalty."""
+        terms = [term for part in self._parts if (term := part.penalty()) is not None]
+        return torch.stack(terms).sum() if terms else torch.zeros((), device=_device(self.model))
+
+    def after_step(self) -> None:
+        """Call once after each step of the optimiser."""
+        for part in self._parts:
+            part.after_step()
+
+    def finish(self) -> nn.Module:
+        """Return the compressed model, the plan attached for `save`; call it once, after training."""
+        if not self._finished:
+            for part in self._parts:
+                self._install(part.finish())
+            vars(self.model).update(decompbench_plan=self.plan)
+            self._finished = True
+        return self.model
+
+    def _install(self, replacements: Mapping[str, nn.Module]) -> None:
+        for path, new in replacements.items():
+            replace_conv(self.model, self._specs[path], adopt(new, self._originals[path]))
+        carry_requires_grad((new, self._originals[path]) for path, new in replacements.items())
+
+
+def begin(model: nn.Module, plan: Plan, *, seed: int = 0) -> Session:
+    """Start compressing ``model`` by ``plan``, in place.
+
+    Parameters
+    ----------
+    model
+        The model the plan was made for.
+    plan
+        From `decompbench.methods.plan`.
+    seed
+        Seed of the generator that every random choice of the methods comes from.
+
+    Raises
+    ------
+    ValueError
+        If the model is not the one the plan was made for.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    convs = planned_convs(model, plan)
+    parts = [
+        method.start({s.path: convs[s.path] for specs in groups for s in specs}, groups, generator)
+        for method, groups in groups_by_method(plan).items()
+    ]
+    return Session(model, plan, parts, convs)
+
+
+def groups_by_method(plan: Plan) -> dict[Method, list[list[ConvSpec]]]:
+    """Return the plan's sharing groups under the method, with its settings, that compresses them."""
+    specs = {layer.path: layer.spec for layer in plan.layers}
+    grouped: dict[Method, list[list[ConvSpec]]] = {}
+    for group in plan.groups:
+        grouped.setdefault(group.method, []).append([specs[path] for path in group.paths])
+    return grouped
+
+
+def planned_convs(model: nn.Module, plan: Plan) -> dict[str, nn.Conv2d]:
+    """Return the convolutions that ``plan`` compresses, by path.
+
+    Raises
+    ------
+    ValueError
+        If ``model`` lacks one of them, or has another convolution there.
+    """
+    convs: dict[str, nn.Conv2d] = {}
+    for layer in plan.layers:
+        if layer.group is None:
+            continue
+        try:
+            conv = model.get_submodule(layer.path)
+        except AttributeError as error:
+            raise ValueError(f"the plan compresses {layer.path!r}, which the model does not have") from error
+        if type(conv) is not nn.Conv2d:
+            raise ValueError(f"the plan compresses {layer.path!r}, which is a {type(conv).__name__}, not a Conv2d: "
+                             "is the model compressed already?")  # fmt: skip
+        spec, found = layer.spec, ConvSpec.of(conv, layer.path)
+        for name in ("in_channels", "out_channels", "kernel_size", "stride", "padding", "dilation", "groups", "bias"):
+            if getattr(spec, name) != getattr(found, name):
+                raise ValueError(f"the plan was made for another model: {layer.path} has {name} "
+                                 f"{getattr(found, name)}, the plan says {getattr(spec, name)}")  # fmt: skip
+        convs[layer.path] = conv
+    return convs
+
+
+def compress(
+    model: nn.Module,
+    method: Method,
+    example: Tensor | tuple[Any, ...],
+    target: Target | None = None,
+    *,
+    seed: int = 0,
+    **options: Any,
+) -> nn.Module:
+    """Compress ``model`` in place with no training at all: plan, begin, finish.
+
+    Parameters
+    ----------
+    model, method, example, target
+        As for `decompbench.methods.plan`.
+    seed
+        As for `begin`.
+    **options
+        ``overrides``, ``select`` and ``unreachable`` of `decompbench.methods.plan`.
+
+    Examples
+    --------
+    >>> small = compress(timm.create_model("resnet18"), SVD(rank=0.3), torch.zeros(1, 3, 224, 224))
+    """
+    return begin(model, make_plan(model, method, example, target, **options), seed=seed).finish()
+
+
+def _device(model: nn.Module) -> torch.device:
+    return next((parameter.device for parameter in model.parameters()), torch.device("cpu"))

@@ -1,0 +1,203 @@
+"""Everything about one convolution that its cost and its replacement depend on, traced once from an example input."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.conv import _ConvNd
+
+from .cost import Cost
+
+
+@dataclass(frozen=True)
+class ConvSpec:
+    """One convolution: its place in the model, its geometry, and how often it is applied.
+
+    Attributes
+    ----------
+    path
+        Module path, such as ``layer1.0.conv1``; ``aliases`` are further paths of the very same module.
+    in_channels, out_channels, kernel_size, stride, padding, dilation, groups, padding_mode, bias
+        As in `torch.nn.Conv2d`; ``bias`` tells whether there is one.
+    input_size, output_size
+        Spatial size at the first call; empty if the example's forward never called the layer.
+    input_positions, output_positions
+        Spatial positions per image, summed over all calls.
+    position
+        Rank of the first call in the forward pass, from 0; -1 if never called.
+    type
+        Class of the module. Only an exact ``Conv2d`` is known to compute nothing but a convolution.
+    shares_weight_with
+        Path of an earlier convolution that holds the same weight, which is counted there; empty if there is none.
+    """
+
+    path: str
+    in_channels: int
+    out_channels: int
+    kernel_size: tuple[int, ...]
+    stride: tuple[int, ...]
+    padding: tuple[int, ...] | str
+    dilation: tuple[int, ...]
+    groups: int
+    padding_mode: str
+    bias: bool
+    input_size: tuple[int, ...] = ()
+    output_size: tuple[int, ...] = ()
+    input_positions: int = 0
+    output_positions: int = 0
+    position: int = -1
+    type: str = "Conv2d"
+    aliases: tuple[str, ...] = ()
+    shares_weight_with: str = ""
+
+    @classmethod
+    def of(cls, conv: _ConvNd, path: str = "") -> ConvSpec:
+        """Return the spec of a convolution that no example has gone through yet."""
+        exact = type(conv) is nn.Conv2d
+        return cls(
+            path,
+            conv.in_channels,
+            conv.out_channels,
+            tuple(conv.kernel_size),
+            tuple(conv.stride),
+            conv.padding if isinstance(conv.padding, str) else tuple(conv.padding),
+            tuple(conv.dilation),
+            conv.groups,
+            conv.padding_mode,
+            conv.bias is not None,
+            type="Conv2d" if exact else f"{type(conv).__module__}.{type(conv).__qualname__}",
+        )
+
+    @property
+    def kernel_area(self) -> int:
+        """Elements of one 2-D kernel: ``kh * kw``."""
+        area = 1
+        for size in self.kernel_size:
+            area *= size
+        return area
+
+    @property
+    def fan_in(self) -> int:
+        """Elements of one filter: ``c / groups * kh * kw``."""
+        return self.in_channels // self.groups * self.kernel_area
+
+    @property
+    def weights(self) -> int:
+        """Elements of the weight: ``n * c / groups * kh * kw``."""
+        return self.out_channels * self.fan_in
+
+    @property
+    def cost(self) -> Cost:
+        """Cost of the convolution as it is."""
+        positions = self.input_positions if "Transpose" in self.type else self.output_positions
+        return Cost.of(0 if self.shares_weight_with else self.weights, self.weights * positions)
+
+    def spatial_conv(self, in_channels: int, out_channels: int, *, groups: int = 1, bias: bool = False) -> nn.Conv2d:
+        """Return a new conv with this one's kernel, stride, padding and dilation, and other channels."""
+        geometry: dict[str, Any] = {
+            name: getattr(self, name) for name in ("kernel_size", "stride", "padding", "dilation", "padding_mode")
+        }
+        return nn.Conv2d(in_channels, out_channels, groups=groups, bias=bias, **geometry)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the fields as a plain mapping."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> ConvSpec:
+        """Rebuild a spec from `to_json`, lists turned back into tuples."""
+        values: dict[str, Any] = {key: tuple(v) if isinstance(v, list) else v for key, v in data.items()}
+        return cls(**values)
+
+
+@dataclass(frozen=True)
+class Trace:
+    """The convolutions of a model in the order of their first call, and the MACs of its linear layers per image."""
+
+    specs: tuple[ConvSpec, ...]
+    linear_macs: int
+
+
+@contextmanager
+def evaluating(model: nn.Module) -> Iterator[None]:
+    """Put ``model`` in eval mode without gradients, and give every module its own mode back afterwards."""
+    modes = {module: module.training for module in model.modules()}
+    try:
+        model.eval()
+        with torch.no_grad():
+            yield
+    finally:
+        for module, mode in modes.items():
+            module.training = mode
+
+
+def call(model: nn.Module, example: Any) -> Any:
+    """Apply ``model`` to an example, which is one tensor or a tuple of arguments."""
+    return model(*example) if isinstance(example, tuple) else model(example)
+
+
+def trace(model: nn.Module, example: Tensor | tuple[Any, ...]) -> Trace:
+    """Run ``example`` through ``model`` once and describe every convolution.
+
+    Parameters
+    ----------
+    model
+        Any module; its mode and its batch-norm statistics are left as they were.
+    example
+        An input batch, or a tuple of the forward's arguments whose first is the batch; counts are per image of it.
+
+    Returns
+    -------
+    Trace
+        Specs in the order of the first call; layers never called come last, with no positions.
+    """
+    specs: dict[nn.Module, ConvSpec] = {}
+    for path, module in model.named_modules(remove_duplicate=False):
+        if isinstance(module, _ConvNd):
+            known = specs.get(module)
+            specs[module] = (
+                ConvSpec.of(module, path) if known is None else replace(known, aliases=(*known.aliases, path))
+            )
+    holders: dict[int, str] = {}
+    for conv, spec in specs.items():
+        holder = holders.setdefault(id(conv.weight), spec.path)
+        if holder != spec.path:
+            specs[conv] = replace(spec, shares_weight_with=holder)
+    batch = (example[0] if isinstance(example, tuple) else example).shape[0]
+    called = 0
+    linear_macs = 0
+
+    def on_conv(conv: nn.Module, args: tuple[Any, ...], output: Tensor) -> None:
+        nonlocal called
+        spec = specs[conv]
+        seen = args[0]
+        if spec.position < 0:
+            spec = replace(spec, input_size=tuple(seen.shape[2:]), output_size=tuple(output.shape[2:]), position=called)
+            called += 1
+        specs[conv] = replace(
+            spec,
+            # divided by the example's batch: a conv may be applied to more images than that (folded windows)
+            input_positions=spec.input_positions + seen.numel() // (spec.in_channels * batch),
+            output_positions=spec.output_positions + output.numel() // (spec.out_channels * batch),
+        )
+
+    def on_linear(linear: nn.Module, args: tuple[Any, ...], output: Tensor) -> None:
+        nonlocal linear_macs
+        linear_macs += output.numel() // batch * args[0].shape[-1]
+
+    hooks = [module.register_forward_hook(on_conv) for module in specs]
+    hooks += [m.register_forward_hook(on_linear) for m in model.modules() if isinstance(m, nn.Linear)]
+    try:
+        with evaluating(model):
+            call(model, example)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    last = len(specs)
+    ordered = sorted(specs.values(), key=lambda spec: last if spec.position < 0 else spec.position)
+    return Trace(tuple(ordered), linear_macs)

@@ -1,0 +1,167 @@
+"""Saving a compressed model with its plan, and building it again from the file alone."""
+
+from __future__ import annotations
+
+import json
+import os
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from .errors import StorageError
+from .plan import Plan
+from .rewrite import adopt, replace_conv
+from .session import groups_by_method, planned_convs
+
+FORMAT = "decompbench-1"
+MODEL_SOURCE = "decompbench.model_source"
+"""Entry-point group of the functions that build a dense model from its name."""
+
+
+def save(model: nn.Module, path: str | Path) -> Path:
+    """Write a compressed model to a safetensors file, with the dense model's name and the plan in its metadata.
+
+    Parameters
+    ----------
+    model
+        What `Session.finish` or `compress` returned, or a dense model.
+    path
+        The file. It is written beside and then moved into place: a crash leaves the old file whole.
+
+    Returns
+    -------
+    Path
+        The file written.
+    """
+    path = Path(path)
+    plan: Plan | None = getattr(model, "decompbench_plan", None)
+    tensors: dict[str, Tensor] = {}
+    aliases: dict[str, str] = {}
+    channels_last: list[str] = []
+    first_name: dict[tuple[int, int, torch.Size], str] = {}
+    for name, tensor in model.state_dict().items():
+        # a shared tensor is stored once; an empty one has no address to tell it by
+        key = (tensor.data_ptr(), tensor.storage_offset(), tensor.shape)
+        if tensor.numel() and key in first_name:
+            aliases[name] = first_name[key]
+            continue
+        first_name[key] = name
+        if tensor.dim() == 4 and not tensor.is_contiguous() and tensor.is_contiguous(memory_format=torch.channels_last):
+            channels_last.append(name)
+        tensors[name] = tensor.detach().contiguous().cpu()
+    metadata = {
+        "format": FORMAT,
+        "model": json.dumps(getattr(model, "decompbench_ref", None)),
+        "plan": json.dumps(plan.to_json() if plan else None),
+        "aliases": json.dumps(aliases),
+        "channels_last": json.dumps(channels_last),
+    }
+    part = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        save_file(tensors, part, metadata)
+        os.replace(part, path)
+    except (OSError, SafetensorError) as error:
+        raise StorageError(f"cannot write {path}: {error}") from error
+    finally:
+        part.unlink(missing_ok=True)
+    return path
+
+
+def load(path: str | Path, model: nn.Module | None = None) -> nn.Module:
+    """Build a saved model again, in eval mode.
+
+    Parameters
+    ----------
+    path
+        A file that `save` wrote.
+    model
+        The dense model, needed only where it has no name with us; its weights are replaced.
+
+    Returns
+    -------
+    nn.Module
+        Gives bit-equal outputs to the model that was saved.
+
+    Raises
+    ------
+    StorageError
+        If the file is not one of ours or is damaged, the dense model cannot be built, or the tensors do not fit it.
+    """
+    path = Path(path)
+    metadata, tensors = _read(path)
+    for name, stored in json.loads(metadata["aliases"]).items():
+        tensors[name] = tensors[stored]
+    if model is None:
+        model = _dense_model(path, json.loads(metadata["model"]))
+    saved_plan = json.loads(metadata["plan"])
+    if saved_plan:
+        try:
+            plan = Plan.from_json(saved_plan)
+            _rebuild(model, plan)
+        except ValueError as error:
+            raise StorageError(f"{path} does not fit the model: {error}") from error
+        vars(model).update(decompbench_plan=plan)
+    _assign(model, tensors, set(json.loads(metadata["channels_last"])), path)
+    return model.eval()
+
+
+def _read(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            if metadata.get("format") != FORMAT:
+                found = metadata.get("format", "none")
+                raise StorageError(f"{path} was not written by decompbench.methods.save "
+                                   f"(its format is {found}, not {FORMAT})")  # fmt: skip
+            return metadata, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
+    except (OSError, SafetensorError) as error:
+        raise StorageError(f"cannot read {path}: {error}") from error
+
+
+def _dense_model(path: Path, ref: dict[str, Any] | None) -> nn.Module:
+    if ref is None:
+        raise StorageError(f"{path} does not name its dense model: pass it, load(path, model=...)")
+    sources = entry_points(group=MODEL_SOURCE)
+    failures = []
+    for source in sources:
+        try:
+            return source.load()(ref["name"], **ref["kwargs"])
+        except Exception as error:  # the next source may know the name
+            failures.append(f"{source.value}: {error}")
+    raise StorageError(f"cannot build the model {ref['name']!r} of {path}: {'; '.join(failures) or 'no model source'}")
+
+
+def _rebuild(model: nn.Module, plan: Plan) -> None:
+    """Put layers of the plan's structure into a dense model, their values arbitrary."""
+    convs = planned_convs(model, plan)
+    specs = {layer.path: layer.spec for layer in plan.layers}
+    for method, groups in groups_by_method(plan).items():
+        for group in groups:
+            for path, new in method.skeleton_group({s.path: convs[s.path] for s in group}, group).items():
+                replace_conv(model, specs[path], adopt(new, convs[path]))
+
+
+def _assign(model: nn.Module, tensors: dict[str, Tensor], channels_last: set[str], path: Path) -> None:
+    """Set every parameter and buffer to the stored tensor, dtype included; sharing stays as it was built."""
+    owned = model.state_dict(keep_vars=True)
+    missing, unexpected = sorted(owned.keys() - tensors.keys()), sorted(tensors.keys() - owned.keys())
+    wrong = [
+        f"{name} is {tuple(tensors[name].shape)}, not {tuple(owned[name].shape)}"
+        for name in sorted(owned.keys() & tensors.keys())
+        if tensors[name].shape != owned[name].shape
+    ]
+    if missing or unexpected or wrong:
+        parts = [
+            f"{what}: {', '.join(names[:5])}{f' and {len(names) - 5} more' if len(names) > 5 else ''}"
+            for what, names in (("missing", missing), ("unexpected", unexpected), ("of another shape", wrong))
+            if names
+        ]
+        raise StorageError(f"{path} does not fit the model; {'; '.join(parts)}")
+    for name, own in owned.items():
+        tensor = tensors[name].to(own.device)
+        own.data = tensor.contiguous(memory_format=torch.channels_last) if name in channels_last else tensor

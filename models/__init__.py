@@ -1,0 +1,22 @@
+"""Architectures, and one loader for them: our own, timm's and torchvision's.
+
+``load_model("resnet20")``, ``load_model("timm/resnet18")``, ``load_model("resnet8", pretrained=True)``.
+"""
+
+from .errors import ModelSettingError, UnknownModelError, WeightsError
+from .loader import load_model
+from .registry import ModelInfo, list_models
+from .weights import PackagedWeights, packaged_weights, read_state, read_weights_metadata
+
+__all__ = [
+    "ModelInfo",
+    "ModelSettingError",
+    "PackagedWeights",
+    "UnknownModelError",
+    "WeightsError",
+    "list_models",
+    "load_model",
+    "packaged_weights",
+    "read_state",
+    "read_weights_metadata",
+]

@@ -1,0 +1,88 @@
+"""Models of timm and torchvision, built by their own factories. Both are imported when first asked for."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import Any
+
+from torch import nn
+
+from .errors import ModelSettingError, UnknownModelError, WeightsError, nearest
+from .family import Family
+
+
+class TimmModels(Family):
+    """``timm/<name>``, any name of ``timm.create_model``, also with a tag (``resnet18.a1_in1k``)."""
+
+    prefix = "timm/"
+    pattern = "timm/<name>"
+    example = "timm/resnet18"
+    kwargs = MappingProxyType({"in_chans": 3, "num_classes": 1000})
+    source = "timm (pretrained=True downloads its weights)"
+    own_weights = True
+
+    def claims(self, name: str) -> bool:
+        return name.startswith(self.prefix)
+
+    def names(self) -> list[str]:
+        import timm
+
+        return timm.list_models()
+
+    def build(self, name: str, *, pretrained: bool, **kwargs: Any) -> nn.Module:
+        import timm
+
+        bare = name.removeprefix(self.prefix)
+        if not timm.is_model(bare):
+            raise UnknownModelError(
+                f"timm has no model {bare!r}.{_nearest_with_prefix(self.prefix, bare, self.names())}"
+            )
+        try:
+            return timm.create_model(bare, pretrained=pretrained, **kwargs)
+        except TypeError as error:
+            raise ModelSettingError(f"{name} does not take {kwargs}: {error}") from error
+        except (OSError, RuntimeError) as error:
+            if not pretrained:
+                raise
+            raise WeightsError(f"timm could not give the weights of {bare}: {error}") from error
+
+
+class TorchvisionModels(Family):
+    """``torchvision/<name>``, any name of ``torchvision.models.list_models()``."""
+
+    prefix = "torchvision/"
+    pattern = "torchvision/<name>"
+    example = "torchvision/resnet18"
+    kwargs = MappingProxyType({"num_classes": 1000})
+    source = "torchvision (pretrained=True downloads its default weights)"
+    own_weights = True
+
+    def claims(self, name: str) -> bool:
+        return name.startswith(self.prefix)
+
+    def names(self) -> list[str]:
+        import torchvision
+
+        return torchvision.models.list_models()
+
+    def build(self, name: str, *, pretrained: bool, **kwargs: Any) -> nn.Module:
+        import torchvision
+
+        bare = name.removeprefix(self.prefix)
+        if bare not in self.names():
+            hint = _nearest_with_prefix(self.prefix, bare, self.names())
+            raise UnknownModelError(f"torchvision has no model {bare!r}.{hint}")
+        if kwargs.pop("in_chans", 3) != 3:
+            raise ModelSettingError(f"{name}: torchvision's models take 3 input channels; timm's take in_chans=.")
+        try:
+            return torchvision.models.get_model(bare, weights="DEFAULT" if pretrained else None, **kwargs)
+        except TypeError as error:
+            raise ModelSettingError(f"{name} does not take {kwargs}: {error}") from error
+        except (OSError, ValueError) as error:
+            if not pretrained:
+                raise
+            raise WeightsError(f"torchvision could not give the weights of {bare} with {kwargs}: {error}") from error
+
+
+def _nearest_with_prefix(prefix: str, bare: str, names: list[str]) -> str:
+    return nearest(prefix + bare, (prefix + known for known in names))

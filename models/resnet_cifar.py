@@ -1,0 +1,90 @@
+"""ResNets for small images (He et al. 2016, section 4.2): depth 6k+2, parameter-free shortcuts.
+
+"Deep Residual Learning for Image Recognition", https://arxiv.org/abs/1512.03385. Three stages of k basic
+blocks with 16, 32 and 64 channels. Where a stage halves the image, the shortcut takes every second pixel and
+pads the new channels with zeros ("option A"), so it has no weights. Keys are those of Y. Idelbayev's
+``pytorch_resnet_cifar10`` (``conv1``, ``bn1``, ``layer1.0.conv1``, ..., ``fc``).
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+class PadShortcut(nn.Module):
+    """Option A shortcut: every second pixel, half of the new channels as zeros on either side.
+
+    ``(b, c, h, w) -> (b, c_out, ceil(h / 2), ceil(w / 2))``
+    """
+
+    def __init__(self, in_channels: int, out_channels: int) -> None:
+        super().__init__()
+        self.before = (out_channels - in_channels) // 2
+        self.after = out_channels - in_channels - self.before
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.pad(x[:, :, ::2, ::2], (0, 0, 0, 0, self.before, self.after))
+
+    def extra_repr(self) -> str:
+        return f"stride=2, channels before={self.before}, after={self.after}"
+
+
+class BasicBlock(nn.Module):
+    """Two 3x3 convolutions with batch-norm, and a shortcut around them."""
+
+    def __init__(self, in_channels: int, out_channels: int, stride: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(in_channels, out_channels, 3, stride=stride, padding=1, bias=False)
+        self.bn1 = nn.BatchNorm2d(out_channels)
+        self.conv2 = nn.Conv2d(out_channels, out_channels, 3, padding=1, bias=False)
+        self.bn2 = nn.BatchNorm2d(out_channels)
+        keeps_shape = stride == 1 and in_channels == out_channels
+        self.shortcut = nn.Identity() if keeps_shape else PadShortcut(in_channels, out_channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        out = F.relu(self.bn1(self.conv1(x)))
+        out = self.bn2(self.conv2(out))
+        return F.relu(out + self.shortcut(x))
+
+
+class CifarResNet(nn.Module):
+    """ResNet of depth ``6 * blocks + 2`` for images of about 32x32.
+
+    Parameters
+    ----------
+    blocks : int
+        Basic blocks per stage (k); ``resnet20`` has 3.
+    in_chans, num_classes : int
+        Channels of the input and of the output.
+
+    Notes
+    -----
+    Input ``(b, in_chans, h, w)``, already normalised; output logits ``(b, num_classes)``.
+    """
+
+    def __init__(self, blocks: int, *, in_chans: int = 3, num_classes: int = 10) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(in_chans, 16, 3, padding=1, bias=False)
+        self.bn1 = nn.BatchNorm2d(16)
+        self.layer1 = _stage(blocks, 16, 16, stride=1)
+        self.layer2 = _stage(blocks, 16, 32, stride=2)
+        self.layer3 = _stage(blocks, 32, 64, stride=2)
+        self.fc = nn.Linear(64, num_classes)
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d | nn.Linear):
+                nn.init.kaiming_normal_(module.weight)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = F.relu(self.bn1(self.conv1(x)))  # (b, 16, h, w)
+        x = self.layer1(x)
+        x = self.layer2(x)  # (b, 32, h/2, w/2)
+        x = self.layer3(x)  # (b, 64, h/4, w/4)
+        return self.fc(torch.mean(x, dim=(2, 3)))
+
+
+def _stage(blocks: int, in_channels: int, out_channels: int, *, stride: int) -> nn.Sequential:
+    first = BasicBlock(in_channels, out_channels, stride)
+    rest = [BasicBlock(out_channels, out_channels, 1) for _ in range(blocks - 1)]
+    return nn.Sequential(first, *rest)

@@ -1,0 +1,37 @@
+"""Small data for the tests, and files that some checks can use and none needs."""
+
+from __future__ import annotations
+
+import os
+import tarfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+
+@pytest.fixture
+def image_folder(tmp_path: Path) -> Path:
+    """``train`` with 3 + 2 and ``test`` with 2 + 1 colour images of 6x4 in the classes cat and dog."""
+    generator = np.random.default_rng(0)
+    for which, counts in (("train", (3, 2)), ("test", (2, 1))):
+        for label, count in zip(("cat", "dog"), counts, strict=True):
+            folder = tmp_path / "pets" / which / label
+            folder.mkdir(parents=True)
+            for index in range(count):
+                pixels = generator.integers(0, 256, (4, 6, 3), dtype=np.uint8)
+                Image.fromarray(pixels).save(folder / f"{index}.png")
+    return tmp_path / "pets"
+
+
+@pytest.fixture(scope="session")
+def super_resolution_images(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Set5 with published low-resolution images, from ``$DECOMPBENCH_TEST_DATA/data/sr-images.tar``."""
+    archive = Path(os.environ.get("DECOMPBENCH_TEST_DATA", "")) / "data" / "sr-images.tar"
+    if "DECOMPBENCH_TEST_DATA" not in os.environ or not archive.is_file():
+        pytest.skip("DECOMPBENCH_TEST_DATA names no folder with data/sr-images.tar")
+    folder = tmp_path_factory.mktemp("sr")
+    with tarfile.open(archive) as tar:
+        tar.extractall(folder, [member for member in tar if "Set5/" in member.name], filter="data")
+    return folder

@@ -1,0 +1,115 @@
+"""Folders of class subfolders: both layouts, grey and colour, sizes, and what is wrong with a bad one."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+import torch
+from PIL import Image
+
+from decompbench.bench.data import DataError, load_classification
+
+
+def load(folder: Path, **options):
+    return load_classification(f"imagefolder:{folder}", **options)
+
+
+def save(path: Path, size: tuple[int, int] = (6, 4), mode: str = "RGB") -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new(mode, size, 77 if mode == "L" else (10, 20, 30)).save(path)
+
+
+def test_train_and_test(image_folder: Path) -> None:
+    data = load(image_folder)
+    assert data.classes == ("cat", "dog")
+    assert data.train_images.shape == (5, 3, 4, 6)
+    assert data.train_labels.tolist() == [0, 0, 0, 1, 1]
+    assert data.test_labels.tolist() == [0, 0, 1]
+    pixels = np.asarray(Image.open(image_folder / "test" / "dog" / "0.png"))
+    assert torch.equal(data.test_images[2], torch.from_numpy(pixels.copy()).permute(2, 0, 1))
+
+
+def test_val_serves_where_there_is_no_test(image_folder: Path) -> None:
+    with_test = load(image_folder)
+    (image_folder / "test").rename(image_folder / "val")
+    assert load(image_folder).revision == with_test.revision
+
+
+def test_split_of_one_folder_depends_on_names_only(tmp_path: Path) -> None:
+    for label in ("a", "b"):
+        for index in range(10):
+            save(tmp_path / "one" / label / f"{index}.png", mode="L")
+    for index in range(10):
+        Image.new("L", (6, 4), index).save(tmp_path / "one" / "a" / f"{index}.png")
+    data = load(tmp_path / "one")
+    assert data.train_images.shape == (16, 1, 4, 6)
+    assert data.test_labels.tolist() == [0, 0, 1, 1]
+    tested = data.test_images[data.test_labels == 0, 0, 0, 0].tolist()
+    trained = data.train_images[data.train_labels == 0, 0, 0, 0].tolist()
+    assert sorted(tested + trained) == list(range(10))
+    shutil.copytree(tmp_path / "one", tmp_path / "elsewhere")
+    assert load(tmp_path / "elsewhere").revision == data.revision
+
+
+def test_revision_changes_with_a_pixel(image_folder: Path) -> None:
+    before = load(image_folder).revision
+    save(image_folder / "train" / "cat" / "0.png")
+    assert load(image_folder).revision != before
+
+
+def test_grey_among_colour_becomes_colour(image_folder: Path) -> None:
+    save(image_folder / "train" / "cat" / "0.png", mode="L")
+    assert torch.equal(load(image_folder).train_images[0], torch.full((3, 4, 6), 77, dtype=torch.uint8))
+
+
+def test_sizes_differ(image_folder: Path) -> None:
+    save(image_folder / "train" / "dog" / "1.png", size=(9, 5))
+    with pytest.raises(DataError, match=r"6x4, 1\.png 9x5.*image_size="):
+        load(image_folder)
+    assert load(image_folder, image_size=8).train_images.shape == (5, 3, 8, 8)
+
+
+def test_unreadable_image(image_folder: Path) -> None:
+    (image_folder / "train" / "dog" / "1.png").write_bytes(b"not an image")
+    with pytest.raises(DataError, match=r"dog.1\.png cannot be read"):
+        load(image_folder)
+
+
+def test_files_that_are_no_images_are_ignored(image_folder: Path) -> None:
+    before = load(image_folder).revision
+    (image_folder / "train" / "dog" / "notes.txt").write_text("good dogs")
+    (image_folder / "train" / ".cache").mkdir()
+    assert load(image_folder).revision == before
+
+
+def test_layouts_that_do_not_work(image_folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="no folder"):
+        load(tmp_path / "nowhere")
+    (image_folder / "test" / "dog").rename(image_folder / "test" / "dogs")
+    with pytest.raises(DataError, match=r"'dogs'.*did you mean 'dog'"):
+        load(image_folder)
+    shutil.rmtree(image_folder / "test")
+    with pytest.raises(DataError, match="neither test/ nor val/"):
+        load(image_folder)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DataError, match="no subfolders"):
+        load(tmp_path / "empty")
+    (tmp_path / "empty" / "class").mkdir()
+    with pytest.raises(DataError, match="holds no image"):
+        load(tmp_path / "empty")
+    save(tmp_path / "empty" / "class" / "only.png")
+    with pytest.raises(DataError, match="one image only"):
+        load(tmp_path / "empty")
+
+
+def test_too_large_for_memory_says_the_size(image_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Memory:
+        available = 100
+
+    monkeypatch.setattr(psutil, "virtual_memory", Memory)
+    with pytest.raises(DataError, match=r"8 images of 6x4 take 0\.0 GB"):
+        load(image_folder)

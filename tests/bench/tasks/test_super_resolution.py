@@ -1,0 +1,187 @@
+"""Super-resolution: patches, PSNR against a hand calculation and published values, splits."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from decompbench.bench.data import SuperResolutionData
+from decompbench.bench.data.resize import upsample
+from decompbench.bench.tasks import TaskError, create_task
+from decompbench.bench.tasks.super_resolution import (
+    SuperResolution,
+    SuperResolutionOptions,
+    luma,
+)  # fmt: skip
+
+
+def random_images(count: int, height: int, width: int, seed: int = 0) -> dict[str, Tensor]:
+    generator = torch.Generator().manual_seed(seed)
+    return {str(index): torch.randint(256, (3, height, width), generator=generator).byte() for index in range(count)}
+
+
+def small_task(**options) -> SuperResolution:
+    data = SuperResolutionData.create("small", random_images(2, 41, 50), random_images(2, 33, 38, seed=1))
+    return SuperResolution(data, SuperResolutionOptions(**{"patch_size": 8, "example_size": 8} | options))
+
+
+class Bicubic(nn.Module):
+    """Bicubic interpolation as a network."""
+
+    def __init__(self, scale: int) -> None:
+        super().__init__()
+        self.scale = scale
+
+    def forward(self, x: Tensor) -> Tensor:
+        pictures = (x * 255).round().byte()
+        return torch.stack([upsample(picture, self.scale) for picture in pictures]).float() / 255
+
+
+class Oracle(nn.Module):
+    """Puts out what it was given, image by image."""
+
+    def __init__(self, images: list[Tensor]) -> None:
+        super().__init__()
+        self.images = iter(images)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return next(self.images).unsqueeze(0)
+
+
+@pytest.mark.parametrize(
+    ("rgb", "expected"), [((0, 0, 0), 16.0), ((255, 255, 255), 235.0), ((255, 0, 0), 81.481), ((0, 0, 255), 40.966)]
+)
+def test_luma_of_bt601(rgb: tuple[int, int, int], expected: float) -> None:
+    assert luma(torch.tensor(rgb).view(3, 1, 1)).item() == pytest.approx(expected, abs=1e-9)
+
+
+@pytest.mark.parametrize("scale", [2, 3])
+def test_psnr_against_a_hand_calculation(scale: int) -> None:
+    task = small_task(scale=scale)
+    outputs, expected = [], []
+    generator = torch.Generator().manual_seed(5)
+    for _, high in task.test_pairs.values():
+        output = (high.double() + 9 * torch.randn(high.shape, generator=generator).double()) / 255
+        outputs.append(output.float())
+        shown = (outputs[-1].double() * 255).clamp(0, 255).round()
+        weights = torch.tensor([65.481, 128.553, 24.966]).double().view(3, 1, 1) / 255
+        error = ((shown - high.double()) * weights).sum(0)[scale:-scale, scale:-scale]
+        expected.append(10 * math.log10(255**2 / (error**2).mean().item()))
+    values = task.evaluate(Oracle(outputs))
+    assert values["psnr_y"] == pytest.approx(sum(expected) / 2, abs=1e-4)
+    assert [metric.name for metric in task.metrics] == list(values)
+
+
+def test_only_the_border_is_left_out() -> None:
+    task = small_task()
+    images = [high.float() / 255 for _, high in task.test_pairs.values()]
+    edges = [image.clone() for image in images]
+    for image in edges:
+        image[:, :2] = image[:, -2:] = 0
+        image[:, :, :2] = image[:, :, -2:] = 0
+    assert task.evaluate(Oracle(edges)) == {"psnr_y": math.inf, "ssim_y": pytest.approx(1)}
+    for image in edges:
+        image[:, 2, 5] = 1 - image[:, 2, 5]  # the first row that counts
+    assert task.evaluate(Oracle(edges))["psnr_y"] < math.inf
+
+
+def test_bicubic_network_scores_as_bicubic() -> None:
+    task = create_task("super_resolution", "photographs", scale=4)
+    assert isinstance(task, SuperResolution)
+    values = task.evaluate(Bicubic(4))
+    assert values == pytest.approx(task.bicubic(), abs=1e-9)
+
+
+def test_bicubic_on_the_photographs() -> None:
+    task = create_task("super_resolution", "photographs")
+    assert isinstance(task, SuperResolution)
+    assert task.bicubic()["psnr_y"] == pytest.approx(33.48, abs=0.01)
+
+
+def test_outputs_that_are_not_finite_are_no_psnr() -> None:
+    task = small_task()
+    images = [torch.full(high.shape, math.nan) for _, high in task.test_pairs.values()]
+    assert math.isnan(task.evaluate(Oracle(images))["psnr_y"])
+
+
+def test_a_model_of_another_scale_is_refused() -> None:
+    with pytest.raises(TaskError, match="enlarges by 2"):
+        small_task().evaluate(Bicubic(3))
+    with pytest.raises(TaskError, match="enlarges by 2"):
+        small_task().loss(torch.zeros(1, 3, 24, 24), torch.zeros(1, 3, 16, 16))
+
+
+@pytest.mark.parametrize("scale", [2, 3, 4])
+def test_patches_belong_together(scale: int) -> None:
+    """A patch is found in its image, in one of eight orientations, its low-resolution side at the same place."""
+    task = small_task(scale=scale, patches_per_epoch=40)
+    if scale == 4:
+        task = small_task(scale=4, patch_size=5, example_size=5, patches_per_epoch=40)
+    size = task.options.patch_size
+    turns = set()
+    for lows, highs in task.train_batches(4, torch.Generator().manual_seed(0)):
+        assert lows.shape == (4, 3, size, size)
+        for low, high in zip((lows * 255).round().byte(), (highs * 255).round().byte(), strict=True):
+            found = [place for place in _places(task, low, high)]
+            assert found
+            turns.add(found[0])
+    assert len(turns) == 8
+
+
+def _places(task: SuperResolution, low: Tensor, high: Tensor):
+    size, scale = task.options.patch_size, task.options.scale
+    for turn in range(8):
+        first, second = (_turn(side, turn) for side in (low, high))
+        for small, large in task.train_pairs.values():
+            windows = small.unfold(1, size, 1).unfold(2, size, 1)
+            same = (windows == first.unsqueeze(1).unsqueeze(1)).all(-1).all(-1).all(0)
+            for top, left in same.nonzero().tolist():
+                there = large[:, scale * top :, scale * left :][:, : scale * size, : scale * size]
+                assert torch.equal(there, second)
+                yield turn
+
+
+def _turn(image: Tensor, turn: int) -> Tensor:
+    return torch.rot90(image.flip(2) if turn & 4 else image, turn & 3, (1, 2))
+
+
+def test_patches_follow_the_generator() -> None:
+    task = small_task()
+    first, second, other = (
+        next(iter(task.train_batches(4, torch.Generator().manual_seed(seed)))) for seed in (1, 1, 2)
+    )
+    assert torch.equal(first[0], second[0])
+    assert torch.equal(first[1], second[1])
+    assert not torch.equal(first[0], other[0])
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_validation_split_takes_a_strip_of_every_image(seed: int) -> None:
+    task = small_task()
+    split = task.validation_split(0.25, seed)
+    for name, image in task.data.train.items():
+        parts = [split.data.train[name], split.data.test[name]]
+        assert [part.shape[1] for part in parts] == [31, 10]
+        assert torch.equal(torch.cat(parts[::-1] if seed else parts, 1), image)
+    assert split.data_revision != task.data_revision
+
+
+def test_example_is_of_fixed_size() -> None:
+    task = create_task("super_resolution", "photographs")
+    assert task.example().shape == (1, 3, 48, 48)
+    assert task.example(9).shape == (9, 3, 48, 48)
+    assert torch.equal(task.example(9)[:7], task.example(7))
+    assert 0 <= task.example(7).min() < task.example(7).max() <= 1
+
+
+def test_patches_larger_than_an_image() -> None:
+    with pytest.raises(TaskError, match=r"patch_size \(30\).* 20 at most"):
+        small_task(patch_size=30)
+
+
+def test_scale_is_checked() -> None:
+    with pytest.raises(TaskError, match=r"scale.*5"):
+        create_task("super_resolution", "photographs", scale=5)

@@ -1,0 +1,125 @@
+"""The command line: help with examples, lists as JSON on a clean standard output, mistakes in one line."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from .conftest import decompbench
+
+VERBS = ("run", "plan", "leaderboard", "methods", "models", "suites", "data", "compress", "baseline")
+
+
+def run_json(*arguments):
+    run = decompbench(*arguments, "--json")
+    assert run.returncode == 0, run.stderr
+    return json.loads(run.stdout)
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_help_of_each_verb_has_an_example_that_names_it(verb):
+    run = decompbench(verb, "--help")
+    assert run.returncode == 0
+    assert f"Example: decompbench {verb}" in " ".join(run.stdout.split())
+
+
+def test_help_lists_all_verbs_and_needs_no_torch():
+    code = "import sys, decompbench.bench.cli; print('torch' in sys.modules, 'pandas' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False", "False"]
+    run = decompbench("--help")
+    assert all(verb in run.stdout for verb in VERBS)
+
+
+@pytest.mark.parametrize("verb", ["methods", "models", "suites", "data"])
+def test_lists_come_as_json_with_all_and_as_a_table(verb):
+    rows = run_json(verb)
+    assert len(rows) > 1
+    table = decompbench(verb)
+    key = next(iter(rows[0]))
+    assert all(str(row[key]) in table.stdout for row in rows)
+
+
+def test_methods_say_kind_and_settings():
+    methods = {row["method"]: row for row in run_json("methods")}
+    assert methods["factor"]["kind"] == "architectural"
+    assert methods["svd"]["kind"] == "weight-space"
+    assert "rank" in methods["svd"]["settings"]
+
+
+def test_plan_gives_every_trial_its_size_and_trains_nothing():
+    rows = run_json("plan", "quick")
+    by_name = {row["trial"]: row for row in rows}
+    dense = by_name["resnet8/fashion-mnist-10k/dense/seed0"]["size"]
+    assert dense["weights"] == dense["dense_weights"] == 73_872
+    for row in rows:
+        size = row["size"]
+        if row["budget"] and not size["note"]:
+            ((count, fraction),) = row["budget"].items()
+            sizes = {"params": "weights"}.get(count, count)
+            assert size[sizes] <= 1.1 * fraction * size[f"dense_{sizes}"]
+    assert "resnet8/fashion-mnist-10k/dense/seed0" in decompbench("plan", "quick", "--only", "dense").stdout
+
+
+@pytest.mark.parametrize("flag", ["--csv", "--markdown", "--json", None])
+def test_leaderboard_has_a_row_for_each_trial(smoke, flag):
+    arguments = ["leaderboard", "smoke", *([flag] if flag else [])]
+    run = decompbench(*arguments, results=smoke.results)
+    assert run.returncode == 0
+    assert run.stderr == ""
+    assert "dense" in run.stdout
+    if flag == "--json":
+        rows = json.loads(run.stdout)
+        assert all(row["kind"] in ("none", "weight-space", "architectural") for row in rows)
+        assert all(row["drop"] is not None for row in rows)
+
+
+def test_leaderboard_reports_a_damaged_line_and_shows_the_rest(smoke, tmp_path):
+    folder = tmp_path / "smoke" / smoke.records_file.parent.name
+    folder.mkdir(parents=True)
+    lines = smoke.records_file.read_text().splitlines(keepends=True)
+    (folder / "records.jsonl").write_text("".join([lines[0], lines[1][:50] + "\n", *lines[2:]]))
+    run = decompbench("leaderboard", "smoke", "--json", results=tmp_path)
+    assert run.returncode == 0
+    assert "records.jsonl:2: not JSON" in run.stderr
+    assert len(json.loads(run.stdout)) == len(lines) - 1
+
+
+def test_compress_writes_a_file_that_loads_back(tmp_path):
+    from decompbench.methods import count_stored, load
+
+    path = tmp_path / "small.safetensors"
+    arguments = ["compress", "resnet8", "--method", "svd", "--params", "0.3", "--option", "in_chans=1"]
+    told = run_json(*arguments, "--size", "28x28", "-o", path)
+    assert told["bytes"] == path.stat().st_size
+    assert count_stored(load(path)).weights <= 0.3 * 73_872
+    table = decompbench(*arguments, "--set", "rank=0.7", "-o", path)
+    assert "layer1.0.conv1" in table.stdout
+    assert str(path) in table.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "messages"),
+    [
+        (["run", "quik"], ["unknown suite 'quik'", "'quick'"]),
+        (["plan", "absent.yaml"], ["no suite file absent.yaml"]),
+        (["leaderboard", "quick", "--results", "nowhere"], ["nowhere"]),
+        (["compress", "resnet8", "--method", "svdd", "-o", "x.st"], ["svdd", "'svd'"]),
+        (["compress", "resnet8", "--method", "svd", "--set", "rnk=1", "-o", "x.st"], ["rnk", "'rank'"]),
+        (["compress", "resnet7", "--method", "svd", "-o", "x.st"], ["resnet7"]),
+        (["compress", "resnet8", "--method", "svd", "-o", "no/such/x.st"], ["no folder no/such"]),
+        (["compress", "resnet8", "--method", "kmeans", "--params", "0.01", "-o", "x.st"], ["reaches"]),
+        (["compress", "resnet8", "--method", "svd", "--set", "rank", "-o", "x.st"], ["key=value"]),
+        (["run", "smoke", "--device", "cuda:99"], ["cuda:99", "use --device cpu"]),
+        (["run", "smoke", "--device", "gpu"], ["must be cpu, cuda or cuda:N"]),
+        (["run", "smoke", "--only", "nothing-like-this"], ["no trial matches"]),
+    ],
+)
+def test_mistakes_are_one_message_and_exit_code_2(arguments, messages, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    run = decompbench(*arguments)
+    assert run.returncode == 2, run.stdout + run.stderr
+    text = " ".join(run.stderr.split())
+    assert all(message in text for message in messages), text
+    assert "Traceback" not in text

@@ -1,0 +1,139 @@
+"""Counts against sums done by hand, and latencies of models whose ratio is known."""
+
+import copy
+import time
+
+import pytest
+import torch
+from torch import nn
+
+from decompbench.bench.measure import (
+    CountMismatchError,
+    count_macs,
+    count_model,
+    measure_latency,
+    state_sha256,
+)
+from decompbench.methods import Target, begin, get_method, plan
+from decompbench.models import load_model
+
+
+def small_net():
+    torch.manual_seed(0)
+    return nn.Sequential(
+        nn.Conv2d(3, 8, 3, padding=1),
+        nn.BatchNorm2d(8),
+        nn.ReLU(),
+        nn.Conv2d(8, 16, 3, stride=2, padding=1, groups=2),
+        nn.AdaptiveAvgPool2d(1),
+        nn.Flatten(),
+        nn.Linear(16, 5),
+    ).eval()
+
+
+def test_macs_are_those_of_convs_and_linears_only():
+    macs, not_counted = count_macs(small_net(), torch.zeros(1, 3, 8, 8))
+    first, second, last = 3 * 8 * 9 * 64, 4 * 16 * 9 * 16, 16 * 5
+    assert macs == first + second + last
+    assert not any("conv" in name for name in not_counted)
+
+
+def test_every_convention_against_sums_by_hand():
+    model = load_model("resnet8", in_chans=1, num_classes=10)
+    example = torch.zeros(1, 1, 28, 28)
+    planned = plan(model, get_method("dense"), example)
+    counts = count_model(
+        model,
+        example,
+        planned_weights=planned.before.weights,
+        planned_macs=planned.before.macs + planned.linear_macs,
+        what="dense",
+    )
+    convs = 9 * 16 + 2 * 9 * 16 * 16 + 9 * (16 * 32 + 32 * 32) + 9 * (32 * 64 + 64 * 64)
+    norms = 3 * 16 + 2 * 32 + 2 * 64
+    assert counts.conv_weights == convs
+    assert counts.conv_fc_weights == convs + 640
+    assert counts.parameters == convs + 640 + 10 + 2 * norms
+    assert counts.state == counts.parameters + 2 * norms
+    assert counts.bits == 32 * convs
+    macs = 28**2 * 9 * (16 + 512) + 14**2 * 9 * (512 + 1024) + 7**2 * 9 * (2048 + 4096) + 640
+    assert counts.macs == counts.macs_formula == counts.macs_torch == macs
+    assert counts.disk > 4 * counts.state
+
+
+def test_compressed_counts_follow_the_plan():
+    model = load_model("resnet8", in_chans=1, num_classes=10)
+    example = torch.zeros(1, 1, 28, 28)
+    planned = plan(model, get_method("svd"), example, Target(params=0.3))
+    small = begin(model, planned, seed=0).finish()
+    after = planned.after
+    macs = after.macs + planned.linear_macs
+    counts = count_model(small, example, planned_weights=after.weights, planned_macs=macs, what="compressed")
+    assert counts.conv_weights == after.weights < 0.3 * planned.before.weights
+    with pytest.raises(CountMismatchError) as caught:
+        count_model(small, example, planned_weights=after.weights, planned_macs=macs + 1, what="compressed")
+    assert all(str(number) in str(caught.value) for number in (macs, macs + 1))
+    with pytest.raises(CountMismatchError, match=str(after.weights)):
+        count_model(small, example, planned_weights=1, planned_macs=macs, what="compressed")
+
+
+def test_state_hash_sees_values_names_and_buffers():
+    model = small_net()
+    other = copy.deepcopy(model)
+    assert state_sha256(model) == state_sha256(other)
+    other[1].running_mean += 1e-7
+    assert state_sha256(model) != state_sha256(other)
+    renamed = nn.Sequential(nn.Identity(), *copy.deepcopy(model))
+    assert state_sha256(model) != state_sha256(renamed)
+
+
+class Waiting(nn.Module):
+    """A model that takes a known time."""
+
+    def __init__(self, seconds):
+        super().__init__()
+        self.seconds = seconds
+
+    def forward(self, x):
+        end = time.perf_counter() + self.seconds
+        while time.perf_counter() < end:
+            pass
+        return x
+
+
+def test_known_ratio_is_found_and_samples_are_kept_in_pairs():
+    latency = measure_latency(Waiting(0.002), Waiting(0.004), torch.zeros(3, 1), seconds=0.4)
+    low, high = latency.ratio_interval
+    assert low <= latency.ratio <= high
+    assert 0.4 < latency.ratio < 0.6
+    assert 1.9 < latency.median < 4
+    assert 3.9 < latency.dense_median < 8
+    assert len(latency.milliseconds) == len(latency.dense_milliseconds) >= 7
+    assert latency.batch_size == 3
+    assert latency.macs == 0
+    assert latency.quartiles[0] <= latency.median <= latency.quartiles[1]
+
+
+def test_time_given_is_kept_within_a_few_rounds():
+    start = time.perf_counter()
+    latency = measure_latency(Waiting(0.01), Waiting(0.01), torch.zeros(1, 1), seconds=0.5)
+    assert time.perf_counter() - start < 1.5
+    assert len(latency.milliseconds) < 30
+
+
+def test_fast_calls_are_timed_together_so_that_a_sample_is_long_enough():
+    latency = measure_latency(nn.Identity(), nn.Identity(), torch.zeros(1, 1), seconds=0.2)
+    assert latency.calls > 100
+
+
+def test_memory_format_reaches_weights_and_input():
+    class Recording(nn.Conv2d):
+        seen = None
+
+        def forward(self, input):
+            self.seen = (input.is_contiguous(memory_format=torch.channels_last), self.weight.stride(1))
+            return super().forward(input)
+
+    model = Recording(4, 4, 3)
+    measure_latency(model, model, torch.zeros(2, 4, 8, 8), seconds=0.05, memory_format="channels_last")
+    assert model.seen == (True, 1)

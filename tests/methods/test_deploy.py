@@ -1,0 +1,87 @@
+"""Deployment computes the same, folds what it can, and treats dense models alike."""
+
+import copy
+
+import pytest
+import torch
+from torch import nn
+
+from decompbench.methods import Basis, compress, deploy, get_method, list_methods
+
+from .cases import SmallNet, relative_error, small_net
+
+EXAMPLE = torch.randn(2, 3, 12, 12)
+
+
+@pytest.mark.parametrize("forms", ["fastest", "compact"])
+@pytest.mark.parametrize("name", list_methods())
+def test_outputs_stay_the_same(name, forms):
+    small = compress(small_net(), get_method(name), EXAMPLE).eval()
+    before = copy.deepcopy(small.state_dict())
+    deployed = deploy(small, EXAMPLE, forms=forms)
+    assert relative_error(deployed(EXAMPLE), small(EXAMPLE)) < 1e-5
+    assert deployed.decompbench_folded
+    # factor ends in a ReLU: its batch-norm has no convolution before it
+    if name != "factor":
+        assert not any(isinstance(m, nn.BatchNorm2d) for m in deployed.modules())
+    assert all(torch.equal(before[key], value) for key, value in small.state_dict().items())
+
+
+def test_every_form_of_a_basis_is_offered():
+    small = compress(small_net(), Basis(0.3, split=4), EXAMPLE)
+    assert set(small.stage1[0][0].forms()) == {"compact", "dense", "grouped"}
+
+
+class Untraceable(SmallNet):
+    """A forward that symbolic tracing cannot follow."""
+
+    def forward(self, x):
+        return super().forward(x) if x.sum() > -1e9 else x
+
+
+def test_models_that_cannot_be_traced_are_deployed_unfolded():
+    torch.manual_seed(0)
+    net = Untraceable().eval()
+    deployed = deploy(compress(net, get_method("fsnet"), EXAMPLE), EXAMPLE)
+    assert not deployed.decompbench_folded
+    assert relative_error(deployed(EXAMPLE), net(EXAMPLE)) < 1e-5
+
+
+class Reused(nn.Module):
+    """One convolution before two batch-norms: folding either into it would be wrong."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv, self.bn1, self.bn2 = nn.Conv2d(3, 3, 3, padding=1), nn.BatchNorm2d(3), nn.BatchNorm2d(3)
+        nn.init.constant_(self.bn1.running_var, 4.0)
+
+    def forward(self, x):
+        return self.bn2(self.conv(self.bn1(self.conv(x))))
+
+
+def test_folding_never_changes_what_is_computed():
+    net = Reused().eval()
+    assert relative_error(deploy(net, EXAMPLE)(EXAMPLE), net(EXAMPLE)) < 1e-6
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16], ids=str)
+def test_folding_is_checked_in_every_precision(dtype):
+    net = Reused().eval().to(dtype)
+    x = EXAMPLE.to(dtype)
+    assert relative_error(deploy(net, x)(x).float(), net(x).float()) < 0.05
+
+
+def test_a_module_under_two_names_is_deployed_under_both():
+    net = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.Conv2d(8, 8, 3, padding=1))
+    net.append(net[1])
+    deployed = deploy(compress(net, get_method("fsnet"), EXAMPLE), EXAMPLE)
+    kinds = [type(m).__name__ for _, m in deployed.named_modules() if not list(m.children())]
+    assert "SummaryConv2d" not in kinds
+
+
+def test_forms_are_in_the_models_memory_format():
+    net = compress(small_net(), get_method("fsnet"), EXAMPLE).to(memory_format=torch.channels_last)
+    deployed = deploy(net, EXAMPLE.to(memory_format=torch.channels_last))
+    weights = [p for p in deployed.parameters() if p.dim() == 4 and p.shape[1] > 1 and p.shape[2] > 1]
+    assert weights
+    assert all(not weight.is_contiguous() for weight in weights)

@@ -1,0 +1,82 @@
+"""Names, settings and plugins."""
+
+import importlib.metadata
+import warnings
+from dataclasses import dataclass
+
+import pytest
+
+from decompbench.methods import MethodError, SettingError, Skip, UnknownNameError, get_method, list_methods, register
+from decompbench.methods import registry as registry_module
+from decompbench.methods.method import Method
+
+
+def test_the_six_methods_and_the_baselines_are_there():
+    assert {"dense", "svd", "basis", "factor", "kmeans", "group", "tucker2", "fsnet"} <= set(list_methods())
+
+
+def test_typos_get_the_nearest_names():
+    with pytest.raises(UnknownNameError, match="did you mean 'tucker2'"):
+        get_method("tuker2")
+    with pytest.raises(UnknownNameError, match="known: basis"):
+        get_method("zzz")
+    with pytest.raises(SettingError, match="no setting 'rnak': did you mean 'rank'"):
+        get_method("svd", rnak=0.3)
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "message"),
+    [
+        ("svd", {"rank": 0}, "rank is a fraction"),
+        ("svd", {"rank": "much"}, "svd: rank is a number, got 'much'"),
+        ("kmeans", {"clusters": 2.5}, r"kmeans: clusters is a whole number, got 2\.5"),
+        ("group", {"degree": True}, "group: degree is a whole number or None, got True"),
+        ("basis", {"sharing": 3}, "basis: sharing is a text, got 3"),
+        ("tucker2", {"learn": "magic"}, "learn is 'arp' or None, got 'magic'"),
+        ("kmeans", {"clusters": 0}, "clusters is at least 1"),
+        ("group", {"group_size": 0}, "group_size is at least 1"),
+        ("fsnet", {"init": "zeros"}, "init is 'trained' or 'random'"),
+        ("basis", {"sharing": "("}, "regular expression"),
+        ("basis", {"gamma": -1.0}, "not negative"),
+        ("factor", {"stacks": 0}, "stacks is at least 1"),
+    ],
+)
+def test_bad_settings_are_refused_with_the_value(name, settings, message):
+    with pytest.raises(SettingError, match=message):
+        get_method(name, **settings)
+
+
+@pytest.mark.parametrize("name", list_methods())
+def test_every_method_describes_itself(name):
+    method = get_method(name)
+    assert method.name == name
+    assert method.summary().endswith((".", ":"))
+    assert method.kind in ("weight-space", "architectural", "none")
+    assert method.kind == "none" or method.paper
+    assert get_method(name, **method.settings()) == method
+
+
+def test_two_methods_of_one_name_are_refused():
+    with pytest.raises(MethodError, match="two methods are named 'svd'"):
+
+        @register("svd")
+        @dataclass(frozen=True)
+        class Other(Method):
+            def layer_cost(self, spec):
+                return Skip("never")
+
+            def compress_layer(self, conv, spec, generator):
+                return conv
+
+
+def test_a_plugin_that_fails_is_named_and_the_rest_goes_on(monkeypatch):
+    broken = importlib.metadata.EntryPoint("broken", "no_such_package:Nothing", registry_module.GROUP)
+    wrong = importlib.metadata.EntryPoint("wrong", "collections:OrderedDict", registry_module.GROUP)
+    monkeypatch.setattr(registry_module, "entry_points", lambda group: [broken, wrong])
+    monkeypatch.setattr(registry_module, "_plugins_loaded", False)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        assert "svd" in list_methods()
+    messages = [str(w.message) for w in caught]
+    assert any("'broken'" in message and "no_such_package" in message for message in messages)
+    assert any("'wrong'" in message and "not a subclass" in message for message in messages)

@@ -1,0 +1,102 @@
+"""Saving and loading: the same bits come back, and what does not fit is refused in words."""
+
+import os
+
+import pytest
+import torch
+
+from decompbench.methods import SVD, Basis, StorageError, compress, count_stored, get_method, list_methods, load, save
+from decompbench.models import load_model
+
+from .cases import SmallNet, small_net
+
+EXAMPLE = torch.randn(2, 3, 12, 12)
+SETTINGS = {"kmeans": {"clusters": 20}, "basis": {"sharing": "group"}, "tucker2": {"learn": "arp"}}
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
+@pytest.mark.parametrize("name", list_methods())
+def test_loaded_model_gives_bit_equal_outputs(name, dtype, tmp_path):
+    net = small_net().to(dtype)
+    # planning in the dtype of the model, as a user would
+    small = compress(net, get_method(name, **SETTINGS.get(name, {})), EXAMPLE.to(dtype)).eval()
+    again = load(save(small, tmp_path / "small.safetensors"), model=SmallNet())
+    assert torch.equal(again(EXAMPLE.to(dtype)), small(EXAMPLE.to(dtype)))
+    assert count_stored(again) == count_stored(small)
+
+
+def test_a_named_model_is_rebuilt_from_the_file_alone(tmp_path):
+    net = load_model("resnet8", in_chans=1, num_classes=3)
+    x = torch.randn(2, 1, 28, 28)
+    small = compress(net, SVD(0.3), x).eval()
+    again = load(save(small, tmp_path / "small.safetensors"))
+    assert again.decompbench_plan == small.decompbench_plan
+    assert torch.equal(again(x), small(x))
+
+
+def test_shared_tensors_are_stored_once_and_stay_shared(tmp_path):
+    small = compress(small_net(), Basis(0.3, sharing="network"), EXAMPLE)
+    path = save(small, tmp_path / "shared.safetensors")
+    again = load(path, model=SmallNet())
+    assert again.stage1[0][0].basis.weight is again.stage2[1][0].basis.weight
+    apart = compress(small_net(), Basis(0.3), EXAMPLE)
+    assert os.path.getsize(path) < os.path.getsize(save(apart, tmp_path / "apart.safetensors")) + 10_000
+
+
+def test_channels_last_comes_back(tmp_path):
+    small = compress(small_net().to(memory_format=torch.channels_last), SVD(0.3), EXAMPLE).eval()
+    again = load(save(small, tmp_path / "a.safetensors"), model=SmallNet())
+    weight = again.stage1[0][0].first.weight
+    assert weight.is_contiguous(memory_format=torch.channels_last)
+    assert not weight.is_contiguous()
+    assert torch.equal(again(EXAMPLE), small(EXAMPLE))
+
+
+def test_a_dense_model_is_saved_too(tmp_path):
+    net = small_net()
+    again = load(save(net, tmp_path / "dense.safetensors"), model=SmallNet())
+    assert torch.equal(again(EXAMPLE), net(EXAMPLE))
+
+
+def test_a_nameless_model_has_to_be_given(tmp_path):
+    path = save(compress(small_net(), SVD(0.3), EXAMPLE), tmp_path / "a.safetensors")
+    with pytest.raises(StorageError, match="model="):
+        load(path)
+
+
+def test_the_wrong_model_is_refused(tmp_path):
+    path = save(compress(small_net(), SVD(0.3), EXAMPLE), tmp_path / "a.safetensors")
+    with pytest.raises(StorageError, match="does not fit"):
+        load(path, model=SmallNet(channels=16))
+    dense = save(small_net(), tmp_path / "dense.safetensors")
+    with pytest.raises(StorageError, match=r"of another shape: depthwise.bias is .* and 22 more"):
+        load(dense, model=SmallNet(channels=16))
+
+
+def test_files_that_are_not_ours_are_refused(tmp_path):
+    from safetensors.torch import save_file
+
+    other = tmp_path / "other.safetensors"
+    save_file({"a": torch.zeros(1)}, other)
+    with pytest.raises(StorageError, match="not written by"):
+        load(other)
+    damaged = tmp_path / "damaged.safetensors"
+    damaged.write_bytes(b"\x00" * 20)
+    with pytest.raises(StorageError, match="cannot read"):
+        load(damaged)
+    with pytest.raises(StorageError, match="cannot read"):
+        load(tmp_path / "missing.safetensors")
+
+
+def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
+    path = save(small_net(), tmp_path / "a.safetensors")
+    before = path.read_bytes()
+
+    def full_disk(source, destination):
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(os, "replace", full_disk)
+    with pytest.raises(StorageError, match="No space left"):
+        save(compress(small_net(), SVD(0.3), EXAMPLE), path)
+    assert path.read_bytes() == before
+    assert [p.name for p in tmp_path.iterdir()] == ["a.safetensors"]

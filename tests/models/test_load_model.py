@@ -1,0 +1,104 @@
+"""The loader: names, keyword arguments, references, and what it says to wrong ones."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import torch
+
+from decompbench.models import ModelSettingError, UnknownModelError, WeightsError, list_models, load_model
+
+WRONG_NAMES = {
+    "resnet18": ["6k+2", "'resnet14' or 'resnet20'", "torchvision/resnet18"],
+    "resnet2": ["6k+2", "'resnet8'"],
+    "resnet08": ["6k+2", "'resnet8'"],
+    "resnt20": ["resnet20"],
+    "edsr-r4f32x5": ["2, 3 or 4, not 5", "edsr-r4f32x2"],
+    "edsr-r0f32x2": ["edsr-r<blocks>f<features>x<scale>"],
+    "edsr": ["edsr-r4f32x2"],
+    "timm/resnt18": ["'timm/resnet18'"],
+    "torchvision/resnet19": ["'torchvision/resnet18'"],
+    "mobilenet_v2": ["'torchvision/mobilenet_v2'"],
+    "": ["resnet{6k+2}"],
+}
+
+
+@pytest.mark.parametrize(("name", "parts"), WRONG_NAMES.items(), ids=WRONG_NAMES)
+def test_wrong_names_get_the_rule_or_the_nearest(name: str, parts: list[str]) -> None:
+    with pytest.raises(UnknownModelError) as caught:
+        load_model(name)
+    for part in parts:
+        assert part in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "kwargs", "part"),
+    [
+        ("resnet8", {"in_chan": 1}, "'in_chans'"),
+        ("resnet8", {"in_chans": 0}, "positive"),
+        ("resnet8", {"num_classes": True}, "positive"),
+        ("edsr-r1f4x2", {"num_classes": 10}, "in_chans, res_scale"),
+        ("timm/resnet18", {"in_chanss": 1}, "in_chanss"),
+        ("torchvision/resnet18", {"in_chans": 1}, "3 input channels"),
+        ("resnet8", {"in_chans": torch.tensor(1)}, "JSON"),
+    ],
+)
+def test_wrong_keyword_arguments(name: str, kwargs: dict, part: str) -> None:
+    with pytest.raises(ModelSettingError, match=part):
+        load_model(name, **kwargs)
+
+
+@pytest.mark.parametrize(
+    ("name", "kwargs", "shape"),
+    [
+        ("timm/resnet18", {"in_chans": 1, "num_classes": 5}, (1, 1, 64, 64)),
+        ("torchvision/squeezenet1_1", {"num_classes": 5}, (1, 3, 64, 64)),
+        ("torchvision/squeezenet1_1", {"in_chans": 3, "num_classes": 5}, (1, 3, 64, 64)),
+    ],
+)
+def test_models_of_the_libraries(name: str, kwargs: dict, shape: tuple[int, ...]) -> None:
+    assert load_model(name, **kwargs).eval()(torch.rand(shape)).shape == (1, 5)
+
+
+def test_reference_rebuilds_the_model() -> None:
+    model = load_model("resnet8", in_chans=1)
+    reference = json.loads(json.dumps(model.decompbench_ref))
+    assert reference == {"name": "resnet8", "kwargs": {"in_chans": 1}}
+    again = load_model(reference["name"], **reference["kwargs"])
+    assert [key for key, _ in again.named_parameters()] == [key for key, _ in model.named_parameters()]
+
+
+def test_weights_come_from_the_global_generator() -> None:
+    torch.manual_seed(3)
+    first = load_model("resnet8").state_dict()
+    torch.manual_seed(3)
+    second = load_model("resnet8").state_dict()
+    assert all(torch.equal(first[key], second[key]) for key in first)
+
+
+def test_every_listed_example_loads() -> None:
+    infos = list_models()
+    assert [info.example for info in infos][:2] == ["resnet20", "edsr-r4f32x2"]
+    for info in infos:
+        load_model(info.example)
+        json.dumps(info.to_json())
+
+
+def test_packaged_weights_load_by_data_or_alone() -> None:
+    by_data = load_model("resnet8", pretrained="fashion-mnist-10k")
+    alone = load_model("resnet8", pretrained=True)
+    assert alone.decompbench_ref == {"name": "resnet8", "kwargs": {"in_chans": 1, "num_classes": 10}}
+    for (key, first), second in zip(by_data.state_dict().items(), alone.state_dict().values(), strict=True):
+        assert torch.equal(first, second), key
+
+
+def test_packaged_weights_with_other_channels_name_the_misfit() -> None:
+    with pytest.raises(WeightsError, match=r"conv1\.weight \(file \(16, 1, 3, 3\), model \(16, 3, 3, 3\)\)"):
+        load_model("resnet8", pretrained=True, in_chans=3)
+
+
+def test_model_without_packaged_weights_lists_what_there_is() -> None:
+    with pytest.raises(WeightsError, match="resnet8 on fashion-mnist-10k") as caught:
+        load_model("resnet14", pretrained=True)
+    assert "edsr-r4f32x2 on photographs" in str(caught.value)

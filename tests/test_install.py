@@ -1,0 +1,78 @@
+"""A built wheel holds everything: installed into an empty environment, it runs from any directory."""
+
+import json
+import os
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+
+def run(*command, cwd):
+    done = subprocess.run([str(part) for part in command], cwd=cwd, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory):
+    """A virtual environment with nothing but our wheel; its dependencies are borrowed from this one."""
+    folder = tmp_path_factory.mktemp("install")
+    pip = (sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet")
+    # a build from a copy: setuptools would leave its build folder in the checkout
+    run("git", "clone", "--quiet", "--no-hardlinks", ROOT, folder / "source", cwd=folder)
+    for name in run("git", "ls-files", "--modified", "--others", "--exclude-standard", cwd=ROOT).split():
+        if (ROOT / name).is_file():
+            target = folder / "source" / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes((ROOT / name).read_bytes())
+    run(*pip, "wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", folder, folder / "source", cwd=folder)
+    (wheel,) = folder.glob("*.whl")
+    run(sys.executable, "-m", "venv", "--without-pip", folder / "env", cwd=folder)
+    python = folder / "env" / "bin" / "python"
+    run(*pip, "--python", python, "install", "--no-deps", "--no-index", wheel, cwd=folder)
+    site = Path(run(python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))", cwd=folder).strip())
+    # a path file adds the folder only: the editable install in it, itself a path file, stays out
+    (site / "borrowed.pth").write_text(sysconfig.get_path("purelib"))
+    return folder / "env" / "bin"
+
+
+def test_the_command_runs_from_another_directory(environment, tmp_path):
+    assert "leaderboard" in run(environment / "decompbench", "--help", cwd=tmp_path)
+
+
+def test_the_wheel_and_not_the_checkout_is_imported(environment, tmp_path):
+    code = "import decompbench.methods, decompbench.models, decompbench.bench as b; print(b.__file__)"
+    assert str(environment.parent) in run(environment / "python", "-c", code, cwd=tmp_path)
+
+
+def test_data_files_are_shipped(environment, tmp_path):
+    command = environment / "decompbench"
+    suites = {suite["suite"] for suite in json.loads(run(command, "suites", "--json", cwd=tmp_path))}
+    assert {"quick", "smoke"} <= suites
+    code = """
+from decompbench.bench.data import load_classification
+from decompbench.models import load_model
+print(len(load_classification("fashion-mnist-10k").train_images))
+load_model("resnet8", pretrained=True, in_chans=1)
+load_model("edsr-r4f32x2", pretrained=True)
+"""
+    assert run(environment / "python", "-c", code, cwd=tmp_path).strip() == "10000"
+    licences = [path.name for path in environment.parent.rglob("*LICENSE*") if "fashion" in path.name]
+    assert licences, "the data's licence goes with the data"
+
+
+def test_it_is_typed(environment):
+    markers = {path.parent.name for path in environment.parent.rglob("py.typed") if "decompbench" in path.parts}
+    assert markers == {"bench", "methods", "models"}
+
+
+@pytest.mark.skipif(os.name != "posix", reason="the Makefile needs a POSIX shell")
+def test_ci_runs_the_readmes_test_command_and_nothing_else():
+    lines = [line for line in (ROOT / ".ci" / "run").read_text().splitlines() if line and not line.startswith("#")]
+    assert lines == ["set -euo pipefail", 'cd "$(dirname "$0")/.."', "make test"]
+    assert "make test" in (ROOT / "README.md").read_text()

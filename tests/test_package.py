@@ -1,0 +1,70 @@
+"""The package as a whole: who may import whom, and that every folder is shipped."""
+
+import ast
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+FORBIDDEN = {"methods": {"models", "bench"}, "models": {"methods", "bench"}, "bench": set()}
+
+
+def imported(path: Path) -> set[str]:
+    """Return the packages of ours that a file imports, by relative or absolute name."""
+    package = path.relative_to(ROOT).parts[:-1]
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom):
+            if node.level > len(package):
+                names.update([node.module.split(".")[0]] if node.module else [a.name for a in node.names])
+            elif node.level == 0 and (node.module or "").startswith("decompbench"):
+                names.update([*node.module.split(".")[1:2]] or [a.name for a in node.names])
+        elif isinstance(node, ast.Import):
+            names.update(a.name.split(".")[1] for a in node.names if a.name.startswith("decompbench."))
+    return names
+
+
+@pytest.mark.parametrize("package", FORBIDDEN)
+def test_imports_go_one_way(package):
+    files = list((ROOT / package).rglob("*.py"))
+    assert files
+    for path in files:
+        assert not imported(path) & FORBIDDEN[package], path
+
+
+def test_the_import_check_sees_both_ways_of_writing(tmp_path, monkeypatch):
+    monkeypatch.setattr(f"{__name__}.ROOT", tmp_path)
+    (tmp_path / "methods").mkdir()
+    path = tmp_path / "methods" / "bad.py"
+    for source in ("from ..bench import run", "from .. import bench", "from decompbench.bench.x import y",
+                   "import decompbench.bench.x", "from decompbench import bench"):  # fmt: skip
+        path.write_text(source)
+        assert imported(path) == {"bench"}, source
+    path.write_text("from .cost import Cost\nimport torch")
+    assert not imported(path)
+
+
+def test_no_method_is_named_in_the_harness():
+    from decompbench.methods import list_methods
+
+    names = set(list_methods()) - {"dense", "group"}  # these two are words of the harness's own
+    for path in (ROOT / "bench").rglob("*.py"):
+        tree = ast.parse(path.read_text())
+        # help texts and docstrings may give examples; code may not decide by a name
+        compared = [n for node in ast.walk(tree) if isinstance(node, ast.Compare)
+                    for n in ast.walk(node) if isinstance(n, ast.Constant)]  # fmt: skip
+        found = {str(constant.value) for constant in compared} & names
+        assert not found, f"{path} decides by a method's name: {found}"
+
+
+def test_every_folder_with_code_is_packaged():
+    listed = set(tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"])
+    found = {
+        "decompbench." + ".".join(path.parent.relative_to(ROOT).parts)
+        for package in FORBIDDEN
+        for path in (ROOT / package).rglob("__init__.py")
+    }
+    assert listed == found
+    for package in FORBIDDEN:
+        assert (ROOT / package / "py.typed").is_file()
