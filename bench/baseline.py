@@ -13,13 +13,13 @@ import safetensors.torch
 import torch
 
 from ..models import load_model
+from ..models.weights import METADATA_KEY
 from .errors import BenchError, suggestion
 from .recipe import Recipe
 from .runtime import RuntimeSettings, configure, seed_everything
 from .tasks import create_task
 from .train import TrainResult, train
 
-METADATA_KEY = "decompbench"
 LIBRARIES = ("torch", "timm")
 
 

@@ -45,7 +45,7 @@ class Recipe(BaseModel):
         Train in that memory format, the faster one on CPUs with oneDNN and on tensor cores.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     epochs: float = Field(default=1, ge=0)
     batch_size: int = Field(default=128, gt=0)

@@ -18,7 +18,7 @@ DENSE = "dense"
 class Strict(BaseModel):
     """A value that cannot change and takes no unknown fields."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
+    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=(), allow_inf_nan=False)
 
 
 class Budget(Strict):

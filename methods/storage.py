@@ -94,23 +94,28 @@ def load(path: str | Path, model: nn.Module | None = None) -> nn.Module:
     """
     path = Path(path)
     metadata, tensors = _read(path)
-    for name, stored in json.loads(metadata["aliases"]).items():
-        tensors[name] = tensors[stored]
+    try:
+        tensors |= {name: tensors[stored] for name, stored in metadata["aliases"].items()}
+        plan = Plan.from_json(metadata["plan"]) if metadata["plan"] else None
+        channels_last = set(metadata["channels_last"])
+        ref = metadata["model"]
+    except (KeyError, TypeError, AttributeError) as error:
+        raise StorageError(f"the metadata of {path} is damaged: {error!r}") from error
+    except ValueError as error:
+        raise StorageError(f"the plan in {path} cannot be used: {error}") from error
     if model is None:
-        model = _dense_model(path, json.loads(metadata["model"]))
-    saved_plan = json.loads(metadata["plan"])
-    if saved_plan:
+        model = _dense_model(path, ref)
+    if plan is not None:
         try:
-            plan = Plan.from_json(saved_plan)
             _rebuild(model, plan)
         except ValueError as error:
             raise StorageError(f"{path} does not fit the model: {error}") from error
         vars(model).update(decompbench_plan=plan)
-    _assign(model, tensors, set(json.loads(metadata["channels_last"])), path)
+    _assign(model, tensors, channels_last, path)
     return model.eval()
 
 
-def _read(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
+def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
@@ -118,7 +123,10 @@ def _read(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
                 found = metadata.get("format", "none")
                 raise StorageError(f"{path} was not written by decompbench.methods.save "
                                    f"(its format is {found}, not {FORMAT})")  # fmt: skip
-            return metadata, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
+            parsed = {key: json.loads(value) for key, value in metadata.items() if key != "format"}
+            return parsed, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
+    except json.JSONDecodeError as error:
+        raise StorageError(f"the metadata of {path} is damaged: {error}") from error
     except (OSError, SafetensorError) as error:
         raise StorageError(f"cannot read {path}: {error}") from error
 

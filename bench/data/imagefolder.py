@@ -8,9 +8,11 @@ name>`` is lowest, so the split depends on nothing but the names.
 from __future__ import annotations
 
 import hashlib
+import math
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +25,8 @@ from ..errors import suggestion
 from .types import ClassificationData, DataError
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".ppm", ".pgm", ".tif", ".tiff"})
+GREY = ("1", "L")
+"""Modes of Pillow's without colour."""
 TEST_SHARE = 0.2
 MEMORY_SHARE = 0.8
 """Part of the free memory that decoded images may take."""
@@ -109,39 +113,58 @@ def _split(files: Files) -> tuple[Files, Files]:
 
 def _decode(paths: Sequence[Path], folder: Path, image_size: int | None) -> Tensor:
     """``(n, c, h, w)`` uint8; images are decoded in threads, as Pillow lets go of Python's lock meanwhile."""
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        channels = 1 if all(pool.map(_is_grey, paths)) else 3
     first = _read(paths[0], image_size)
-    size = len(paths) * 3 * first.shape[0] * first.shape[1]
+    images = (len(paths), channels, *first.shape[:2])
+    size = math.prod(images)
     free = psutil.virtual_memory().available
     if size > MEMORY_SHARE * free:
         raise DataError(
             f"{folder}: {len(paths):,} images of {first.shape[1]}x{first.shape[0]} take {size / 1e9:.1f} GB "
             f"decoded; {free / 1e9:.1f} GB are free. Use fewer or smaller images (image_size=)."
         )
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        arrays = list(pool.map(lambda path: _read(path, image_size), paths))
-    for path, array in zip(paths, arrays, strict=True):
-        if array.shape[:2] != first.shape[:2]:
+    decoded = np.empty(images, dtype=np.uint8)
+
+    def put(position: int) -> None:
+        image = _read(paths[position], image_size)
+        if image.shape[:2] != first.shape[:2]:
             raise DataError(
                 f"{folder}: images differ in size: {paths[0].name} is "
-                f"{first.shape[1]}x{first.shape[0]}, {path.name} {array.shape[1]}x{array.shape[0]}. "
+                f"{first.shape[1]}x{first.shape[0]}, {paths[position].name} {image.shape[1]}x{image.shape[0]}. "
                 "Pass image_size= to scale and cut all to one square."
             )
-    if any(array.ndim == 3 for array in arrays):
-        arrays = [array if array.ndim == 3 else np.repeat(array[:, :, None], 3, axis=2) for array in arrays]
-        return torch.from_numpy(np.stack(arrays)).permute(0, 3, 1, 2).contiguous()
-    return torch.from_numpy(np.stack(arrays)).unsqueeze(1)
+        # a grey image among coloured ones is the same in all three channels
+        decoded[position] = image if image.ndim == 2 else image.transpose(2, 0, 1)
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for _ in pool.map(put, range(len(paths))):
+            pass
+    return torch.from_numpy(decoded)
+
+
+def _is_grey(path: Path) -> bool:
+    """Whether a file has no colour, by its header alone."""
+    with _opened(path) as image:
+        return image.mode in GREY
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Image.Image]:
+    try:
+        with Image.open(path) as image:
+            yield image
+    except (OSError, UnidentifiedImageError, Image.DecompressionBombError) as error:
+        raise DataError(f"{path} cannot be read as an image: {error}") from error
 
 
 def _read(path: Path, image_size: int | None) -> np.ndarray:
     """``(h, w)`` for a grey file, ``(h, w, 3)`` for any other."""
-    try:
-        with Image.open(path) as image:
-            image = image.convert("L" if image.mode in ("1", "L") else "RGB")
-            if image_size is not None:
-                image = _resize(image, image_size)
-            return np.asarray(image)
-    except (OSError, UnidentifiedImageError, Image.DecompressionBombError) as error:
-        raise DataError(f"{path} cannot be read as an image: {error}") from error
+    with _opened(path) as image:
+        image = image.convert("L" if image.mode in GREY else "RGB")
+        if image_size is not None:
+            image = _resize(image, image_size)
+        return np.asarray(image)
 
 
 def _resize(image: Image.Image, size: int) -> Image.Image:

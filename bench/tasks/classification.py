@@ -14,8 +14,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torchmetrics.functional.classification import multiclass_stat_scores
 
+from ...methods.spec import evaluating
 from ..data import ClassificationData, load_classification
-from .base import Metric, Task, TaskError, TaskOptions, check_fraction, device_of, evaluation_mode
+from .base import Metric, Task, TaskError, TaskOptions, check_fraction, device_of
 from .registry import register_task
 
 
@@ -107,7 +108,7 @@ class Classification(Task):
 
     def evaluate(self, model: nn.Module) -> dict[str, float]:
         device = device_of(model)
-        with evaluation_mode(model):
+        with evaluating(model):
             outputs = [
                 model(self._normalise(images.to(device))).float().cpu()
                 for images in self.data.test_images.split(self.options.eval_batch_size)

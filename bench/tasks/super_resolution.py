@@ -13,9 +13,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torchmetrics.functional.image import peak_signal_noise_ratio, structural_similarity_index_measure
 
+from ...methods.spec import evaluating
 from ..data import SuperResolutionData, load_super_resolution
 from ..data.resize import crop_to_multiple, downsample, upsample
-from .base import Metric, Task, TaskError, TaskOptions, check_fraction, device_of, evaluation_mode
+from .base import Metric, Task, TaskError, TaskOptions, check_fraction, device_of
 from .registry import register_task
 
 Pairs = dict[str, tuple[Tensor, Tensor]]
@@ -117,7 +118,7 @@ class SuperResolution(Task):
         """Means over the test images less ``scale`` pixels at each edge; outputs rounded to 8 bits."""
         device = device_of(model)
         scores = []
-        with evaluation_mode(model):
+        with evaluating(model):
             for low, high in self.test_pairs.values():
                 output = model(low.to(device).unsqueeze(0).float() / 255).float().cpu()
                 self._check_size(output, high.unsqueeze(0))
