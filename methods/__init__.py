@@ -9,6 +9,7 @@ The whole vocabulary::
 """
 
 from .basis import Basis
+from .between import Between
 from .cost import Cost, Skip, Target
 from .counting import StoredCount, count_stored, stored_tensors
 from .dense import Dense
@@ -19,7 +20,7 @@ from .fsnet import FSNet
 from .group import Group
 from .kmeans import KMeans
 from .layers import CompressedConv2d, FactoredConv2d, VirtualWeightConv2d, copy_bias
-from .method import Knob, Method, Part
+from .method import Kind, Knob, Method, Part
 from .plan import GroupPlan, LayerPlan, Plan
 from .planner import plan
 from .registry import get_method, list_methods, method_class, register
@@ -33,6 +34,7 @@ from .tucker2 import Tucker2
 __all__ = [
     "SVD",
     "Basis",
+    "Between",
     "CompressedConv2d",
     "ConvSpec",
     "Cost",
@@ -43,6 +45,7 @@ __all__ = [
     "Group",
     "GroupPlan",
     "KMeans",
+    "Kind",
     "Knob",
     "LayerPlan",
     "Method",

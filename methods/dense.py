@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
 
 import torch
 from torch import nn
 
 from .cost import Skip
-from .method import Method
+from .method import Kind, Method
 from .registry import register
 from .spec import ConvSpec
 
@@ -19,7 +18,9 @@ from .spec import ConvSpec
 class Dense(Method):
     """Nothing is compressed: the baseline of every table."""
 
-    kind: ClassVar[Literal["weight-space", "architectural", "none"]] = "none"
+    @property
+    def kind(self) -> Kind:
+        return "none"
 
     def layer_cost(self, spec: ConvSpec) -> Skip:
         return Skip("dense keeps every layer")

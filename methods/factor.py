@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from .cost import Cost, Skip
 from .errors import require
 from .layers import CompressedConv2d
-from .method import Knob, Method
+from .method import Kind, Knob, Method
 from .registry import register
 from .select import Select
 from .spec import ConvSpec
@@ -93,10 +93,13 @@ class Factor(Method):
 
     stacks: int = 2
 
-    kind: ClassVar[Literal["weight-space", "architectural", "none"]] = "architectural"
     paper: ClassVar[str] = "Wang, Liu, Foroosh, Factorized Convolutional Neural Networks, ICCV Workshops 2017"
     knob: ClassVar[Knob] = Knob.of("stacks", (1, 2, 3, 4))
     default_select: ClassVar[Select] = Select(skip_first=1)
+
+    @property
+    def kind(self) -> Kind:
+        return "architectural"
 
     def __post_init__(self) -> None:
         require(self.stacks >= 1, f"factor: stacks is at least 1, got {self.stacks}")

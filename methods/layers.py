@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .between import BETWEEN_TYPES
 from .spec import ConvSpec
 
 
@@ -33,11 +34,13 @@ class CompressedConv2d(nn.Module, ABC):
     def weight_tensors(self) -> Iterable[tuple[Tensor, int]]:
         """Yield each stored tensor that stands for the conv's weight, with the bits of one element.
 
-        By default every parameter but biases, at 32 bits.
+        By default every parameter but biases and those of what lies between the factors, at 32 bits.
         """
-        for name, parameter in self.named_parameters():
-            if name.rpartition(".")[2] != "bias":
-                yield parameter, 32
+        for module in self.modules():
+            if not isinstance(module, BETWEEN_TYPES):
+                for name, parameter in module.named_parameters(recurse=False):
+                    if name != "bias":
+                        yield parameter, 32
 
     def dense_weight(self) -> Tensor:
         """Return the weight ``(n, c / groups, kh, kw)`` of the convolution this layer is equal to.

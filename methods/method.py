@@ -16,6 +16,8 @@ from .errors import SettingError, did_you_mean
 from .select import Select
 from .spec import ConvSpec
 
+Kind = Literal["weight-space", "architectural", "none"]
+
 
 @dataclass(frozen=True)
 class Knob:
@@ -107,7 +109,6 @@ class Method(ABC):
 
     name: ClassVar[str] = ""
     version: ClassVar[int] = 1
-    kind: ClassVar[Literal["weight-space", "architectural", "none"]] = "weight-space"
     paper: ClassVar[str] = ""
     knob: ClassVar[Knob | None] = None
     default_select: ClassVar[Select] = Select()
@@ -127,6 +128,11 @@ class Method(ABC):
         """
 
     # -- what an author may override ------------------------------------------------------------------------------
+
+    @property
+    def kind(self) -> Kind:
+        """What the replacements are, with these settings: see the class's attributes."""
+        return "weight-space"
 
     def share(self, specs: Sequence[ConvSpec]) -> list[list[ConvSpec]]:
         """Partition the selected layers into groups that share something; by default each is alone."""
