@@ -33,6 +33,8 @@ VARIANTS = [
     ("kmeans", {"clusters": 5, "codebook": "layer"}),
     ("group", {}),
     ("tucker2", {}),
+    ("tucker2", {"coefficients": "identity"}),
+    ("tucker2", {"coefficients": "identity", "groups": 2, "groups_pointwise": 4, "hooi": 1}),
     ("fsnet", {}),
     ("fsnet", {"depth": 1}),
     ("dense", {}),
