@@ -96,8 +96,7 @@ class Factor(Method):
         layer = self._layer(spec)
         for sic in layer.sics():
             nn.init.kaiming_normal_(sic.depthwise.weight, nonlinearity="linear", generator=generator)
-            pointwise = sic.pointwise_conv()
-            nn.init.kaiming_normal_(pointwise.weight, nonlinearity="relu", generator=generator)
-            if pointwise.bias is not None:
-                nn.init.zeros_(pointwise.bias)
+            nn.init.kaiming_normal_(sic.pointwise.weight, nonlinearity="relu", generator=generator)
+            if sic.pointwise.bias is not None:
+                nn.init.zeros_(sic.pointwise.bias)
         return layer
