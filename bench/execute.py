@@ -14,7 +14,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from ..methods import Method, Plan, Target, UnreachableTarget, begin, deploy, get_method, plan
+from ..methods import Method, MethodError, Plan, Target, UnreachableTarget, begin, deploy, get_method, plan
 from ..models import load_model
 from .errors import SuiteError
 from .measure import count_model, measure_latency, memory_layout, state_sha256
@@ -80,6 +80,27 @@ def create_trial_method(trial: Trial) -> Method:
     return get_method(trial.method.name, **trial.method.settings)
 
 
+def create_trial_overrides(trial: Trial) -> dict[str, Method | dict[str, Any] | None]:
+    """Return what the trial does differently to single layers: by pattern settings, another method, or None.
+
+    Raises
+    ------
+    SuiteError
+        Another method that does not exist or does not have such settings.
+    """
+    overrides: dict[str, Method | dict[str, Any] | None] = {}
+    for pattern, own in (trial.method.overrides or {}).items():
+        if own is None or "method" not in own:
+            overrides[pattern] = own
+            continue
+        settings = {key: value for key, value in own.items() if key != "method"}
+        try:
+            overrides[pattern] = get_method(own["method"], **settings)
+        except MethodError as error:
+            raise SuiteError(f"overrides: {pattern!r}: {error}") from error
+    return overrides
+
+
 def create_trial_plan(trial: Trial, method: Method, model: nn.Module, example: Tensor) -> Plan:
     """Return the plan of the trial's method for its budget."""
     select = trial.method.select
@@ -88,7 +109,7 @@ def create_trial_plan(trial: Trial, method: Method, model: nn.Module, example: T
         method,
         example,
         Target(**trial.budget.as_dict()) if trial.budget else None,
-        overrides=trial.method.overrides,
+        overrides=create_trial_overrides(trial),
         select=select and replace(method.default_select, **select.model_dump(exclude_none=True)),
         unreachable=trial.method.unreachable,
     )
