@@ -112,9 +112,11 @@ class MethodChoice(Strict):
         if isinstance(value, str):
             return {"name": value}
         if isinstance(value, dict):
-            own = {key: value[key] for key in value if key in cls.model_fields and key != "settings"}
+            own = {key: value[key] for key in value if key in cls.model_fields}
             settings = {key: value[key] for key in value if key not in cls.model_fields}
-            return own | {"settings": {**value.get("settings", {}), **settings}}
+            given = value.get("settings", {})
+            # what is no mapping is left for pydantic to refuse, which names the key
+            return own | {"settings": {**given, **settings}} if isinstance(given, dict) else own
         return value
 
     @field_validator("overrides")

@@ -31,6 +31,10 @@ class CompressedConv2d(nn.Module, ABC):
         super().__init__()
         self.spec = spec
 
+    def __call__(self, input: Tensor) -> Tensor:
+        """Apply the layer. As a convolution it may be called ``layer(input=x)``, whatever `forward` calls it."""
+        return super().__call__(input)
+
     def weight_tensors(self) -> Iterable[tuple[Tensor, int]]:
         """Yield each stored tensor that stands for the conv's weight, with the bits of one element.
 

@@ -15,7 +15,7 @@ from .method import Method, Part
 from .plan import Plan
 from .planner import plan as make_plan
 from .rewrite import adopt, carry_requires_grad, replace_conv
-from .spec import ConvSpec
+from .spec import ConvSpec, untouched_random_numbers
 
 
 class Session:
@@ -67,6 +67,7 @@ class Session:
         for part in self._parts:
             part.after_step()
 
+    @untouched_random_numbers()
     def finish(self) -> nn.Module:
         """Return the compressed model, the plan attached for `save`; call it once, after training."""
         if not self._finished:
@@ -82,6 +83,7 @@ class Session:
         carry_requires_grad((new, self._originals[path]) for path, new in replacements.items())
 
 
+@untouched_random_numbers()
 def begin(model: nn.Module, plan: Plan, *, seed: int = 0, calibration: Iterable[Batch] | None = None) -> Session:
     """Start compressing ``model`` by ``plan``, in place.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -124,6 +124,14 @@ class Trace:
 
 
 @contextmanager
+def untouched_random_numbers() -> Iterator[None]:
+    """Give torch's global generators their state back: building a layer draws starting weights from them."""
+    devices = [torch.cuda.current_device()] if torch.cuda.is_initialized() else []
+    with torch.random.fork_rng(devices):
+        yield
+
+
+@contextmanager
 def evaluating(model: nn.Module) -> Iterator[None]:
     """Put ``model`` in eval mode without gradients, and give every module its own mode back afterwards."""
     modes = {module: module.training for module in model.modules()}
@@ -139,6 +147,11 @@ def evaluating(model: nn.Module) -> Iterator[None]:
 def call(model: nn.Module, example: Any) -> Any:
     """Apply ``model`` to an example, which is one tensor or a tuple of arguments."""
     return model(*example) if isinstance(example, tuple) else model(example)
+
+
+def first_argument(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Tensor:
+    """Return the input of a module with one, as a hook sees it: ``conv(x)`` or ``conv(input=x)``."""
+    return args[0] if args else next(iter(kwargs.values()))
 
 
 def trace(model: nn.Module, example: Tensor | tuple[Any, ...]) -> Trace:
@@ -172,10 +185,10 @@ def trace(model: nn.Module, example: Tensor | tuple[Any, ...]) -> Trace:
     called = 0
     linear_macs = 0
 
-    def on_conv(conv: nn.Module, args: tuple[Any, ...], output: Tensor) -> None:
+    def on_conv(conv: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: Tensor) -> None:
         nonlocal called
         spec = specs[conv]
-        seen = args[0]
+        seen = first_argument(args, kwargs)
         if spec.position < 0:
             spec = replace(spec, input_size=tuple(seen.shape[2:]), output_size=tuple(output.shape[2:]), position=called)
             called += 1
@@ -186,12 +199,13 @@ def trace(model: nn.Module, example: Tensor | tuple[Any, ...]) -> Trace:
             output_positions=spec.output_positions + output.numel() // (spec.out_channels * batch),
         )
 
-    def on_linear(linear: nn.Module, args: tuple[Any, ...], output: Tensor) -> None:
+    def on_linear(linear: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: Tensor) -> None:
         nonlocal linear_macs
-        linear_macs += output.numel() // batch * args[0].shape[-1]
+        linear_macs += output.numel() // batch * first_argument(args, kwargs).shape[-1]
 
-    hooks = [module.register_forward_hook(on_conv) for module in specs]
-    hooks += [m.register_forward_hook(on_linear) for m in model.modules() if isinstance(m, nn.Linear)]
+    hooks = [module.register_forward_hook(on_conv, with_kwargs=True) for module in specs]
+    linears = [module for module in model.modules() if isinstance(module, nn.Linear)]
+    hooks += [linear.register_forward_hook(on_linear, with_kwargs=True) for linear in linears]
     try:
         with evaluating(model):
             call(model, example)
