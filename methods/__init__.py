@@ -12,6 +12,7 @@ from .basis import Basis
 from .between import Between
 from .cost import Cost, Skip, Target
 from .counting import StoredCount, count_stored, stored_tensors
+from .cp import CP
 from .dense import Dense
 from .deploy import deploy
 from .errors import MethodError, SettingError, StorageError, UnknownNameError, UnreachableTarget
@@ -26,13 +27,17 @@ from .planner import plan
 from .registry import get_method, list_methods, method_class, register
 from .select import Select
 from .session import Session, begin, compress
+from .spatial_svd import SpatialSVD
 from .spec import ConvSpec, trace
 from .storage import load, save
 from .svd import SVD
+from .tt import TT
 from .tucker2 import Tucker2
 
 __all__ = [
+    "CP",
     "SVD",
+    "TT",
     "Basis",
     "Between",
     "CompressedConv2d",
@@ -56,6 +61,7 @@ __all__ = [
     "Session",
     "SettingError",
     "Skip",
+    "SpatialSVD",
     "StorageError",
     "StoredCount",
     "Target",

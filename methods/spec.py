@@ -28,6 +28,8 @@ class ConvSpec:
         Spatial size at the first call; empty if the example's forward never called the layer.
     input_positions, output_positions
         Spatial positions per image, summed over all calls.
+    row_positions
+        The same for the output's rows and the input's columns: what lies between a ``kh×1`` and a ``1×kw`` convolution.
     position
         Rank of the first call in the forward pass, from 0; -1 if never called.
     type
@@ -54,6 +56,7 @@ class ConvSpec:
     type: str = "Conv2d"
     aliases: tuple[str, ...] = ()
     shares_weight_with: str = ""
+    row_positions: int = 0
 
     @classmethod
     def of(cls, conv: _ConvNd, path: str = "") -> ConvSpec:
@@ -192,11 +195,14 @@ def trace(model: nn.Module, example: Tensor | tuple[Any, ...]) -> Trace:
         if spec.position < 0:
             spec = replace(spec, input_size=tuple(seen.shape[2:]), output_size=tuple(output.shape[2:]), position=called)
             called += 1
+        # divided by the example's batch: a conv may be applied to more images than that (folded windows)
+        inputs = seen.numel() // (spec.in_channels * batch)
+        rows = -len(spec.kernel_size)
         specs[conv] = replace(
             spec,
-            # divided by the example's batch: a conv may be applied to more images than that (folded windows)
-            input_positions=spec.input_positions + seen.numel() // (spec.in_channels * batch),
+            input_positions=spec.input_positions + inputs,
             output_positions=spec.output_positions + output.numel() // (spec.out_channels * batch),
+            row_positions=spec.row_positions + inputs // seen.shape[rows] * output.shape[rows],
         )
 
     def on_linear(linear: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: Tensor) -> None:

@@ -24,6 +24,9 @@ from .cases import small_net
 EXAMPLE = torch.randn(2, 3, 12, 12)
 VARIANTS = [
     ("svd", {}),
+    ("spatial-svd", {}),
+    ("cp", {}),
+    ("tt", {}),
     ("basis", {}),
     ("basis", {"sharing": "group"}),
     ("basis", {"sharing": "network"}),
