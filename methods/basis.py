@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import gcd, sqrt
@@ -18,6 +17,7 @@ from .method import Knob, Method, Part
 from .numerics import nearest_divisor, ratio_rank, truncated_svd
 from .registry import register
 from .select import Select
+from .sharing import require_sharing, sharing_groups
 from .spec import ConvSpec
 from .support import refuse_grouped
 
@@ -113,10 +113,7 @@ class Basis(Method):
         require(self.size is None or self.size >= 1, f"basis: size is at least 1 filter or None, got {self.size}")
         require(self.split is None or self.split >= 1, f"basis: split is at least 1 channel or None, got {self.split}")
         require(self.gamma >= 0, f"basis: gamma is not negative, got {self.gamma}")
-        try:
-            re.compile(self.sharing)
-        except re.error as error:
-            require(False, f"basis: sharing is none, block, group, network or a regular expression: {error}")
+        require_sharing(self.sharing, "basis: sharing")
 
     def shape(self, specs: Sequence[ConvSpec]) -> tuple[int, int]:
         """Return ``(p, m)`` of the basis that ``specs`` share."""
@@ -136,29 +133,7 @@ class Basis(Method):
         return cost + shared
 
     def share(self, specs: Sequence[ConvSpec]) -> list[list[ConvSpec]]:
-        pattern = self.sharing not in ("none", "block", "group", "network")
-        require(
-            not pattern or not specs or any(re.search(self.sharing, spec.path) for spec in specs),
-            f"basis: sharing {self.sharing!r} is none of none, block, group and network, "
-            "and as a regular expression it matches no layer",
-        )
-        groups: dict[object, list[ConvSpec]] = {}
-        for spec in specs:
-            groups.setdefault((self._sharing_key(spec.path), spec.kernel_size), []).append(spec)
-        return list(groups.values())
-
-    def _sharing_key(self, path: str) -> str:
-        parents = path.split(".")[:-1]
-        if self.sharing == "none":
-            return path
-        if self.sharing == "block":
-            return ".".join(parents)
-        if self.sharing == "group":
-            return ".".join(parents[:-1])
-        if self.sharing == "network":
-            return ""
-        found = re.search(self.sharing, path)
-        return found.group() if found else path
+        return sharing_groups(specs, self.sharing, "basis: sharing")
 
     def group_costs(self, specs: Sequence[ConvSpec]) -> tuple[list[Cost], Cost]:
         split, size = self.shape(specs)
