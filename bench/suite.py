@@ -215,6 +215,12 @@ class Entry(Strict):
     measure: Measure = Field(default_factory=Measure)
     label: str = ""
 
+    @model_validator(mode="after")
+    def _a_teacher_knows_something(self) -> Entry:
+        if self.recipe.distill is not None and not self.pretrained:
+            raise ValueError("recipe.distill learns from the dense model's weights: set pretrained, or leave it out")
+        return self
+
 
 class Limits(Strict):
     """What a trial's process may use before it is ended.
