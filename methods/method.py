@@ -134,6 +134,13 @@ class Method(ABC):
         """What the replacements are, with these settings: see the class's attributes."""
         return "weight-space"
 
+    def resolve(self, convs: Mapping[str, nn.Conv2d], specs: Sequence[ConvSpec]) -> Mapping[str, Mapping[str, Any]]:
+        """Return, by path, settings that are read off the weights; a plan is made with them. By default none.
+
+        This is the one place where weights may decide on structure: what they decide is a setting from then on.
+        """
+        return {}
+
     def budget_knob(self) -> Knob | None:
         """Return what a budget search moves, with these settings; by default the class's `knob`."""
         return self.knob
