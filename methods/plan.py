@@ -74,7 +74,7 @@ class Plan:
     groups
         The compressed ones, as sharing groups.
     linear_macs
-        MACs per image of the linear layers, which no method touches.
+        MACs per image that no method touches: of linear layers, and of convolutions that no module holds.
     target
         The budget, if one was asked for.
     note

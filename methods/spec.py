@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd
 
 from .cost import Cost
+from .functional import ConvolutionCounter
 
 
 @dataclass(frozen=True)
@@ -120,7 +121,15 @@ class ConvSpec:
 
 @dataclass(frozen=True)
 class Trace:
-    """The convolutions of a model in the order of their first call, and the MACs of its linear layers per image."""
+    """The convolutions of a model in the order of their first call, and the MACs per image that are not theirs.
+
+    Attributes
+    ----------
+    specs
+        Every convolution that is a module.
+    linear_macs
+        MACs of the linear layers, and of convolutions that no module holds.
+    """
 
     specs: tuple[ConvSpec, ...]
     linear_macs: int
@@ -212,12 +221,14 @@ def trace(model: nn.Module, example: Tensor | tuple[Any, ...]) -> Trace:
     hooks = [module.register_forward_hook(on_conv, with_kwargs=True) for module in specs]
     linears = [module for module in model.modules() if isinstance(module, nn.Linear)]
     hooks += [linear.register_forward_hook(on_linear, with_kwargs=True) for linear in linears]
+    counter = ConvolutionCounter()
     try:
-        with evaluating(model):
+        with evaluating(model), counter:
             call(model, example)
     finally:
         for hook in hooks:
             hook.remove()
+    of_modules = sum(spec.cost.macs for spec in specs.values() if "Transpose" not in spec.type)
     last = len(specs)
     ordered = sorted(specs.values(), key=lambda spec: last if spec.position < 0 else spec.position)
-    return Trace(tuple(ordered), linear_macs)
+    return Trace(tuple(ordered), linear_macs + counter.macs // batch - of_modules)
