@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from decompbench.methods import SVD, Basis, ConvSpec, Cost, Method, Select, begin, count_stored, plan
+from decompbench.methods import SVD, Basis, ConvSpec, Cost, Factor, Method, Select, begin, count_stored, plan
 
 VGG16 = (64, 64, 128, 128, 256, 256, 256, 512, 512, 512, 512, 512, 512)
 
@@ -39,6 +39,7 @@ def block_weights(method: Method, channels: int) -> int:
 
 def test_vgg16():
     assert vgg16_weights(Basis(size=128, split=128, between="bn-relu")) == 3_208_896
+    assert vgg16_weights(Factor(norm="both", bias="always")) == 3_338_944
 
 
 @pytest.mark.parametrize(("m", "apart", "shared"), [(16, 51_200, 41_984)])
@@ -56,6 +57,19 @@ def test_edsr():
 @pytest.mark.parametrize(("channels", "m", "published"), [(64, 14, 17_920), (64, 32, 40_960)])
 def test_srresnet_and_edsr_8_128(channels, m, published):
     assert block_weights(Basis(size=m, split=channels, between="bn-prelu"), channels) == published
+
+
+@pytest.mark.parametrize(("channels", "stacks", "published"), [(64, 2, 18_688), (64, 3, 28_032), (256, 1, 135_680)])
+def test_factorised_super_resolution(channels, stacks, published):
+    assert block_weights(Factor(stacks, bias="always"), channels) == published
+
+
+def test_factorised_resnet56():
+    widths = [16] * 19 + [32] * 18 + [64] * 18
+    channels = zip((3, *widths), widths, strict=False)
+    stem, *rest = [spec(c, n, f"conv{i}") for i, (c, n) in enumerate(channels)]
+    assert stem.weights + sum(one.weights for one in rest) == 848_304
+    assert stem.weights + weights(Factor(bias="never"), rest) == 222_992
 
 
 class DenseNet(nn.Module):
@@ -123,6 +137,11 @@ def test_densenet(densenet, size, factor, published):
     todo = densenet_plan(densenet, densenet_basis(size), **transitions)
     assert todo.after.weights + densenet.fc.weight.numel() == published
     assert sum(layer.group is not None for layer in todo.layers) == 36 + 2 * (factor > 1)
+
+
+def test_factorised_densenet(densenet):
+    todo = densenet_plan(densenet, Factor(norm="depthwise", change="first"))
+    assert todo.after.weights + densenet.fc.weight.numel() == 316_752
 
 
 def test_densenet_holds_one_basis_of_its_widest_layer():
