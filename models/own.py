@@ -15,6 +15,7 @@ from .family import Family
 from .resnet_cifar import CifarResNet
 from .resnet_imagenet_cifar import BLOCKS, ImageNetResNetForCifar
 from .srresnet import SRResNet
+from .ssd import SSD300
 from .vgg_cifar import STAGES, CifarVGG
 
 IMAGENET_DEPTHS = tuple(BLOCKS)
@@ -187,6 +188,27 @@ class SRResNets(Family):
         if name not in self.names():
             raise UnknownModelError(f"{name!r}: the SRResNets are {_either(self.names())}.")
         return SRResNet(int(name[-1]), **kwargs)
+
+
+class SSDs(Family):
+    """``ssd300-bn``."""
+
+    pattern = "ssd300-bn"
+    example = "ssd300-bn"
+    kwargs = MappingProxyType({"in_chans": 3, "num_classes": 21})
+    source = "Liu et al. 2016, SSD on VGG-16, with batch-norm"
+    own_weights = False
+
+    def claims(self, name: str) -> bool:
+        return name.startswith("ssd300")
+
+    def build(self, name: str, *, pretrained: bool, **kwargs: Any) -> nn.Module:
+        self.check_kwargs(name, kwargs)
+        if name != self.example:
+            raise UnknownModelError(
+                f"{name!r}: the SSD is {self.example!r}; without batch-norm it is 'torchvision/ssd300_vgg16'."
+            )
+        return SSD300(**kwargs)
 
 
 def _depths_around(depth: int) -> list[str]:

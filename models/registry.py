@@ -8,7 +8,7 @@ from typing import Any
 from .errors import UnknownModelError, nearest
 from .external import TimmModels, TorchvisionModels
 from .family import Family
-from .own import CifarDenseNets, CifarResNets, CifarVGGs, EDSRs, ImageNetResNetsForCifar, SRResNets
+from .own import CifarDenseNets, CifarResNets, CifarVGGs, EDSRs, ImageNetResNetsForCifar, SRResNets, SSDs
 from .weights import packaged_weights
 
 OWN: tuple[Family, ...] = (
@@ -18,6 +18,7 @@ OWN: tuple[Family, ...] = (
     CifarDenseNets(),
     EDSRs(),
     SRResNets(),
+    SSDs(),
 )
 FAMILIES: tuple[Family, ...] = (*OWN, TimmModels(), TorchvisionModels())
 

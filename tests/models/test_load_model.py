@@ -20,6 +20,7 @@ WRONG_NAMES = {
     "vgg15-cifar": ["'vgg16-cifar'"],
     "densenet41": ["'densenet40'"],
     "densenet121": ["'densenet121-cifar'", "'torchvision/densenet121'"],
+    "ssd300": ["'ssd300-bn'", "'torchvision/ssd300_vgg16'"],
     "srresnet": ["'srresnet-x4'"],
     "srresnet-x5": ["'srresnet-x4'"],
     "resnet2": ["6k+2", "'resnet8'"],

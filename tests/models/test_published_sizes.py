@@ -16,6 +16,13 @@ STATE = {
 }
 
 
+def test_ssd300_with_batch_norm() -> None:
+    """26.32M (yang2020, table 4); 26,285,486 of it are the known count of SSD300 for VOC without batch-norm."""
+    model = on_meta("ssd300-bn")
+    norms = [module for module in model.modules() if type(module).__name__ == "BatchNorm2d"]
+    assert state(model) == 26_285_486 + sum(4 * norm.num_features for norm in norms) == 26_318_254
+
+
 @pytest.mark.parametrize(("name", "count"), STATE.items())
 def test_state(name: str, count: int) -> None:
     assert state(on_meta(name)) == count
