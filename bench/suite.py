@@ -89,7 +89,10 @@ class MethodChoice(Strict):
     select
         Which layers to touch, where it is not to be the method's own choice.
     overrides
-        By path pattern: settings to change for these layers, or null to leave them dense.
+        By path pattern: settings to change for these layers, another method (``name`` and its settings), or null to
+        leave them dense.
+    inefficient
+        What to do with layers that the method would not make smaller: leave them dense, or replace them all the same.
     budgets
         Instead of the entry's, for a method that cannot be sized to these.
     note
@@ -102,6 +105,7 @@ class MethodChoice(Strict):
     unreachable: Literal["error", "nearest"] = "error"
     select: Selection | None = None
     overrides: dict[str, dict[str, Any] | None] | None = None
+    inefficient: Literal["skip", "replace"] = "skip"
     budgets: tuple[Budget, ...] = ()
     note: str = ""
 
