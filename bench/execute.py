@@ -17,7 +17,7 @@ from ..methods import Method, Plan, UnreachableTarget, begin, deploy
 from ..models import load_model
 from .errors import SuiteError
 from .measure import count_model, measure_latency, memory_layout, state_sha256
-from .planning import choose_method, plan_choice
+from .planning import choose_method, choose_overrides, plan_choice
 from .record import Counts, Decomposition, Quality, Size, Training
 from .runtime import RuntimeSettings, configure, seed_everything
 from .tasks import Task, create_task
@@ -78,6 +78,11 @@ def create_trial_model(trial: Trial, task: Task) -> nn.Module:
 def create_trial_method(trial: Trial) -> Method:
     """Return the trial's method with its settings."""
     return choose_method(trial.method)
+
+
+def create_trial_overrides(trial: Trial) -> dict[str, Method | dict[str, Any] | None]:
+    """Return what the trial does differently to single layers."""
+    return choose_overrides(trial.method)
 
 
 def create_trial_plan(trial: Trial, method: Method, model: nn.Module, example: Tensor) -> Plan:

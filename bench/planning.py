@@ -7,13 +7,35 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from ..methods import Method, Plan, Target, get_method, plan
+from ..methods import Method, MethodError, Plan, Target, get_method, plan
+from .errors import SuiteError
 from .suite import Budget, MethodChoice
 
 
 def choose_method(choice: MethodChoice) -> Method:
     """Return the method a choice names, with its settings."""
     return get_method(choice.name, **choice.settings)
+
+
+def choose_overrides(choice: MethodChoice) -> dict[str, Method | dict[str, Any] | None]:
+    """Return what a choice does differently to single layers: by pattern settings, another method, or None.
+
+    Raises
+    ------
+    SuiteError
+        Another method that does not exist or does not have such settings.
+    """
+    overrides: dict[str, Method | dict[str, Any] | None] = {}
+    for pattern, own in (choice.overrides or {}).items():
+        if own is None or "method" not in own:
+            overrides[pattern] = own
+            continue
+        settings = {key: value for key, value in own.items() if key != "method"}
+        try:
+            overrides[pattern] = get_method(own["method"], **settings)
+        except MethodError as error:
+            raise SuiteError(f"overrides: {pattern!r}: {error}") from error
+    return overrides
 
 
 def plan_choice(
@@ -37,15 +59,8 @@ def plan_choice(
         method,
         example,
         Target(**budget.as_dict()) if budget else None,
-        overrides={pattern: _override(settings) for pattern, settings in (choice.overrides or {}).items()},
+        overrides=choose_overrides(choice),
         select=choice.select and replace(method.default_select, **choice.select.model_dump(exclude_none=True)),
         unreachable=choice.unreachable,
         inefficient=choice.inefficient,
     )
-
-
-def _override(settings: dict[str, Any] | None) -> Method | dict[str, Any] | None:
-    """Return what the planner takes: settings to change, another method where one is named, or None for dense."""
-    if settings is None or "name" not in settings:
-        return settings
-    return get_method(settings["name"], **{key: value for key, value in settings.items() if key != "name"})

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ByteSize, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ByteSize, ConfigDict, Field, field_validator, model_validator
 
 from .recipe import Recipe
 
@@ -89,8 +89,8 @@ class MethodChoice(Strict):
     select
         Which layers to touch, where it is not to be the method's own choice.
     overrides
-        By path pattern: settings to change for these layers, another method (``name`` and its settings), or null to
-        leave them dense.
+        By path pattern: settings to change for these layers, another method with settings of its own
+        (``{method: svd, rank: 0.2}``), or null to leave them dense.
     inefficient
         What to do with layers that the method would not make smaller: leave them dense, or replace them all the same.
     budgets
@@ -119,6 +119,19 @@ class MethodChoice(Strict):
             settings = {key: value[key] for key in value if key not in cls.model_fields}
             return own | {"settings": {**value.get("settings", {}), **settings}}
         return value
+
+    @field_validator("overrides")
+    @classmethod
+    def _methods_by_name(cls, overrides: dict[str, dict[str, Any] | None] | None) -> Any:
+        for pattern, own in (overrides or {}).items():
+            if own and not isinstance(own.get("method", ""), str):
+                raise ValueError(f"{pattern!r}: method is a method's name, not {own['method']!r}")
+        return overrides
+
+    @property
+    def names(self) -> set[str]:
+        """Names of all methods at work: its own and those the overrides give to single layers."""
+        return {self.name, *(own["method"] for own in (self.overrides or {}).values() if own and "method" in own)}
 
     @property
     def row(self) -> str:
