@@ -164,7 +164,10 @@ class _Execution:
         trial = self.trial
         self.stage("compressing")
         start = time.perf_counter()
-        session = begin(model, plan, seed=trial.seed)
+        # drawn in here where they are looked at, so that the time to compress has it
+        samples = plan.calibration_samples
+        calibration = self.task.calibration_batches(samples, trial.seed, trial.device) if samples else None
+        session = begin(model, plan, seed=trial.seed, calibration=calibration)
         begin_seconds = time.perf_counter() - start
         self.measured("begin_seconds", begin_seconds)
         self.evaluate("begun", session.model)

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .between import BETWEEN_TYPES
+from .between import BETWEEN_TYPES, Between, make_between
 from .spec import ConvSpec
 
 
@@ -98,17 +98,23 @@ class FactoredConv2d(CompressedConv2d):
         Channels ``m`` between the two.
     groups
         Groups ``G`` of the first.
+    between
+        What lies between the two; anything but ``"none"`` makes the layer architectural.
     """
 
-    def __init__(self, spec: ConvSpec, width: int, groups: int = 1) -> None:
+    def __init__(self, spec: ConvSpec, width: int, groups: int = 1, between: Between = "none") -> None:
         super().__init__(spec)
+        self.linear = between == "none"
         self.first = spec.spatial_conv(spec.in_channels, width, groups=groups)
+        self.between = make_between(between, width)
         self.second = nn.Conv2d(width, spec.out_channels, 1, bias=spec.bias)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.second(self.first(x))
+        return self.second(self.between(self.first(x)))
 
     def dense_weight(self) -> Tensor:
+        if not self.linear:
+            return super().dense_weight()
         first, second = self.first.weight, self.second.weight[:, :, 0, 0]
         groups = self.first.groups
         # group g of the first conv sees input channels g·c/G … and feeds columns g·m/G … of the second
@@ -142,7 +148,7 @@ class VirtualWeightConv2d(CompressedConv2d):
         super().__init__(spec)
         self.bias = nn.Parameter(torch.zeros(spec.out_channels)) if spec.bias else None
         # F.pad wants the last dimension first, and both ends of each
-        self._pad = [p for pair in reversed(_padding_pairs(spec)) for p in pair]
+        self._pad = [p for pair in reversed(padding_pairs(spec)) for p in pair]
 
     @abstractmethod
     def dense_weight(self) -> Tensor: ...
@@ -169,7 +175,7 @@ def copy_bias(conv: nn.Conv2d, last: nn.Module) -> None:
             last.bias.copy_(conv.bias)  # pyright: ignore[reportCallIssue, reportArgumentType]
 
 
-def _padding_pairs(spec: ConvSpec) -> list[tuple[int, int]]:
+def padding_pairs(spec: ConvSpec) -> list[tuple[int, int]]:
     """Return the padding before and after each spatial dimension; ``same`` puts the odd one after, as torch does."""
     if spec.padding == "valid":
         return [(0, 0)] * len(spec.kernel_size)

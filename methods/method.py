@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from types import UnionType
 from typing import Any, ClassVar, Literal, Self, Union, get_args, get_origin, get_type_hints
@@ -134,6 +134,10 @@ class Method(ABC):
         """What the replacements are, with these settings: see the class's attributes."""
         return "weight-space"
 
+    def budget_knob(self) -> Knob | None:
+        """Return what a budget search moves, with these settings; by default the class's `knob`."""
+        return self.knob
+
     def share(self, specs: Sequence[ConvSpec]) -> list[list[ConvSpec]]:
         """Partition the selected layers into groups that share something; by default each is alone."""
         return [[spec] for spec in specs]
@@ -164,6 +168,40 @@ class Method(ABC):
         for specs in groups:
             replacements |= self.compress_group({s.path: convs[s.path] for s in specs}, specs, generator)
         return Part(replacements)
+
+    @property
+    def calibration_samples(self) -> int:
+        """How many inputs of the network the method wants to see, with these settings; 0: it looks at weights only.
+
+        A method that wants any refits its layers in `refit_layer`.
+        """
+        return 0
+
+    def refit_layer(  # noqa: B027 - a method that looks at weights only has nothing to do here
+        self,
+        layer: nn.Module,
+        conv: nn.Conv2d,
+        spec: ConvSpec,
+        activations: Iterable[tuple[Tensor, Tensor]],
+        generator: torch.Generator,
+    ) -> None:
+        """Change the values of a replacement by what flows through it; by default they stay.
+
+        Called without gradients once every layer is compressed, layer by layer in forward order: all layers before
+        this one have been refitted.
+
+        Parameters
+        ----------
+        layer
+            What stands in the compressed network where ``conv`` was.
+        conv, spec
+            The original convolution, and its spec.
+        activations
+            Pairs of the layer's input ``(b, c, h, w)`` in the compressed network and the convolution's output
+            ``(b, n, h', w')`` in the original one. May be iterated again, at the cost of as many forward passes.
+        generator
+            For random numbers.
+        """
 
     # -- what is given --------------------------------------------------------------------------------------------
 
@@ -202,8 +240,8 @@ class Method(ABC):
     def changed_settings(self) -> dict[str, Any]:
         """Return the settings that tell this method from its defaults: those changed, and always the knob."""
         shown = {field.name for field in fields(self) if getattr(self, field.name) != field.default}
-        if self.knob is not None:
-            shown.add(self.knob.field)
+        if (knob := self.budget_knob()) is not None:
+            shown.add(knob.field)
         return {name: value for name, value in self.settings().items() if name in shown}
 
     def __str__(self) -> str:

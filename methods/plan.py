@@ -109,6 +109,11 @@ class Plan:
         """Return the method, with its settings, that compresses ``layer``; None if none does."""
         return None if layer.group is None else self.groups[layer.group].method
 
+    @property
+    def calibration_samples(self) -> int:
+        """How many inputs of the network the methods want to see; 0 if they look at weights only."""
+        return max((group.method.calibration_samples for group in self.groups), default=0)
+
     def rows(self) -> list[dict[str, Any]]:
         """Return one mapping per convolution, for tables."""
         return [

@@ -155,7 +155,7 @@ class _Planner:
 
     def fit(self, target: Target, *, nearest: bool) -> tuple[tuple[LayerPlan, ...], tuple[GroupPlan, ...], str | None]:
         """Return the plan that meets ``target``, and the note on why it does not where it cannot."""
-        method, knob = self.method, self.method.knob
+        method, knob = self.method, self.method.budget_knob()
         if knob is None:
             raise SettingError(f"method {method.name!r} has no knob: it cannot be sized to {target}")
         variants: dict[Setting, Method] = {}

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import copy
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 
+from .calibration import Batch, refit_layers, take
 from .cost import Target
 from .method import Method, Part
 from .plan import Plan
@@ -80,7 +82,7 @@ class Session:
         carry_requires_grad((new, self._originals[path]) for path, new in replacements.items())
 
 
-def begin(model: nn.Module, plan: Plan, *, seed: int = 0) -> Session:
+def begin(model: nn.Module, plan: Plan, *, seed: int = 0, calibration: Iterable[Batch] | None = None) -> Session:
     """Start compressing ``model`` by ``plan``, in place.
 
     Parameters
@@ -91,19 +93,29 @@ def begin(model: nn.Module, plan: Plan, *, seed: int = 0) -> Session:
         From `decompbench.methods.plan`.
     seed
         Seed of the generator that every random choice of the methods comes from.
+    calibration
+        Batches of inputs, without labels, for methods that look at activations; others ignore it. They take the first
+        `Plan.calibration_samples` inputs, and refit their layers to them from shallow to deep.
 
     Raises
     ------
     ValueError
         If the model is not the one the plan was made for.
+    SettingError
+        If a method looks at activations and there is no calibration; the model is then unchanged.
     """
     generator = torch.Generator().manual_seed(seed)
     convs = planned_convs(model, plan)
+    batches = take(calibration, plan)
+    original = copy.deepcopy(model) if batches else None
     parts = [
         method.start({s.path: convs[s.path] for specs in groups for s in specs}, groups, generator)
         for method, groups in groups_by_method(plan).items()
     ]
-    return Session(model, plan, parts, convs)
+    session = Session(model, plan, parts, convs)
+    if original is not None:
+        refit_layers(original, model, plan, batches, generator)
+    return session
 
 
 def groups_by_method(plan: Plan) -> dict[Method, list[list[ConvSpec]]]:
@@ -150,6 +162,7 @@ def compress(
     target: Target | None = None,
     *,
     seed: int = 0,
+    calibration: Iterable[Batch] | None = None,
     **options: Any,
 ) -> nn.Module:
     """Compress ``model`` in place with no training at all: plan, begin, finish.
@@ -158,7 +171,7 @@ def compress(
     ----------
     model, method, example, target
         As for `decompbench.methods.plan`.
-    seed
+    seed, calibration
         As for `begin`.
     **options
         ``overrides``, ``select`` and ``unreachable`` of `decompbench.methods.plan`.
@@ -167,7 +180,8 @@ def compress(
     --------
     >>> small = compress(timm.create_model("resnet18"), SVD(rank=0.3), torch.zeros(1, 3, 224, 224))
     """
-    return begin(model, make_plan(model, method, example, target, **options), seed=seed).finish()
+    todo = make_plan(model, method, example, target, **options)
+    return begin(model, todo, seed=seed, calibration=calibration).finish()
 
 
 def _device(model: nn.Module) -> torch.device:

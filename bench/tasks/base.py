@@ -93,6 +93,30 @@ class Task(ABC):
         any device.
         """
 
+    def calibration_batches(
+        self, samples: int, seed: int, device: torch.device | str = "cpu", batch_size: int = 64
+    ) -> Iterator[Tensor]:
+        """Training inputs without targets, for methods that look at activations: the first of a shuffled epoch.
+
+        Parameters
+        ----------
+        samples : int
+            How many inputs; there are no more than an epoch has.
+        seed : int
+            Which ones, and how they are augmented.
+        device
+            Where they are wanted.
+        batch_size : int
+            Inputs in a batch, at most.
+        """
+        generator = torch.Generator().manual_seed(seed)
+        left = samples
+        for inputs, _ in self.train_batches(min(samples, batch_size), generator, device):
+            yield inputs[:left]
+            left -= len(inputs)
+            if left <= 0:
+                return
+
     @abstractmethod
     def loss(self, output: Tensor, target: Tensor) -> Tensor:
         """Training loss, a scalar."""
