@@ -30,8 +30,10 @@ class Verdict:
         rules are wrong, since a number differs without a reason or agrees where one is given.
     ours
         Our number, unrounded; None where there is none.
-    variant, count, step
-        Named plan, convention of counting, and what the last printed digit stands for.
+    step
+        What one in the last printed digit stands for.
+    variant, count
+        Named plan and convention of counting; empty where nothing was counted.
     note
         What a reader should know.
     """
@@ -39,9 +41,9 @@ class Verdict:
     row: PublishedRow
     status: Status
     ours: float | None = None
+    step: float = 0.0
     variant: str = ""
     count: str = ""
-    step: float | None = None
     note: str = ""
 
     def to_json(self) -> dict[str, Any]:
@@ -82,10 +84,10 @@ def _judge_paper(paper: str, folder: Path | None) -> Iterator[Verdict]:
 
 def judge(row: PublishedRow, part: Part, rule: Rule) -> Verdict:
     """Return the verdict on one published size."""
-    if rule.not_derivable:
-        return Verdict(row, "not derivable", note=rule.not_derivable)
     metric = part.metrics[row.metric]
     step = rule.steps.get(row.metric, metric.step)
+    if rule.not_derivable:
+        return Verdict(row, "not derivable", step=step, note=rule.not_derivable)
     dense, small = counted(rule.variant, metric.count, part.block)
     ours = SIZE_METRICS[row.metric](dense, small)
     reason = rule.mismatch_of(row.metric)
@@ -94,7 +96,7 @@ def judge(row: PublishedRow, part: Part, rule: Rule) -> Verdict:
         status: Status = "unexplained" if reason else "match"
     else:
         status = "documented mismatch" if reason else "unexplained"
-    return Verdict(row, status, ours, rule.variant, metric.count, step, reason or rule.note)
+    return Verdict(row, status, ours, step, rule.variant, metric.count, reason or rule.note)
 
 
 def rounds_to(ours: float, published: float, step: float) -> bool:

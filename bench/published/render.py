@@ -12,7 +12,9 @@ from rich.text import Text
 
 from .judge import Verdict
 
-COLUMNS = ("paper", "table", "model", "method", "setting", "metric", "published", "ours", "verdict", "note")
+COLUMNS = (
+    "paper", "table", "model", "method", "setting", "metric", "published", "ours", "counted as", "verdict", "note",
+)  # fmt: skip
 NUMBERS = ("published", "ours")
 
 
@@ -32,6 +34,7 @@ def to_cells(verdict: Verdict) -> list[str]:
         row.metric,
         _number(row.value, None if row.value > 1000 else _digits(verdict)),
         ours,
+        verdict.count,
         verdict.status,
         verdict.note,
     ]
@@ -73,8 +76,8 @@ def to_markdown(verdicts: Sequence[Verdict]) -> str:
 
 
 def _digits(verdict: Verdict) -> int:
-    """Return the decimals that the published number has; 2 where nobody counted them."""
-    return 2 if verdict.step is None else max(0, -math.floor(math.log10(verdict.step) + 1e-9))
+    """Return the decimals that the published number has."""
+    return max(0, -math.floor(math.log10(verdict.step) + 1e-9))
 
 
 def _number(value: float, digits: int | None) -> str:

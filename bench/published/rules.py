@@ -91,7 +91,7 @@ class Part(Strict):
 
     table: str
     model: str
-    metrics: dict[str, Metric] = Field(default_factory=dict)
+    metrics: dict[str, Metric] = Field(min_length=1)
     block: str = ""
     rows: tuple[Rule, ...] = Field(min_length=1)
 
@@ -107,12 +107,6 @@ class Part(Strict):
             if metric not in SIZE_METRICS:
                 raise ValueError(f"'{metric}' is no size{suggestion(metric, SIZE_METRICS)}")
         return value
-
-    @model_validator(mode="after")
-    def _metrics_where_compared(self) -> Part:
-        if not self.metrics and any(rule.variant for rule in self.rows):
-            raise ValueError("metrics: say how they are counted")
-        return self
 
 
 class Rules(Strict):
