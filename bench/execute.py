@@ -102,6 +102,7 @@ def plan_size(plan: Plan) -> Size:
         budget_ratio=plan.ratio(plan.target.count) if plan.target else None,
         compressed_layers=sum(layer.group is not None for layer in plan.layers),
         layers=len(plan.layers),
+        other_weights=plan.other_weights,
         note=plan.note,
     )
 
@@ -180,10 +181,15 @@ class _Execution:
             seed=trial.seed,
             penalty=session.penalty,
             after_step=session.after_step,
+            converged=session.converged,
             on_step=self.reporter(),
         )
         training = Training(
-            epochs=result.epochs, steps=result.steps, seconds=result.seconds, history=list(result.history)
+            epochs=result.epochs,
+            steps=result.steps,
+            seconds=result.seconds,
+            history=list(result.history),
+            converged=result.converged,
         )
         self.measured("training", training)
         if not all(parameter.isfinite().all() for parameter in session.model.parameters()):

@@ -41,6 +41,8 @@ class Size(_Part):
         How many convs are touched, and how many there are.
     note
         Why the size is not the one asked for.
+    other_weights
+        ``weights`` by further conventions of the method's paper, by name.
     """
 
     weights: int
@@ -53,6 +55,7 @@ class Size(_Part):
     compressed_layers: int
     layers: int
     note: str | None
+    other_weights: dict[str, int] = Field(default_factory=dict)
 
 
 class Counts(_Part):
@@ -138,12 +141,16 @@ class Latency(_Part):
 
 
 class Training(_Part):
-    """How the model was trained: epochs, optimiser steps, seconds, and a line for each epoch."""
+    """How the model was trained: epochs, optimiser steps, seconds, and a line for each epoch.
+
+    ``converged`` tells that it ended before the recipe did, as the method had reached what it trained for.
+    """
 
     epochs: float
     steps: int
     seconds: float
     history: list[dict[str, Any]]
+    converged: bool = False
 
 
 class Decomposition(_Part):

@@ -44,7 +44,7 @@ class TrainResult:
     Attributes
     ----------
     epochs : float
-        As the recipe has it.
+        As the recipe has it, or less where training had converged before.
     steps : int
         Optimiser steps.
     seconds : float
@@ -52,12 +52,15 @@ class TrainResult:
     history : list of dict
         Per epoch ``epoch`` (from 1), ``loss`` and ``penalty`` (means over its steps, the loss without the
         penalty), ``lr`` (of its last step) and ``seconds``.
+    converged : bool
+        Whether it ended because ``converged`` said so.
     """
 
     epochs: float
     steps: int
     seconds: float
     history: list[dict[str, float]]
+    converged: bool = False
 
 
 def train(
@@ -68,6 +71,7 @@ def train(
     seed: int,
     penalty: Callable[[], Tensor] | None = None,
     after_step: Callable[[], Any] | None = None,
+    converged: Callable[[], bool] | None = None,
     on_step: Callable[[int, int, int, float], Any] | None = None,
 ) -> TrainResult:
     """Train a model in place, on the device it lies on.
@@ -87,6 +91,8 @@ def train(
         A scalar added to the loss, such as ``session.penalty``.
     after_step : callable, optional
         Called after every optimiser step, such as ``session.after_step``.
+    converged : callable, optional
+        Asked after every step whether training may end before the recipe does, such as ``session.converged``.
     on_step : callable, optional
         Called as ``on_step(epoch, step, steps_total, loss)`` after every step, epoch and step counted from 1.
 
@@ -99,13 +105,17 @@ def train(
     total = recipe.total_steps(steps_per_epoch)
     history: list[dict[str, float]] = []
     started = time.perf_counter()
+    epochs, steps, ended = recipe.epochs, total, False
     if total:
         with _own_random_numbers(seed, device_of(model)), _training(model, recipe):
-            loop = _Loop(model, task, recipe, total, penalty, after_step, on_step)
+            loop = _Loop(model, task, recipe, total, penalty, after_step, converged, on_step)
             generator = torch.Generator().manual_seed(seed)
             for epoch in range(1, math.ceil(total / steps_per_epoch) + 1):
                 history.append(loop.epoch(epoch, generator))
-    return TrainResult(recipe.epochs, total, time.perf_counter() - started, history)
+                if loop.has_converged:
+                    epochs, steps, ended = loop.done / steps_per_epoch, loop.done, True
+                    break
+    return TrainResult(epochs, steps, time.perf_counter() - started, history, ended)
 
 
 class _Loop:
@@ -119,10 +129,12 @@ class _Loop:
         total: int,
         penalty: Callable[[], Tensor] | None,
         after_step: Callable[[], Any] | None,
+        converged: Callable[[], bool] | None,
         on_step: Callable[[int, int, int, float], Any] | None,
     ) -> None:
         self.model, self.task, self.recipe, self.total = model, task, recipe, total
         self.penalty, self.after_step, self.on_step = penalty, after_step, on_step
+        self.converged, self.has_converged = converged, False
         self.device = device_of(model)
         self.accelerator = accelerator(self.device, recipe.precision)
         optimizer = recipe.create_optimizer(model)
@@ -147,6 +159,9 @@ class _Loop:
             self.scheduler.step_update(self.done)
             if self.on_step is not None:
                 self.on_step(epoch, self.done, self.total, loss)
+            if self.converged is not None and self.converged():
+                self.has_converged = True
+                break
         steps = self.done - first
         return {
             "epoch": epoch,

@@ -24,7 +24,8 @@ def count_stored(model: nn.Module) -> StoredCount:
     seen: dict[int, tuple[int, int]] = {}
     for tensor, bits in stored_tensors(model):
         seen[id(tensor)] = (tensor.numel(), tensor.numel() * bits)
-    return StoredCount(sum(weights for weights, _ in seen.values()), sum(bits for _, bits in seen.values()))
+    extra = sum(module.extra_bits() for module in model.modules() if isinstance(module, CompressedConv2d))
+    return StoredCount(sum(weights for weights, _ in seen.values()), sum(bits for _, bits in seen.values()) + extra)
 
 
 def stored_tensors(module: nn.Module) -> Iterator[tuple[Tensor, int]]:

@@ -42,6 +42,10 @@ class CompressedConv2d(nn.Module, ABC):
                     if name != "bias":
                         yield parameter, 32
 
+    def extra_bits(self) -> int:
+        """Return the stored bits of what no convention counts as weights, such as a permutation; by default none."""
+        return 0
+
     def dense_weight(self) -> Tensor:
         """Return the weight ``(n, c / groups, kh, kw)`` of the convolution this layer is equal to.
 
@@ -168,7 +172,7 @@ class VirtualWeightConv2d(CompressedConv2d):
         return {"dense": self.dense()}
 
 
-def copy_bias(conv: nn.Conv2d, last: nn.Module) -> None:
+def copy_bias(conv: nn.Module, last: nn.Module) -> None:
     """Copy the convolution's bias, where it has one, to the layer that applies it now."""
     if conv.bias is not None:
         with torch.no_grad():

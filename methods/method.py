@@ -77,6 +77,10 @@ class Part:
     def after_step(self) -> None:
         """Do what has to be done after each step of the optimiser."""
 
+    def converged(self) -> bool:
+        """Return whether training longer would serve nothing; by default a training runs its full course."""
+        return False
+
     def finish(self) -> dict[str, nn.Module]:
         """Return the modules to put into the model when training has ended."""
         return {}
@@ -137,6 +141,17 @@ class Method(ABC):
     def budget_knob(self) -> Knob | None:
         """Return what a budget search moves, with these settings; by default the class's `knob`."""
         return self.knob
+
+    def other_weights(self, spec: ConvSpec) -> dict[str, int]:
+        """Return the replacement's stored weights by further conventions of the method's paper; by default none."""
+        return {}
+
+    def resolve(self, convs: Mapping[str, nn.Conv2d], specs: Sequence[ConvSpec]) -> Mapping[str, Mapping[str, Any]]:
+        """Return, by path, settings that are read off the weights; a plan is made with them. By default none.
+
+        This is the one place where weights may decide on structure: what they decide is a setting from then on.
+        """
+        return {}
 
     def share(self, specs: Sequence[ConvSpec]) -> list[list[ConvSpec]]:
         """Partition the selected layers into groups that share something; by default each is alone."""

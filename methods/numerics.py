@@ -1,4 +1,4 @@
-"""Linear algebra that several methods need, in double precision and by way of small Gram matrices."""
+"""Linear algebra that several methods need, mostly in double precision and by way of small Gram matrices."""
 
 from __future__ import annotations
 
@@ -135,3 +135,53 @@ def largest_divisor(number: int, limit: int) -> int:
 def ratio_rank(ratio: float, full: int) -> int:
     """Return ``ratio`` of the full rank, rounded and kept within ``[1, full]``."""
     return min(full, max(1, round(ratio * full)))
+
+
+def refreshed_basis(gram: Tensor, basis: Tensor) -> Tensor:
+    """Return ``basis`` after one step of subspace iteration: an orthonormal basis of the span of ``gram @ basis``.
+
+    Where the matrix changes slowly from call to call, a step each call tracks its leading eigenvectors for the price
+    of one small product and one QR.
+
+    Parameters
+    ----------
+    gram : Tensor ``(..., d, d)``
+        Symmetric, positive semi-definite.
+    basis : Tensor ``(..., d, rank)``
+        Orthonormal columns.
+
+    Returns
+    -------
+    Tensor ``(..., d, rank)``
+        Orthonormal columns; they hold no less of ``gram``'s trace than before.
+    """
+    return torch.linalg.qr(gram @ basis).Q
+
+
+def pivot_columns(matrix: Tensor) -> Tensor:
+    """Return, in ascending order, as many columns of ``matrix`` as it has rows, chosen to be well-conditioned.
+
+    They are the pivots of a column-pivoted QR (Businger and Golub, 1965): each is the column that is furthest from the
+    span of those before it.
+
+    Parameters
+    ----------
+    matrix : Tensor ``(r, c)``
+        Of full row rank, ``r <= c``.
+
+    Returns
+    -------
+    Tensor ``(r,)``
+        Column numbers.
+    """
+    residual = matrix.double().clone()
+    free = torch.ones(matrix.shape[1], dtype=torch.bool, device=matrix.device)
+    pivots = []
+    for _ in range(matrix.shape[0]):
+        lengths = residual.square().sum(0).where(free, -1.0)
+        pivot = lengths.argmax()
+        free[pivot] = False
+        pivots.append(pivot)
+        direction = residual[:, pivot] / lengths[pivot].clamp(min=1e-300).sqrt()
+        residual -= torch.outer(direction, direction @ residual)
+    return torch.stack(pivots).sort().values

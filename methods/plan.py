@@ -101,6 +101,16 @@ class Plan:
         """Cost of all convolutions after compression; what is shared is counted once."""
         return Cost.total(layer.after for layer in self.layers) + Cost.total(group.shared for group in self.groups)
 
+    @property
+    def other_weights(self) -> dict[str, int]:
+        """Conv weights after compression by further conventions of the methods' papers, by name."""
+        saved: dict[str, int] = {}
+        for layer in self.layers:
+            method = self.method_of(layer)
+            for name, weights in (method.other_weights(layer.spec) if method else {}).items():
+                saved[name] = saved.get(name, 0) + layer.after.weights - weights
+        return {name: self.after.weights - less for name, less in saved.items()}
+
     def ratio(self, count: str = "params") -> float:
         """Return ``after / before`` on ``params``, ``macs`` or ``bits``."""
         return self.after.count(count) / max(1, self.before.count(count))

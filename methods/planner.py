@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from torch import Tensor, nn
 
@@ -31,7 +31,9 @@ def plan(
     unreachable: Literal["error", "nearest"] = "error",
     inefficient: Literal["skip", "replace"] = "skip",
 ) -> Plan:
-    """Decide what happens to every convolution of ``model``; nothing is changed and no weight is read.
+    """Decide what happens to every convolution of ``model``; nothing is changed.
+
+    Weights are read only where a method's settings ask for it (`Method.resolve`); what they decide becomes a setting.
 
     Parameters
     ----------
@@ -67,7 +69,7 @@ def plan(
         If an override matches no layer, or a budget is asked of a method without a knob.
     """
     traced = trace(model, example)
-    planner = _Planner(traced.specs, method, select or method.default_select, overrides or {}, inefficient)
+    planner = _Planner(model, traced.specs, method, select or method.default_select, overrides or {}, inefficient)
     note = None
     if target is None:
         layers, groups = planner.draft(lambda _: method)
@@ -80,6 +82,7 @@ def plan(
 class _Planner:
     """The layers to plan for, and who compresses which."""
 
+    model: nn.Module
     specs: Sequence[ConvSpec]
     method: Method
     select: Select
@@ -95,14 +98,23 @@ class _Planner:
                 raise SettingError(f"override {pattern!r} matches no convolution; their paths are {paths}, …")
         convs = sum(spec.position >= 0 for spec in self.specs)
         for spec in self.specs:
-            skip = self._choose(spec, convs)
-            if skip is not None:
-                self.skips[spec.path] = skip.reason
+            chosen = self._choose(spec, convs)
+            if isinstance(chosen, Skip):
+                self.skips[spec.path] = chosen.reason
+            elif chosen is not None:
+                self.fixed[spec.path] = chosen
+        self._resolve()
+        for spec in self.specs:
+            if spec.path not in self.skips:
+                cost = self.fixed.get(spec.path, self.method).layer_cost(spec)
+                if isinstance(cost, Skip):
+                    self.skips[spec.path] = cost.reason
+                    self.fixed.pop(spec.path, None)
         # groups do not depend on the knob, so that neighbouring settings can be mixed group by group
         self.free = self._share(self.method, [s for s in self.specs if s.path not in self.skips | self.fixed])
 
-    def _choose(self, spec: ConvSpec, convs: int) -> Skip | None:
-        """Note a layer's own method, or return why the layer stays dense."""
+    def _choose(self, spec: ConvSpec, convs: int) -> Method | Skip | None:
+        """Return a layer's own method, why the layer stays dense, or None where the plan's method has it."""
         if spec.type != "Conv2d":
             return Skip(f"a {spec.type} may compute more than a convolution")
         if spec.position < 0:
@@ -110,20 +122,23 @@ class _Planner:
         holder = spec.shares_weight_with or spec.path
         if holder and any(other.shares_weight_with == holder for other in self.specs):
             return Skip("shares its weight with another convolution")
-        method = self.method
         own = [value for pattern, value in self.overrides.items() if fnmatchcase(spec.path, pattern)]
         if own:  # the last matching pattern wins
             if own[-1] is None:
                 return Skip("left dense by an override")
-            method = own[-1] if isinstance(own[-1], Method) else self.method.with_settings(**own[-1])
-        elif skip := self.select.reason_to_skip(spec, convs):
-            return skip
-        cost = method.layer_cost(spec)
-        if isinstance(cost, Skip):
-            return cost
-        if own:
-            self.fixed[spec.path] = method
-        return None
+            return own[-1] if isinstance(own[-1], Method) else self.method.with_settings(**own[-1])
+        return self.select.reason_to_skip(spec, convs)
+
+    def _resolve(self) -> None:
+        """Give layers of their own settings where their method reads some off the weights."""
+        users: dict[Method, list[ConvSpec]] = {}
+        for spec in self.specs:
+            if spec.path not in self.skips:
+                users.setdefault(self.fixed.get(spec.path, self.method), []).append(spec)
+        for method, specs in users.items():
+            convs = {spec.path: cast(nn.Conv2d, self.model.get_submodule(spec.path)) for spec in specs}
+            for path, settings in method.resolve(convs, specs).items():
+                self.fixed[path] = method.with_settings(**settings)
 
     def _share(self, method: Method, specs: list[ConvSpec]) -> list[list[ConvSpec]]:
         return [group for group in method.share(specs) if group]

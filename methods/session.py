@@ -28,6 +28,8 @@ class Session:
             loss = criterion(session.model(x), y) + session.penalty()
             loss.backward(); optimizer.step(); optimizer.zero_grad()
             session.after_step()
+            if session.converged():
+                break
         small = session.finish()
 
     Build the optimiser after `begin`: the layers' parameters are new. Use `begin` to make a session.
@@ -66,6 +68,10 @@ class Session:
         """Call once after each step of the optimiser."""
         for part in self._parts:
             part.after_step()
+
+    def converged(self) -> bool:
+        """Return whether training longer would serve nothing: every part of the plan says so, and there is one."""
+        return bool(self._parts) and all(part.converged() for part in self._parts)
 
     def finish(self) -> nn.Module:
         """Return the compressed model, the plan attached for `save`; call it once, after training."""

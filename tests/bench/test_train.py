@@ -127,6 +127,19 @@ def test_hooks(task: Classification) -> None:
     assert all(not torch.equal(first, second) for first, second in itertools.pairwise(versions))
 
 
+def test_training_ends_when_it_has_converged(task: Classification) -> None:
+    steps = []
+    recipe = Recipe(epochs=3, batch_size=250)
+    whole, ended = (
+        train(linear(), task, recipe, seed=0, after_step=lambda: steps.append(1), converged=converged)
+        for converged in (lambda: False, lambda: len(steps) == 12 + 6)
+    )
+    assert (whole.epochs, whole.steps, whole.converged) == (3, 12, False)
+    assert (ended.epochs, ended.steps, ended.converged) == (1.5, 6, True)
+    assert [line["epoch"] for line in ended.history] == [1, 2]
+    assert ended.history[0]["loss"] == whole.history[0]["loss"]  # the same course up to there
+
+
 def test_penalty_is_in_the_history(task: Classification) -> None:
     model = linear()
     result = train(

@@ -36,6 +36,8 @@ VARIANTS = [
     ("group", {"group_size": 8, "degree": 2}),
     ("group", {"between": "bn-prelu"}),
     ("tucker2", {}),
+    ("tucker2", {"coefficients": "identity"}),
+    ("tucker2", {"coefficients": "identity", "groups": 2, "groups_pointwise": 4, "hooi": 1}),
     ("fsnet", {}),
     ("fsnet", {"depth": 1}),
     ("dense", {}),

@@ -32,7 +32,7 @@ def test_typos_get_the_nearest_names():
         ("kmeans", {"clusters": 2.5}, r"kmeans: clusters is a whole number, got 2\.5"),
         ("group", {"degree": True}, "group: degree is a whole number or None, got True"),
         ("basis", {"sharing": 3}, "basis: sharing is a text, got 3"),
-        ("tucker2", {"learn": "magic"}, "learn is 'arp' or None, got 'magic'"),
+        ("tucker2", {"learn": "magic"}, "learn is 'arp' or 'nuclear' or 'lc' or None, got 'magic'"),
         ("kmeans", {"clusters": 0}, "clusters is at least 1"),
         ("group", {"group_size": 0}, "group_size is at least 1"),
         ("fsnet", {"init": "zeros"}, "init is 'trained' or 'random'"),
