@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
+from ..errors import BenchError
 from ..variant import load_variant
 from .counts import CONVENTIONS, Network
 from .rules import Part, Rule, load_rules
@@ -76,10 +77,15 @@ def judge_all(papers: Sequence[str] = PAPERS, folder: Path | None = None) -> lis
 
 def _judge_paper(paper: str, folder: Path | None) -> Iterator[Verdict]:
     rules = load_rules(paper)
+    unused = dict(rules.by_line)
     for row in read_rows(paper, folder):
         if row.is_size:
             part, rule = rules.of(row)
+            unused.pop(row.line, None)
             yield judge(row, part, rule)
+    if unused:
+        lines = "; ".join(" ".join(filter(None, line)) for line in unused)
+        raise BenchError(f"{paper}: rules for lines of which no size is published: {lines}")
 
 
 def judge(row: PublishedRow, part: Part, rule: Rule) -> Verdict:

@@ -131,10 +131,12 @@ class Rules(Strict):
         BenchError
             There is none: no size may be left out in silence.
         """
-        key = (row.table, row.model, row.method, row.setting)
-        if key not in self.by_line:
+        if row.line not in self.by_line:
             raise BenchError(f"{row}: no rule says how this size comes about")
-        return self.by_line[key]
+        part, rule = self.by_line[row.line]
+        if row.metric not in part.metrics:
+            raise BenchError(f"{row}: the rules do not say how {row.metric} is counted in this table")
+        return part, rule
 
 
 def load_rules(paper: str) -> Rules:

@@ -59,6 +59,11 @@ class PublishedRow:
         """Whether the number is a size or an amount of work, and not a quality."""
         return self.metric in SIZE_METRICS
 
+    @property
+    def line(self) -> tuple[str, str, str, str]:
+        """The line of the table that the number stands in: table, model, method and setting."""
+        return self.table, self.model, self.method, self.setting
+
     def __str__(self) -> str:
         what = " ".join(filter(None, (self.model, self.method, self.setting)))
         return f"{self.paper}, table {self.table}: {what}, {self.metric}"
