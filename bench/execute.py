@@ -9,15 +9,15 @@ import resource
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 from torch import Tensor, nn
 
-from ..methods import Method, MethodError, Plan, Target, UnreachableTarget, begin, deploy, get_method, plan
+from ..methods import Method, Plan, UnreachableTarget, begin, deploy
 from ..models import load_model
 from .errors import SuiteError
 from .measure import count_model, measure_latency, memory_layout, state_sha256
+from .planning import choose_method, choose_overrides, plan_choice
 from .record import Counts, Decomposition, Quality, Size, Training
 from .runtime import RuntimeSettings, configure, seed_everything
 from .tasks import Task, create_task
@@ -77,42 +77,17 @@ def create_trial_model(trial: Trial, task: Task) -> nn.Module:
 
 def create_trial_method(trial: Trial) -> Method:
     """Return the trial's method with its settings."""
-    return get_method(trial.method.name, **trial.method.settings)
+    return choose_method(trial.method)
 
 
 def create_trial_overrides(trial: Trial) -> dict[str, Method | dict[str, Any] | None]:
-    """Return what the trial does differently to single layers: by pattern settings, another method, or None.
-
-    Raises
-    ------
-    SuiteError
-        Another method that does not exist or does not have such settings.
-    """
-    overrides: dict[str, Method | dict[str, Any] | None] = {}
-    for pattern, own in (trial.method.overrides or {}).items():
-        if own is None or "method" not in own:
-            overrides[pattern] = own
-            continue
-        settings = {key: value for key, value in own.items() if key != "method"}
-        try:
-            overrides[pattern] = get_method(own["method"], **settings)
-        except MethodError as error:
-            raise SuiteError(f"overrides: {pattern!r}: {error}") from error
-    return overrides
+    """Return what the trial does differently to single layers."""
+    return choose_overrides(trial.method)
 
 
 def create_trial_plan(trial: Trial, method: Method, model: nn.Module, example: Tensor) -> Plan:
     """Return the plan of the trial's method for its budget."""
-    select = trial.method.select
-    return plan(
-        model,
-        method,
-        example,
-        Target(**trial.budget.as_dict()) if trial.budget else None,
-        overrides=create_trial_overrides(trial),
-        select=select and replace(method.default_select, **select.model_dump(exclude_none=True)),
-        unreachable=trial.method.unreachable,
-    )
+    return plan_choice(trial.method, method, model, example, trial.budget)
 
 
 def plan_size(plan: Plan) -> Size:

@@ -138,6 +138,10 @@ class Method(ABC):
         """What the replacements are, with these settings: see the class's attributes."""
         return "weight-space"
 
+    def budget_knob(self) -> Knob | None:
+        """Return what a budget search moves, with these settings; by default the class's `knob`."""
+        return self.knob
+
     def other_weights(self, spec: ConvSpec) -> dict[str, int]:
         """Return the replacement's stored weights by further conventions of the method's paper; by default none."""
         return {}
@@ -148,10 +152,6 @@ class Method(ABC):
         This is the one place where weights may decide on structure: what they decide is a setting from then on.
         """
         return {}
-
-    def budget_knob(self) -> Knob | None:
-        """Return what a budget search moves, with these settings; by default the class's `knob`."""
-        return self.knob
 
     def share(self, specs: Sequence[ConvSpec]) -> list[list[ConvSpec]]:
         """Partition the selected layers into groups that share something; by default each is alone."""

@@ -29,6 +29,7 @@ def plan(
     overrides: Overrides | None = None,
     select: Select | None = None,
     unreachable: Literal["error", "nearest"] = "error",
+    inefficient: Literal["skip", "replace"] = "skip",
 ) -> Plan:
     """Decide what happens to every convolution of ``model``; nothing is changed.
 
@@ -52,6 +53,9 @@ def plan(
         Which layers are touched; by default what the method's paper touches.
     unreachable
         What to do about a budget that no setting meets: raise, or take the nearest size and say so in the plan's note.
+    inefficient
+        What to do about layers that compressing would not make smaller: leave them dense, or replace them all the
+        same, as some papers' networks do.
 
     Returns
     -------
@@ -65,7 +69,7 @@ def plan(
         If an override matches no layer, or a budget is asked of a method without a knob.
     """
     traced = trace(model, example)
-    planner = _Planner(model, traced.specs, method, select or method.default_select, overrides or {})
+    planner = _Planner(model, traced.specs, method, select or method.default_select, overrides or {}, inefficient)
     note = None
     if target is None:
         layers, groups = planner.draft(lambda _: method)
@@ -83,6 +87,7 @@ class _Planner:
     method: Method
     select: Select
     overrides: Overrides
+    inefficient: Literal["skip", "replace"]
 
     def __post_init__(self) -> None:
         self.fixed: dict[str, Method] = {}
@@ -148,7 +153,7 @@ class _Planner:
         reasons = dict(self.skips)
         groups: list[GroupPlan] = []
         for method, specs in tasks:
-            result = group_cost(method, specs)
+            result = group_cost(method, specs, self.inefficient)
             if isinstance(result, Skip):
                 reasons |= {spec.path: result.reason for spec in specs}
                 continue
@@ -176,7 +181,8 @@ class _Planner:
             return variants[value]
 
         def group_counts(value: Setting) -> list[int]:
-            return [_count(group_cost(variant(value), specs), specs, target.count) for specs in self.free]
+            costs = (group_cost(variant(value), specs, self.inefficient) for specs in self.free)
+            return [_count(cost, specs, target.count) for cost, specs in zip(costs, self.free, strict=True)]
 
         dense = sum(spec.cost.count(target.count) for spec in self.specs)
         layers, groups = self.draft(lambda _: variant(knob.low))
@@ -187,13 +193,15 @@ class _Planner:
         return layers, groups, note
 
 
-def group_cost(method: Method, specs: Sequence[ConvSpec]) -> tuple[list[Cost], Cost] | Skip:
-    """Return a sharing group's costs, or a skip where compressing it would not make it smaller."""
+def group_cost(
+    method: Method, specs: Sequence[ConvSpec], inefficient: Literal["skip", "replace"] = "skip"
+) -> tuple[list[Cost], Cost] | Skip:
+    """Return a sharing group's costs; a skip where it would not get smaller, unless it is replaced all the same."""
     costs, shared = method.group_costs(specs)
     total = Cost.total(costs) + shared
     dense = Cost.total(spec.cost for spec in specs)
     # a codebook saves bits even where it saves no element, so either will do
-    if total.weights >= dense.weights and total.bits >= dense.bits:
+    if inefficient == "skip" and total.weights >= dense.weights and total.bits >= dense.bits:
         return Skip(f"not efficient: {total.weights:,} weights instead of {dense.weights:,}")
     return costs, shared
 

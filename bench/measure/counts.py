@@ -70,12 +70,12 @@ def count_model(
             f"{planned_macs} by the plan's formula"
         )
     # an index is a parameter by the papers' count, though no gradient reaches it: hence not model.parameters()
-    parameters = stored.weights + _other_parameters(model)
+    parameters = stored.weights + other_parameters(model)
     return Counts(
         conv_weights=stored.weights,
-        conv_fc_weights=stored.weights + _linear_weights(model),
+        conv_fc_weights=stored.weights + linear_weights(model),
         parameters=parameters,
-        state=parameters + _running_statistics(model),
+        state=parameters + running_statistics(model),
         bits=stored.bits,
         disk=_saved_bytes(model),
         macs=macs,
@@ -150,19 +150,19 @@ def _operator_name(operator: object) -> str:
     return str(operator).split(".")[1] if "." in str(operator) else str(operator)
 
 
-def _linear_weights(model: nn.Module) -> int:
+def linear_weights(model: nn.Module) -> int:
     """Count the elements of linear weights, a shared one once."""
     weights = {id(m.weight): m.weight.numel() for m in model.modules() if isinstance(m, nn.Linear)}
     return sum(weights.values())
 
 
-def _other_parameters(model: nn.Module) -> int:
+def other_parameters(model: nn.Module) -> int:
     """Count the distinct parameters that do not stand for conv weights: biases, norms, linear layers."""
     conv_weights = {id(tensor) for tensor, _ in stored_tensors(model)}
     return sum(p.numel() for p in model.parameters() if id(p) not in conv_weights)
 
 
-def _running_statistics(model: nn.Module) -> int:
+def running_statistics(model: nn.Module) -> int:
     """Count the elements of the batch-norms' running mean and variance."""
     buffers = (
         buffer
