@@ -23,6 +23,10 @@ Bias = Literal["conv", "always", "never"]
 Change = Literal["last", "first"]
 
 
+RESIDUAL_SCALE = 0.1
+"""How much smaller the 1×1 of a SIC starts whose input is added: near the identity, or stacks of them blow up."""
+
+
 @register("factor")
 @dataclass(frozen=True)
 class Factor(Method):
@@ -59,6 +63,7 @@ class Factor(Method):
     change: Change = "last"
     window: int | None = None
 
+    version: ClassVar[int] = 2
     paper: ClassVar[str] = "Wang, Liu, Foroosh, Factorized Convolutional Neural Networks, ICCV Workshops 2017"
     knob: ClassVar[Knob] = Knob.of("stacks", (1, 2, 3, 4))
     default_select: ClassVar[Select] = Select(skip_first=1)
@@ -97,6 +102,9 @@ class Factor(Method):
         for sic in layer.sics():
             nn.init.kaiming_normal_(sic.depthwise.weight, nonlinearity="linear", generator=generator)
             nn.init.kaiming_normal_(sic.pointwise.weight, nonlinearity="relu", generator=generator)
+            if sic.residual:
+                with torch.no_grad():
+                    sic.pointwise.weight.mul_(RESIDUAL_SCALE)
             if sic.pointwise.bias is not None:
                 nn.init.zeros_(sic.pointwise.bias)
         return layer
