@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from decompbench.methods import Factor, SettingError, get_method
+from decompbench.methods.factor import RESIDUAL_SCALE
 from decompbench.methods.factor_layers import WindowedPointwise, grid_shape, window_index, window_size
 
 from .cases import compressed, conv_cases, relative_error, spec_of
@@ -91,14 +92,16 @@ def test_biases(setting, expected, bias):
     assert all(sic.depthwise.bias is None for sic in layer.sics())
 
 
-def test_defaults_start_from_the_same_numbers_as_ever():
+def test_layers_start_from_he_with_residual_ones_smaller():
     conv = nn.Conv2d(4, 6, 3, padding=1)
     layer = compressed(conv, Factor(), torch.randn(1, 4, 8, 8))
     generator = torch.Generator().manual_seed(0)
     for sic in layer.sics():
         for conv, gain in ((sic.depthwise, "linear"), (sic.pointwise, "relu")):
             expected = nn.init.kaiming_normal_(torch.empty_like(conv.weight), nonlinearity=gain, generator=generator)
-            assert torch.equal(conv.weight, expected)
+            scale = RESIDUAL_SCALE if sic.residual and conv is sic.pointwise else 1
+            assert torch.equal(conv.weight, scale * expected)
+    assert [sic.residual for sic in layer.sics()] == [True, False]
 
 
 @pytest.mark.parametrize(
