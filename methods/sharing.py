@@ -27,9 +27,7 @@ def require_sharing(sharing: str, setting: str, alone: str = "none") -> None:
         require(False, f"{setting} is {alone}, block, group, network or a regular expression: {error}")
 
 
-def sharing_groups(
-    specs: Sequence[ConvSpec], sharing: str, setting: str, alone: str = "none"
-) -> list[list[ConvSpec]]:
+def sharing_groups(specs: Sequence[ConvSpec], sharing: str, setting: str, alone: str = "none") -> list[list[ConvSpec]]:
     """Partition layers into those that share something. Only layers of one kernel size share.
 
     Parameters
