@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import gcd, sqrt
@@ -21,6 +20,7 @@ from .method import Kind, Knob, Method, Part
 from .numerics import nearest_divisor, ratio_rank, truncated_svd
 from .registry import register
 from .select import Select
+from .sharing import require_sharing, sharing_groups
 from .spec import ConvSpec
 from .support import refuse_grouped
 
@@ -107,10 +107,7 @@ class Basis(Method):
             f"basis: gamma compares dense weights, which a layer with between={self.between!r} and "
             f"projection_kernel={self.projection_kernel} does not have: gamma is 0, got {self.gamma}",
         )
-        try:
-            re.compile(self.sharing)
-        except re.error as error:
-            require(False, f"basis: sharing is none, block, group, network or a regular expression: {error}")
+        require_sharing(self.sharing, "basis: sharing")
 
     def shape(self, specs: Sequence[ConvSpec]) -> tuple[int, int]:
         """Return ``(p, m)`` of the basis that ``specs`` share."""
@@ -138,29 +135,7 @@ class Basis(Method):
         return cost + shared
 
     def share(self, specs: Sequence[ConvSpec]) -> list[list[ConvSpec]]:
-        pattern = self.sharing not in ("none", "block", "group", "network")
-        require(
-            not pattern or not specs or any(re.search(self.sharing, spec.path) for spec in specs),
-            f"basis: sharing {self.sharing!r} is none of none, block, group and network, "
-            "and as a regular expression it matches no layer",
-        )
-        groups: dict[object, list[ConvSpec]] = {}
-        for spec in specs:
-            groups.setdefault((self._sharing_key(spec.path), spec.kernel_size), []).append(spec)
-        return list(groups.values())
-
-    def _sharing_key(self, path: str) -> str:
-        parents = path.split(".")[:-1]
-        if self.sharing == "none":
-            return path
-        if self.sharing == "block":
-            return ".".join(parents)
-        if self.sharing == "group":
-            return ".".join(parents[:-1])
-        if self.sharing == "network":
-            return ""
-        found = re.search(self.sharing, path)
-        return found.group() if found else path
+        return sharing_groups(specs, self.sharing, "basis: sharing")
 
     def group_costs(self, specs: Sequence[ConvSpec]) -> tuple[list[Cost], Cost]:
         split, size = self.shape(specs)
