@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -38,17 +38,25 @@ class CompressedConv2d(nn.Module, ABC):
     def weight_tensors(self) -> Iterable[tuple[Tensor, int]]:
         """Yield each stored tensor that stands for the conv's weight, with the bits of one element.
 
-        By default every parameter but biases and those of what lies between the factors, at 32 bits.
+        By default every parameter but biases and those of what lies between the factors, at the width of its dtype.
         """
         for module in self.modules():
             if not isinstance(module, BETWEEN_TYPES):
                 for name, parameter in module.named_parameters(recurse=False):
                     if name != "bias":
-                        yield parameter, 32
+                        yield parameter, 8 * parameter.element_size()
 
     def extra_bits(self) -> int:
         """Return the stored bits of what no convention counts as weights, such as a permutation; by default none."""
         return 0
+
+    def quantised_weights(self) -> int:
+        """Return how many of the weights are values stored at 8 bits or fewer, which ``effective`` counts as 1/4."""
+        return 0
+
+    def shared_macs(self) -> int | None:
+        """Return the multiplications per image if equal ones were done once (son2018), or None: there are none."""
+        return None
 
     def dense_weight(self) -> Tensor:
         """Return the weight ``(n, c / groups, kh, kw)`` of the convolution this layer is equal to.
@@ -64,12 +72,10 @@ class CompressedConv2d(nn.Module, ABC):
         """Return the bias that goes with `dense_weight`: by default the layer's own ``bias``."""
         return getattr(self, "bias", None)
 
-    def dense(self) -> nn.Conv2d:
+    def dense(self) -> nn.Conv2d | nn.ConvTranspose2d:
         """Return the equal convolution, its weight computed once."""
         weight, bias = self.dense_weight().detach(), self.bias_tensor()
-        spec = self.spec
-        conv = spec.spatial_conv(spec.in_channels, spec.out_channels, groups=spec.groups, bias=bias is not None)
-        conv = conv.to(weight.device, weight.dtype)
+        conv = self.spec.whole_conv(bias=bias is not None).to(weight.device, weight.dtype)
         with torch.no_grad():
             conv.weight.copy_(weight)
             if conv.bias is not None and bias is not None:
@@ -174,6 +180,24 @@ class VirtualWeightConv2d(CompressedConv2d):
     def forms(self) -> dict[str, nn.Module]:
         # one multiply-accumulate per weight either way: the materialised weight is the only form worth running
         return {"dense": self.dense()}
+
+
+class VirtualWeightConvTranspose2d(VirtualWeightConv2d):
+    """A transposed convolution whose weight ``(c, n / groups, kh, kw)`` is computed from what is stored."""
+
+    def __call__(self, input: Tensor, output_size: Sequence[int] | None = None) -> Tensor:
+        """Apply the layer, called as `torch.nn.ConvTranspose2d` is."""
+        return nn.Module.__call__(self, input, output_size)
+
+    def forward(self, x: Tensor, output_size: Sequence[int] | None = None) -> Tensor:
+        spec = self.spec
+        padding, extra = tuple(map(int, spec.padding)), spec.output_padding
+        if output_size is not None:
+            smallest = spec.transposed_size(x.shape[2:])
+            extra = tuple(wanted - size for wanted, size in zip(output_size[-2:], smallest, strict=True))
+        return F.conv_transpose2d(
+            x, self.dense_weight(), self.bias, spec.stride, padding, extra, spec.groups, spec.dilation
+        )
 
 
 def copy_bias(conv: nn.Module, last: nn.Module) -> None:

@@ -109,6 +109,9 @@ class Method(ABC):
         What a budget search moves; None if the method cannot be sized.
     default_select
         Which layers are touched unless the plan says otherwise.
+    expresses
+        Types of convolution the method has a replacement for: ``"Conv2d"``, ``"ConvTranspose2d"``. A transposed one
+        comes to `compress_layer` like the others; its weight is ``(c, n / groups, kh, kw)``.
     """
 
     name: ClassVar[str] = ""
@@ -116,6 +119,7 @@ class Method(ABC):
     paper: ClassVar[str] = ""
     knob: ClassVar[Knob | None] = None
     default_select: ClassVar[Select] = Select()
+    expresses: ClassVar[tuple[str, ...]] = ("Conv2d",)
 
     # -- what an author writes ------------------------------------------------------------------------------------
 
@@ -152,6 +156,11 @@ class Method(ABC):
         This is the one place where weights may decide on structure: what they decide is a setting from then on.
         """
         return {}
+
+    @property
+    def training_cycles(self) -> int:
+        """How often the method's paper repeats the baseline's schedule of training; a recipe may follow it."""
+        return 1
 
     def share(self, specs: Sequence[ConvSpec]) -> list[list[ConvSpec]]:
         """Partition the selected layers into groups that share something; by default each is alone."""

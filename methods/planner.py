@@ -115,8 +115,8 @@ class _Planner:
 
     def _choose(self, spec: ConvSpec, convs: int) -> Method | Skip | None:
         """Return a layer's own method, why the layer stays dense, or None where the plan's method has it."""
-        if spec.type != "Conv2d":
-            return Skip(f"a {spec.type} may compute more than a convolution")
+        if skip := self._refuse_type(spec):
+            return skip
         if spec.position < 0:
             return Skip("never called by the example's forward pass")
         holder = spec.shares_weight_with or spec.path
@@ -139,6 +139,14 @@ class _Planner:
             convs = {spec.path: cast(nn.Conv2d, self.model.get_submodule(spec.path)) for spec in specs}
             for path, settings in method.resolve(convs, specs).items():
                 self.fixed[path] = method.with_settings(**settings)
+
+    def _refuse_type(self, spec: ConvSpec) -> Skip | None:
+        """Return a skip for modules that are no plain convolution, or of a type the layer's method does not express."""
+        if spec.type not in ("Conv2d", "ConvTranspose2d"):
+            return Skip(f"a {spec.type} may compute more than a convolution")
+        own = [value for pattern, value in self.overrides.items() if fnmatchcase(spec.path, pattern)]
+        method = own[-1] if own and isinstance(own[-1], Method) else self.method
+        return None if spec.type in method.expresses else Skip(f"{method.name} does not express a {spec.type}")
 
     def _share(self, method: Method, specs: list[ConvSpec]) -> list[list[ConvSpec]]:
         return [group for group in method.share(specs) if group]

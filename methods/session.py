@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.conv import _ConvNd
 
 from .calibration import Batch, refit_layers, take
 from .cost import Target
@@ -135,6 +136,11 @@ def groups_by_method(plan: Plan) -> dict[Method, list[list[ConvSpec]]]:
     return grouped
 
 
+_GEOMETRY = (
+    "in_channels", "out_channels", "kernel_size", "stride", "padding", "dilation", "groups", "bias", "output_padding",
+)  # fmt: skip
+
+
 def planned_convs(model: nn.Module, plan: Plan) -> dict[str, nn.Conv2d]:
     """Return the convolutions that ``plan`` compresses, by path.
 
@@ -151,15 +157,16 @@ def planned_convs(model: nn.Module, plan: Plan) -> dict[str, nn.Conv2d]:
             conv = model.get_submodule(layer.path)
         except AttributeError as error:
             raise ValueError(f"the plan compresses {layer.path!r}, which the model does not have") from error
-        if type(conv) is not nn.Conv2d:
-            raise ValueError(f"the plan compresses {layer.path!r}, which is a {type(conv).__name__}, not a Conv2d: "
-                             "is the model compressed already?")  # fmt: skip
-        spec, found = layer.spec, ConvSpec.of(conv, layer.path)
-        for name in ("in_channels", "out_channels", "kernel_size", "stride", "padding", "dilation", "groups", "bias"):
+        spec, found = layer.spec, ConvSpec.of(conv, layer.path) if isinstance(conv, _ConvNd) else None
+        if found is None or found.type != spec.type:
+            raise ValueError(f"the plan compresses {layer.path!r}, which is a {type(conv).__name__} and not a "
+                             f"{spec.type}: is the model compressed already?")  # fmt: skip
+        for name in _GEOMETRY:
             if getattr(spec, name) != getattr(found, name):
                 raise ValueError(f"the plan was made for another model: {layer.path} has {name} "
                                  f"{getattr(found, name)}, the plan says {getattr(spec, name)}")  # fmt: skip
-        convs[layer.path] = conv
+        # a transposed convolution comes only to methods that say they express it
+        convs[layer.path] = cast(nn.Conv2d, conv)
     return convs
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -25,6 +25,8 @@ class ConvSpec:
         Module path, such as ``layer1.0.conv1``; ``aliases`` are further paths of the very same module.
     in_channels, out_channels, kernel_size, stride, padding, dilation, groups, padding_mode, bias
         As in `torch.nn.Conv2d`; ``bias`` tells whether there is one.
+    output_padding
+        As in `torch.nn.ConvTranspose2d`; empty for other convolutions.
     input_size, output_size
         Spatial size at the first call; empty if the example's forward never called the layer.
     input_positions, output_positions
@@ -34,7 +36,7 @@ class ConvSpec:
     position
         Rank of the first call in the forward pass, from 0; -1 if never called.
     type
-        Class of the module. Only an exact ``Conv2d`` is known to compute nothing but a convolution.
+        Class of the module. Only an exact ``Conv2d`` or ``ConvTranspose2d`` is known to compute nothing but that.
     shares_weight_with
         Path of an earlier convolution that holds the same weight, which is counted there; empty if there is none.
     """
@@ -58,11 +60,12 @@ class ConvSpec:
     aliases: tuple[str, ...] = ()
     shares_weight_with: str = ""
     row_positions: int = 0
+    output_padding: tuple[int, ...] = ()
 
     @classmethod
     def of(cls, conv: _ConvNd, path: str = "") -> ConvSpec:
         """Return the spec of a convolution that no example has gone through yet."""
-        exact = type(conv) is nn.Conv2d
+        exact = type(conv) in (nn.Conv2d, nn.ConvTranspose2d)
         return cls(
             path,
             conv.in_channels,
@@ -74,7 +77,8 @@ class ConvSpec:
             conv.groups,
             conv.padding_mode,
             conv.bias is not None,
-            type="Conv2d" if exact else f"{type(conv).__module__}.{type(conv).__qualname__}",
+            type=type(conv).__name__ if exact else f"{type(conv).__module__}.{type(conv).__qualname__}",
+            output_padding=tuple(conv.output_padding) if conv.transposed else (),
         )
 
     @property
@@ -96,10 +100,14 @@ class ConvSpec:
         return self.out_channels * self.fan_in
 
     @property
+    def positions(self) -> int:
+        """How often each weight is applied per image: once per output position, or per input position if transposed."""
+        return self.input_positions if "Transpose" in self.type else self.output_positions
+
+    @property
     def cost(self) -> Cost:
         """Cost of the convolution as it is."""
-        positions = self.input_positions if "Transpose" in self.type else self.output_positions
-        return Cost.of(0 if self.shares_weight_with else self.weights, self.weights * positions)
+        return Cost.of(0 if self.shares_weight_with else self.weights, self.weights * self.positions)
 
     def spatial_conv(self, in_channels: int, out_channels: int, *, groups: int = 1, bias: bool = False) -> nn.Conv2d:
         """Return a new conv with this one's kernel, stride, padding and dilation, and other channels."""
@@ -107,6 +115,23 @@ class ConvSpec:
             name: getattr(self, name) for name in ("kernel_size", "stride", "padding", "dilation", "padding_mode")
         }
         return nn.Conv2d(in_channels, out_channels, groups=groups, bias=bias, **geometry)
+
+    def whole_conv(self, *, bias: bool) -> nn.Conv2d | nn.ConvTranspose2d:
+        """Return a new convolution of this one's shape, a transposed one where it is."""
+        if self.type != "ConvTranspose2d":
+            return self.spatial_conv(self.in_channels, self.out_channels, groups=self.groups, bias=bias)
+        names = ("kernel_size", "stride", "padding", "output_padding", "groups", "dilation")
+        geometry: dict[str, Any] = {name: getattr(self, name) for name in names}
+        return nn.ConvTranspose2d(self.in_channels, self.out_channels, bias=bias, **geometry)
+
+    def transposed_size(self, size: Sequence[int]) -> list[int]:
+        """Return the spatial size of a transposed convolution's output without output padding, from its input's."""
+        return [
+            (n - 1) * stride - 2 * int(padding) + dilation * (kernel - 1) + 1
+            for n, stride, padding, dilation, kernel in zip(
+                size, self.stride, self.padding, self.dilation, self.kernel_size, strict=True
+            )
+        ]
 
     def to_json(self) -> dict[str, Any]:
         """Return the fields as a plain mapping."""
