@@ -92,7 +92,8 @@ class Method(ABC):
 
     A subclass is a frozen dataclass decorated with `register`; it sets the class attributes below and writes
     `layer_cost` and `compress_layer`. A method that shares something across layers also overrides `share`,
-    `group_costs` and `compress_group`; one that acts during training overrides `start`.
+    `group_costs` and `compress_group`; one that acts during training overrides `start`; one that looks at activations
+    overrides `calibration_samples` and `refit_layer`.
 
     Attributes
     ----------
