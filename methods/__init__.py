@@ -26,7 +26,7 @@ from .planner import plan
 from .registry import get_method, list_methods, method_class, register
 from .select import Select
 from .session import Session, begin, compress
-from .spec import ConvSpec, trace
+from .spec import ConvSpec, Trace, trace
 from .storage import load, save
 from .svd import SVD
 from .tucker2 import Tucker2
@@ -59,6 +59,7 @@ __all__ = [
     "StorageError",
     "StoredCount",
     "Target",
+    "Trace",
     "Tucker2",
     "UnknownNameError",
     "UnreachableTarget",
