@@ -3,6 +3,7 @@
 The whole vocabulary::
 
     small = compress(model, SVD(rank=0.3), example)                       # no training at all
+    small = compress(model, SVD(rank=0.3, refit="ridge"), example, calibration=batches)  # refitted to activations
     todo = plan(model, get_method("tucker2"), example, Target(params=0.3))  # sized to a budget, from shapes alone
     session = begin(model, todo)                                          # in any training loop
     save(session.finish(), "small.safetensors"); fast = deploy(load("small.safetensors"), example)
@@ -12,6 +13,7 @@ from .basis import Basis
 from .between import Between
 from .cost import Cost, Skip, Target
 from .counting import StoredCount, count_stored, stored_tensors
+from .data_aware import DataAware
 from .dense import Dense
 from .deploy import deploy
 from .errors import MethodError, SettingError, StorageError, UnknownNameError, UnreachableTarget
@@ -38,6 +40,7 @@ __all__ = [
     "CompressedConv2d",
     "ConvSpec",
     "Cost",
+    "DataAware",
     "Dense",
     "FSNet",
     "Factor",

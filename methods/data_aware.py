@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from .errors import require
 from .layers import FactoredConv2d, padding_pairs
 from .method import Method
-from .numerics import ridge, whitened_svd
+from .numerics import input_blocks, ridge, whitened_svd
 from .spec import ConvSpec
 
 Refit = Literal["none", "ridge", "whitened", "whitened-ridge"]
@@ -119,7 +119,7 @@ def refit_whitened(
 ) -> None:
     """Set both factors to the whitened SVD of each group's block of ``conv``'s filter matrix, each on its own."""
     groups = layer.first.groups
-    blocks = torch.stack(conv.weight.double().flatten(1).chunk(groups, dim=1))
+    blocks = input_blocks(conv.weight, groups)
     size = blocks.shape[2]
     # all that matters happens in the column space, which a tall block's triangular factor describes with fewer rows
     columns, rows = torch.linalg.qr(blocks) if blocks.shape[1] > size else (None, blocks)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import gcd
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import nn
@@ -16,7 +16,7 @@ from .data_aware import DataAware
 from .errors import require
 from .layers import FactoredConv2d, copy_bias
 from .method import Kind, Knob
-from .numerics import truncated_svd
+from .numerics import input_blocks, truncated_svd
 from .registry import register
 from .select import Select
 from .spec import ConvSpec
@@ -41,10 +41,13 @@ class Group(DataAware):
     groups
         Number ``G`` of groups, instead of ``group_size``. A layer it does not divide is left alone.
     width
-        ``m`` where ``degree`` does not say otherwise: ``"in"`` is ``m = c``, ``"out"`` is ``m = n`` (``G`` then divides
-        both).
+        ``m`` where neither ``degree`` nor ``energy`` decides: ``"in"`` is ``m = c``, ``"out"`` is ``m = n`` (``G`` then
+        divides both).
     degree
         Rank ``d`` of each group, instead of ``m/G``. In any case no more than the block's full rank.
+    energy
+        Part of the weight's squared norm that each layer is to keep, in (0, 1]: when a plan is made, each layer gets
+        the smallest ``degree`` at which its blocks together keep that much. A budget cannot move it.
     between
         What lies between the two convolutions (the VGG of li2019 has ``"bn-relu"``). Anything but ``"none"`` makes the
         method architectural: the factors of the closed form are then only where training starts.
@@ -56,8 +59,10 @@ class Group(DataAware):
     degree: int | None = None
     groups: int | None = None
     width: Literal["in", "out"] = "in"
+    energy: float | None = None
     between: Between = "none"
 
+    version: ClassVar[int] = 2
     paper: ClassVar[str] = "Peng et al., Extreme Network Compression via Filter Group Approximation, ECCV 2018"
     knob: ClassVar[Knob] = Knob("group_size", 1, 4096, integer=True)
     default_select: ClassVar[Select] = Select(skip_first=1)
@@ -67,6 +72,10 @@ class Group(DataAware):
         for name in ("group_size", "groups", "degree"):
             value = getattr(self, name)
             require(value is None or value >= 1, f"group: {name} is at least 1, got {value}")
+        require(
+            self.energy is None or 0 < self.energy <= 1,
+            f"group: energy is a part of the squared norm in (0, 1] or None, got {self.energy}",
+        )
         require(self.width in ("in", "out"), f"group: width is 'in' (m = c) or 'out' (m = n), got {self.width!r}")
         require(
             self.between == "none" or self.refit == "none",
@@ -97,9 +106,21 @@ class Group(DataAware):
         return groups, min(self.degree or width // groups, spec.out_channels, spec.fan_in // groups)
 
     def _divided(self, spec: ConvSpec) -> int:
-        """Return what the number of groups must divide."""
+        """Return what the number of groups must divide: ``n`` too where ``m`` is to be ``n``."""
         c, n = spec.in_channels, spec.out_channels
-        return gcd(c, n) if self.width == "out" and self.degree is None else c
+        return gcd(c, n) if self.width == "out" and self.degree is None and self.energy is None else c
+
+    def resolve(self, convs: Mapping[str, nn.Conv2d], specs: Sequence[ConvSpec]) -> dict[str, dict[str, Any]]:
+        if self.energy is None or self.degree is not None:
+            return {}
+        able = [spec for spec in specs if isinstance(self.layer_cost(spec), Cost)]
+        return {spec.path: {"degree": self._degree(convs[spec.path], spec, self.energy)} for spec in able}
+
+    def _degree(self, conv: nn.Conv2d, spec: ConvSpec, energy: float) -> int:
+        """Return the smallest rank at which the blocks together keep ``energy`` of their squared norm."""
+        blocks = input_blocks(conv.weight.detach(), self.group_count(spec))
+        kept = torch.linalg.svdvals(blocks).square().sum(0).cumsum(0)
+        return min(len(kept), 1 + int((kept < energy * kept[-1]).sum()))
 
     def layer_cost(self, spec: ConvSpec) -> Cost | Skip:
         if skip := refuse_grouped(spec) or refuse_pointwise(spec):
@@ -121,8 +142,7 @@ class Group(DataAware):
     def compress_layer(self, conv: nn.Conv2d, spec: ConvSpec, generator: torch.Generator) -> nn.Module:
         layer = self._layer(spec)
         groups, degree = self.shape(spec)
-        blocks = conv.weight.detach().flatten(1).chunk(groups, dim=1)
-        factors = [truncated_svd(block, degree) for block in blocks]
+        factors = [truncated_svd(block, degree) for block in input_blocks(conv.weight.detach(), groups)]
         layer.set_factors(
             torch.cat([filters for _, filters in factors]), torch.cat([mixing for mixing, _ in factors], dim=1)
         )

@@ -92,7 +92,8 @@ class Method(ABC):
 
     A subclass is a frozen dataclass decorated with `register`; it sets the class attributes below and writes
     `layer_cost` and `compress_layer`. A method that shares something across layers also overrides `share`,
-    `group_costs` and `compress_group`; one that acts during training overrides `start`.
+    `group_costs` and `compress_group`; one that acts during training overrides `start`; one that looks at activations
+    overrides `calibration_samples` and `refit_layer`.
 
     Attributes
     ----------
@@ -141,6 +142,13 @@ class Method(ABC):
     def kind(self) -> Kind:
         """What the replacements are, with these settings: see the class's attributes."""
         return "weight-space"
+
+    def resolve(self, convs: Mapping[str, nn.Conv2d], specs: Sequence[ConvSpec]) -> Mapping[str, Mapping[str, Any]]:
+        """Return, by path, settings that are read off the weights; a plan is made with them. By default none.
+
+        This is the one place where weights may decide on structure: what they decide is a setting from then on.
+        """
+        return {}
 
     def budget_knob(self) -> Knob | None:
         """Return what a budget search moves, with these settings; by default the class's `knob`."""

@@ -67,6 +67,14 @@ def truncated_svd(matrix: Tensor, rank: int) -> tuple[Tensor, Tensor]:
     return vectors * root, (vectors.mT @ matrix) / root[:, None]
 
 
+def input_blocks(weight: Tensor, groups: int) -> Tensor:
+    """Return a conv weight ``(n, c, kh, kw)`` as a filter matrix for each group of input channels, in double precision.
+
+    Shape ``(G, n, c/G·kh·kw)``: what the columns of the flattened filters are, cut between groups.
+    """
+    return torch.stack(weight.double().flatten(1).chunk(groups, dim=1))
+
+
 def whitened_svd(matrix: Tensor, moment: Tensor, rank: int) -> tuple[Tensor, Tensor]:
     """Factor ``matrix`` ``W`` into two of ``rank`` columns and rows that lose least of its outputs ``y = Wx``.
 

@@ -192,6 +192,7 @@ def compress(
     Examples
     --------
     >>> small = compress(timm.create_model("resnet18"), SVD(rank=0.3), torch.zeros(1, 3, 224, 224))
+    >>> small = compress(net, Group(refit="ridge"), example, calibration=(images for images, _ in loader))
     """
     todo = make_plan(model, method, example, target, **options)
     return begin(model, todo, seed=seed, calibration=calibration).finish()

@@ -155,6 +155,45 @@ def test_closed_form_is_the_optimum_whatever_the_width(width):
     assert error.item() == pytest.approx(discarded.item(), rel=1e-5)
 
 
+@pytest.mark.parametrize("energy", [0.3, 0.8, 0.95, 1.0])
+def test_energy_finds_each_layers_smallest_degree(energy):
+    net = small_net()
+    weights = {path: m.weight.detach().double().clone() for path, m in net.named_modules() if isinstance(m, nn.Conv2d)}
+    todo = plan(net, Group(energy=energy), EXAMPLE)
+    small = begin(net, todo).finish()
+    for layer in todo.layers:
+        if layer.group is None:
+            continue
+        kept, weight = small.get_submodule(layer.path).dense_weight(), weights[layer.path]
+        degree = todo.groups[layer.group].method.degree
+        spectrum = torch.linalg.svdvals(torch.stack(weight.flatten(1).chunk(layer.spec.in_channels // 4, 1))).square()
+        assert 1 - ((kept - weight).square().sum() / weight.square().sum()).item() >= energy - 1e-6
+        assert spectrum[:, : degree - 1].sum() < energy * spectrum.sum()
+    assert [layer.path for layer in todo.layers if layer.group is not None or "efficient" in str(layer.reason)] == [
+        "stage1.0.0", "stage1.1.0", "stage2.0.0", "stage2.1.0",
+    ]  # fmt: skip
+
+
+def test_energy_is_kept_whatever_the_width():
+    net = nn.Sequential(nn.Conv2d(12, 18, 3))
+    example = torch.randn(1, 12, 8, 8)
+    todo = [plan(net, Group(1, energy=0.7, width=width), example, select=Select()) for width in ("in", "out")]
+    assert todo[0].after == todo[1].after
+    assert todo[0].groups[0].method.degree == todo[1].groups[0].method.degree
+
+
+def test_energy_differs_by_layer_and_is_stored_as_a_degree(tmp_path):
+    net = small_net()
+    with torch.no_grad():
+        net.stage1[0][0].weight.copy_(net.stage1[0][0].weight[:1] * torch.randn(8, 1, 1, 1))  # of rank 1
+    todo = plan(net, Group(energy=0.7), EXAMPLE, overrides={"stage2.*": {"degree": 1}})
+    degrees = {group.paths[0]: group.method.degree for group in todo.groups}
+    assert degrees["stage1.0.0"] == 1 < degrees["stage1.1.0"]
+    assert degrees["stage2.0.0"] == degrees["stage2.1.0"] == 1
+    small = begin(net, todo).finish()
+    assert torch.equal(load(save(small, tmp_path / "a.st"), model=small_net(1))(EXAMPLE), small(EXAMPLE))
+
+
 class TestBatchNormBetween:
     """The architectural variant."""
 
@@ -202,7 +241,9 @@ class TestBatchNormBetween:
             Group(between="bn-relu", refit="ridge")
 
 
-@pytest.mark.parametrize("settings", [{"group_size": 0}, {"groups": 0}, {"degree": 0}, {"width": "wide"}])
+@pytest.mark.parametrize(
+    "settings", [{"group_size": 0}, {"groups": 0}, {"degree": 0}, {"width": "wide"}, {"energy": 0.0}]
+)
 def test_bad_settings_are_refused(settings):
     with pytest.raises(SettingError, match=f"group: {next(iter(settings))} is"):
         Group(**settings)
