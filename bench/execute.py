@@ -156,11 +156,11 @@ class _Execution:
         if not trial.is_dense and not plan.groups:
             reasons = "; ".join(sorted({layer.reason for layer in plan.layers if layer.reason}))
             raise NothingToDoError(f"{method.name} compresses no layer of {trial.model}: {reasons}")
-        finished = self.compress_and_train(model, plan)
+        finished = self.compress_and_train(model, plan, teacher=dense)
         self.count(dense, finished, plan)
         self.deploy_and_time(dense, finished)
 
-    def compress_and_train(self, model: nn.Module, plan: Plan) -> nn.Module:
+    def compress_and_train(self, model: nn.Module, plan: Plan, teacher: nn.Module) -> nn.Module:
         """Return the finished model; record its quality at each moment and what it cost to get there."""
         trial = self.trial
         self.stage("compressing")
@@ -179,6 +179,7 @@ class _Execution:
             self.task,
             trial.recipe,
             seed=trial.seed,
+            teacher=teacher,
             penalty=session.penalty,
             after_step=session.after_step,
             converged=session.converged,

@@ -121,6 +121,23 @@ class Task(ABC):
     def loss(self, output: Tensor, target: Tensor) -> Tensor:
         """Training loss, a scalar."""
 
+    def distillation_loss(self, output: Tensor, teacher_output: Tensor, temperature: float) -> Tensor:
+        """Distance of a model's output to its teacher's for the same input, a scalar to be minimised.
+
+        Parameters
+        ----------
+        output, teacher_output : Tensor
+            Gradients flow into the first only.
+        temperature : float
+            Softens what is compared, where that is a distribution.
+
+        Raises
+        ------
+        TaskError
+            The task has no such distance.
+        """
+        raise TaskError(f"the task {self.name} does not say how to learn from a teacher: leave 'distill' out")
+
     @abstractmethod
     def evaluate(self, model: nn.Module) -> dict[str, float]:
         """Measure the metrics on the test data, on the device the model lies on.

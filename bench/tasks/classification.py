@@ -106,6 +106,14 @@ class Classification(Task):
     def loss(self, output: Tensor, target: Tensor) -> Tensor:
         return F.cross_entropy(output, target, label_smoothing=self.options.label_smoothing)
 
+    def distillation_loss(self, output: Tensor, teacher_output: Tensor, temperature: float) -> Tensor:
+        """``T² KL(teacher ‖ student)`` of the softmax at temperature ``T`` (Hinton et al., 2015).
+
+        The factor keeps the gradients' size whatever the temperature.
+        """
+        student, teacher = (F.log_softmax(logits / temperature, dim=1) for logits in (output, teacher_output))
+        return temperature**2 * F.kl_div(student, teacher, reduction="batchmean", log_target=True)
+
     def evaluate(self, model: nn.Module) -> dict[str, float]:
         device = device_of(model)
         with evaluating(model):

@@ -245,6 +245,11 @@ def test_sliced_basis_beats_the_svd_and_every_sweep_helps():
     assert all(later < earlier for earlier, later in itertools.pairwise(errors))
 
 
+def test_basis_filters_and_their_coefficients_have_one_norm():
+    mixings, basis = sliced_basis(nested([9, 18, 36]), 6)
+    torch.testing.assert_close(torch.cat(mixings).norm(dim=0), basis.norm(dim=1))
+
+
 def test_sliced_basis_finds_one_that_is_exact():
     basis = torch.randn(5, 36, dtype=torch.double)
     matrices = [torch.randn(8, 5, dtype=torch.double) @ basis[:, :width] for width in (18, 27, 36)]
