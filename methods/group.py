@@ -17,6 +17,7 @@ from .errors import require
 from .layers import FactoredConv2d, copy_bias
 from .method import Kind, Knob
 from .numerics import input_blocks, truncated_svd
+from .ranks import energy_rank
 from .registry import register
 from .select import Select
 from .spec import ConvSpec
@@ -119,8 +120,7 @@ class Group(DataAware):
     def _degree(self, conv: nn.Conv2d, spec: ConvSpec, energy: float) -> int:
         """Return the smallest rank at which the blocks together keep ``energy`` of their squared norm."""
         blocks = input_blocks(conv.weight.detach(), self.group_count(spec))
-        kept = torch.linalg.svdvals(blocks).square().sum(0).cumsum(0)
-        return min(len(kept), 1 + int((kept < energy * kept[-1]).sum()))
+        return energy_rank(torch.linalg.svdvals(blocks).square(), energy)
 
     def layer_cost(self, spec: ConvSpec) -> Cost | Skip:
         if skip := refuse_grouped(spec) or refuse_pointwise(spec):

@@ -151,13 +151,6 @@ class Method(ABC):
         """Return the replacement's stored weights by further conventions of the method's paper; by default none."""
         return {}
 
-    def resolve(self, convs: Mapping[str, nn.Conv2d], specs: Sequence[ConvSpec]) -> Mapping[str, Mapping[str, Any]]:
-        """Return, by path, settings that are read off the weights; a plan is made with them. By default none.
-
-        This is the one place where weights may decide on structure: what they decide is a setting from then on.
-        """
-        return {}
-
     @property
     def training_cycles(self) -> int:
         """How often the method's paper repeats the baseline's schedule of training; a recipe may follow it."""

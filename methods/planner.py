@@ -15,7 +15,7 @@ from .errors import SettingError
 from .method import Method
 from .plan import GroupPlan, LayerPlan, Plan
 from .select import Select
-from .spec import ConvSpec, trace
+from .spec import ConvSpec, Trace, trace
 
 Overrides = Mapping[str, Method | Mapping[str, Any] | None]
 
@@ -30,6 +30,7 @@ def plan(
     select: Select | None = None,
     unreachable: Literal["error", "nearest"] = "error",
     inefficient: Literal["skip", "replace"] = "skip",
+    traced: Trace | None = None,
 ) -> Plan:
     """Decide what happens to every convolution of ``model``; nothing is changed.
 
@@ -56,6 +57,8 @@ def plan(
     inefficient
         What to do about layers that compressing would not make smaller: leave them dense, or replace them all the
         same, as some papers' networks do.
+    traced
+        What ``trace(model, example)`` gave, where several plans are made for one model.
 
     Returns
     -------
@@ -68,7 +71,7 @@ def plan(
     SettingError
         If an override matches no layer, or a budget is asked of a method without a knob.
     """
-    traced = trace(model, example)
+    traced = traced or trace(model, example)
     planner = _Planner(model, traced.specs, method, select or method.default_select, overrides or {}, inefficient)
     note = None
     if target is None:
