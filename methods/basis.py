@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import gcd, sqrt
-from typing import ClassVar
+from typing import ClassVar, Self
 
 import torch
 from torch import Tensor, nn
@@ -117,6 +117,10 @@ class Basis(Method):
             re.compile(self.sharing)
         except re.error as error:
             require(False, f"basis: sharing is none, block, group, network or a regular expression: {error}")
+
+    def at_full(self) -> Self | Skip:
+        full = super().at_full()
+        return full if isinstance(full, Skip) else replace(full, size=None)
 
     def shape(self, specs: Sequence[ConvSpec]) -> tuple[int, int]:
         """Return ``(p, m)`` of the basis that ``specs`` share."""

@@ -78,6 +78,12 @@ class SICStack(CompressedConv2d):
         return self.blocks(x)
 
 
+def _later_padding_fits(spec: ConvSpec) -> bool:
+    """Return whether the outputs are large enough to be padded by reflection or wrap-around for the next SIC."""
+    sizes = zip(spec.kernel_size, spec.output_size, strict=False)  # no output size: never called, and not planned for
+    return spec.padding_mode in ("zeros", "replicate") or all(kernel // 2 < extent for kernel, extent in sizes)
+
+
 @register("factor")
 @dataclass(frozen=True)
 class Factor(Method):
@@ -107,6 +113,8 @@ class Factor(Method):
     def layer_cost(self, spec: ConvSpec) -> Cost | Skip:
         if skip := refuse_grouped(spec) or refuse_pointwise(spec):
             return skip
+        if self.stacks > 1 and not _later_padding_fits(spec):
+            return Skip(f"{spec.padding_mode} padding for a kernel {spec.kernel_size} in an output {spec.output_size}")
         c, n, k2 = spec.in_channels, spec.out_channels, spec.kernel_area
         weights = (self.stacks - 1) * (c * k2 + c * c) + c * k2 + c * n
         return Cost.of(weights, weights * spec.output_positions)

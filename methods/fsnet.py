@@ -41,6 +41,14 @@ class MeanGather(torch.autograd.Function):
         return total / uses.to(grad.dtype), None, None
 
 
+@torch.fx.wrap  # a symbolic trace keeps the call whole, and with it the gradient
+def mean_gather(summary: Tensor, index: Tensor, uses: Tensor) -> Tensor:
+    """Return ``summary[index]``, differentiated as `MeanGather` says."""
+    weight = MeanGather.apply(summary, index, uses)
+    assert isinstance(weight, Tensor)
+    return weight
+
+
 class SummaryConv2d(VirtualWeightConv2d):
     """A convolution whose filters are read out of a filter summary.
 
@@ -62,9 +70,7 @@ class SummaryConv2d(VirtualWeightConv2d):
         self.register_buffer("uses", uses, persistent=False)
 
     def dense_weight(self) -> Tensor:
-        weight = MeanGather.apply(self.summary.flatten(), self.index, self.uses)
-        assert isinstance(weight, Tensor)
-        return weight
+        return mean_gather(self.summary.flatten(), self.index, self.uses)
 
     def weight_tensors(self) -> Iterable[tuple[Tensor, int]]:
         yield self.summary, 32
@@ -130,6 +136,9 @@ class FSNet(Method):
         require(self.depth is None or self.depth >= 1, f"fsnet: depth is at least 1 or None, got {self.depth}")
         require(self.pointwise_ratio >= 1, f"fsnet: pointwise_ratio is at least 1, got {self.pointwise_ratio}")
         require(self.init in ("trained", "random"), f"fsnet: init is 'trained' or 'random', got {self.init!r}")
+
+    def at_full(self) -> Skip:
+        return Skip("a filter summary is smaller than the weight at every size: its filters overlap")
 
     def places(self, spec: ConvSpec) -> Places:
         """Return where the filters of one layer start."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import ClassVar
+from dataclasses import dataclass, replace
+from typing import ClassVar, Self
 
 import torch
 from torch import nn
@@ -47,6 +47,11 @@ class Group(Method):
     def __post_init__(self) -> None:
         require(self.group_size >= 1, f"group: group_size is at least 1 channel, got {self.group_size}")
         require(self.degree is None or self.degree >= 1, f"group: degree is at least 1 or None, got {self.degree}")
+
+    def at_full(self) -> Self | Skip:
+        # ``m = c`` is less than the full rank wherever a layer has more filters than a group has channels
+        full = super().at_full()
+        return full if isinstance(full, Skip) else replace(full, degree=1 << 30)
 
     def shape(self, spec: ConvSpec) -> tuple[int, int]:
         """Return the number of groups ``G`` and the rank ``d`` of each."""

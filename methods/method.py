@@ -23,7 +23,8 @@ Kind = Literal["weight-space", "architectural", "none"]
 class Knob:
     """The one setting of a method that a budget search moves.
 
-    The cost of every layer must not decrease as the knob goes from ``low`` to ``high``.
+    The cost of every layer must not decrease as the knob goes from ``low`` to ``high``, as far as it is below the
+    convolution's own: a plan leaves alone what would not get smaller.
 
     Attributes
     ----------
@@ -133,6 +134,17 @@ class Method(ABC):
     def kind(self) -> Kind:
         """What the replacements are, with these settings: see the class's attributes."""
         return "weight-space"
+
+    def at_full(self) -> Self | Skip:
+        """Return these settings at full size, where every layer gives its convolution back, or why there are none.
+
+        By default the knob at its high end. A method that is not exact there returns other settings, or a `Skip`.
+        """
+        if self.kind != "weight-space":
+            return Skip(f"{self.kind}: nothing is approximated")
+        if self.knob is None:
+            return Skip("no knob to turn up")
+        return self.with_settings(**{self.knob.field: self.knob.high})
 
     def share(self, specs: Sequence[ConvSpec]) -> list[list[ConvSpec]]:
         """Partition the selected layers into groups that share something; by default each is alone."""
