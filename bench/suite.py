@@ -245,12 +245,6 @@ class Entry(Strict):
                 _require_model(choice.variant, self.model, self.model_options)
         return self
 
-    @model_validator(mode="after")
-    def _a_teacher_knows_something(self) -> Entry:
-        if self.recipe.distill is not None and not self.pretrained:
-            raise ValueError("recipe.distill learns from the dense model's weights: set pretrained, or leave it out")
-        return self
-
 
 def _require_model(variant: str, model: str, options: dict[str, Any]) -> None:
     from .variant import find_variant

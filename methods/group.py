@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import gcd
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self
 
 import torch
 from torch import nn
@@ -99,6 +99,11 @@ class Group(DataAware):
         divided = self._divided(spec)
         fewest = -(-spec.in_channels // self.group_size)
         return next((g for g in range(fewest, divided) if divided % g == 0), divided)
+
+    def at_full(self) -> Self | Skip:
+        # ``m = c`` is less than the full rank wherever a layer has more filters than a group has channels
+        full = super().at_full()
+        return full if isinstance(full, Skip) else replace(full, degree=1 << 30)
 
     def shape(self, spec: ConvSpec) -> tuple[int, int]:
         """Return the number of groups ``G`` and the rank ``d`` of each."""
