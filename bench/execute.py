@@ -9,15 +9,15 @@ import resource
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 from torch import Tensor, nn
 
-from ..methods import Method, Plan, Target, UnreachableTarget, begin, deploy, get_method, plan
+from ..methods import Method, Plan, UnreachableTarget, begin, deploy
 from ..models import load_model
 from .errors import SuiteError
 from .measure import count_model, measure_latency, memory_layout, state_sha256
+from .planning import choose_method, choose_overrides, plan_choice
 from .record import Counts, Decomposition, Quality, Size, Training
 from .runtime import RuntimeSettings, configure, seed_everything
 from .tasks import Task, create_task
@@ -77,21 +77,17 @@ def create_trial_model(trial: Trial, task: Task) -> nn.Module:
 
 def create_trial_method(trial: Trial) -> Method:
     """Return the trial's method with its settings."""
-    return get_method(trial.method.name, **trial.method.settings)
+    return choose_method(trial.method)
+
+
+def create_trial_overrides(trial: Trial) -> dict[str, Method | dict[str, Any] | None]:
+    """Return what the trial does differently to single layers."""
+    return choose_overrides(trial.method)
 
 
 def create_trial_plan(trial: Trial, method: Method, model: nn.Module, example: Tensor) -> Plan:
     """Return the plan of the trial's method for its budget."""
-    select = trial.method.select
-    return plan(
-        model,
-        method,
-        example,
-        Target(**trial.budget.as_dict()) if trial.budget else None,
-        overrides=trial.method.overrides,
-        select=select and replace(method.default_select, **select.model_dump(exclude_none=True)),
-        unreachable=trial.method.unreachable,
-    )
+    return plan_choice(trial.method, method, model, example, trial.budget)
 
 
 def plan_size(plan: Plan) -> Size:
@@ -160,16 +156,19 @@ class _Execution:
         if not trial.is_dense and not plan.groups:
             reasons = "; ".join(sorted({layer.reason for layer in plan.layers if layer.reason}))
             raise NothingToDoError(f"{method.name} compresses no layer of {trial.model}: {reasons}")
-        finished = self.compress_and_train(model, plan)
+        finished = self.compress_and_train(model, plan, teacher=dense)
         self.count(dense, finished, plan)
         self.deploy_and_time(dense, finished)
 
-    def compress_and_train(self, model: nn.Module, plan: Plan) -> nn.Module:
+    def compress_and_train(self, model: nn.Module, plan: Plan, teacher: nn.Module) -> nn.Module:
         """Return the finished model; record its quality at each moment and what it cost to get there."""
         trial = self.trial
         self.stage("compressing")
         start = time.perf_counter()
-        session = begin(model, plan, seed=trial.seed)
+        # drawn in here where they are looked at, so that the time to compress has it
+        samples = plan.calibration_samples
+        calibration = self.task.calibration_batches(samples, trial.seed, trial.device) if samples else None
+        session = begin(model, plan, seed=trial.seed, calibration=calibration)
         begin_seconds = time.perf_counter() - start
         self.measured("begin_seconds", begin_seconds)
         self.evaluate("begun", session.model)
@@ -180,6 +179,7 @@ class _Execution:
             self.task,
             trial.recipe,
             seed=trial.seed,
+            teacher=teacher,
             penalty=session.penalty,
             after_step=session.after_step,
             converged=session.converged,

@@ -17,6 +17,25 @@ _WARMUP_START = 0.01
 """Learning rate a warm-up starts from, as a part of the recipe's."""
 
 
+class Distill(BaseModel):
+    """Learning from the dense model: what is minimised is ``(1 - weight) * loss + weight * distance to its output``.
+
+    The task says what the distance is, see ``Task.distillation_loss``.
+
+    Attributes
+    ----------
+    weight : float
+        Of the distance; 1 leaves the targets out.
+    temperature : float
+        Both outputs are divided by it before the softmax of a classification; other tasks have no use for it.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    weight: float = Field(default=0.5, gt=0, le=1)
+    temperature: float = Field(default=4.0, gt=0)
+
+
 class Recipe(BaseModel):
     """How a model is trained. The learning rate is set anew at every step.
 
@@ -41,6 +60,8 @@ class Recipe(BaseModel):
         Largest norm of all gradients together.
     precision : {"no", "bf16", "fp16"}
         Mixed precision; ``no`` is float32.
+    distill : Distill, optional
+        Learn from the dense model's outputs, too; none by default.
     channels_last : bool
         Train in that memory format, the faster one on CPUs with oneDNN and on tensor cores.
     """
@@ -61,6 +82,7 @@ class Recipe(BaseModel):
     clip_grad: float | None = Field(default=None, gt=0)
     precision: Literal["no", "bf16", "fp16"] = "no"
     channels_last: bool = True
+    distill: Distill | None = None
 
     @field_validator("optimizer")
     @classmethod

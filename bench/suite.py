@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ByteSize, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ByteSize, ConfigDict, Field, field_validator, model_validator
 
 from .recipe import Recipe
 
@@ -89,7 +89,13 @@ class MethodChoice(Strict):
     select
         Which layers to touch, where it is not to be the method's own choice.
     overrides
-        By path pattern: settings to change for these layers, or null to leave them dense.
+        By path pattern: settings to change for these layers, another method with settings of its own
+        (``{method: svd, rank: 0.2}``), or null to leave them dense.
+    inefficient
+        What to do with layers that the method would not make smaller: leave them dense, or replace them all the same.
+    variant
+        A network of a paper that all of this is taken from, see :mod:`.variant`; other keys change it. It has a size of
+        its own: the entry's budgets are not for it.
     budgets
         Instead of the entry's, for a method that cannot be sized to these.
     note
@@ -102,6 +108,8 @@ class MethodChoice(Strict):
     unreachable: Literal["error", "nearest"] = "error"
     select: Selection | None = None
     overrides: dict[str, dict[str, Any] | None] | None = None
+    inefficient: Literal["skip", "replace"] = "skip"
+    variant: str = ""
     budgets: tuple[Budget, ...] = ()
     note: str = ""
 
@@ -111,10 +119,27 @@ class MethodChoice(Strict):
         if isinstance(value, str):
             return {"name": value}
         if isinstance(value, dict):
-            own = {key: value[key] for key in value if key in cls.model_fields and key != "settings"}
+            own = {key: value[key] for key in value if key in cls.model_fields}
             settings = {key: value[key] for key in value if key not in cls.model_fields}
-            return own | {"settings": {**value.get("settings", {}), **settings}}
+            given = value.get("settings", {})
+            if not isinstance(given, dict):
+                return own  # what is no mapping is left for pydantic to refuse, which names the key
+            taken = _taken_from(own["variant"]) if own.get("variant") else {}
+            return taken | own | {"settings": {**taken.get("settings", {}), **given, **settings}}
         return value
+
+    @field_validator("overrides")
+    @classmethod
+    def _methods_by_name(cls, overrides: dict[str, dict[str, Any] | None] | None) -> Any:
+        for pattern, own in (overrides or {}).items():
+            if own and not isinstance(own.get("method", ""), str):
+                raise ValueError(f"{pattern!r}: method is a method's name, not {own['method']!r}")
+        return overrides
+
+    @property
+    def names(self) -> set[str]:
+        """Names of all methods at work: its own and those the overrides give to single layers."""
+        return {self.name, *(own["method"] for own in (self.overrides or {}).values() if own and "method" in own)}
 
     @property
     def row(self) -> str:
@@ -122,6 +147,14 @@ class MethodChoice(Strict):
         if self.label:
             return self.label
         return " ".join([self.name, *(f"{key}={value}" for key, value in self.settings.items())])
+
+
+def _taken_from(variant: str) -> dict[str, Any]:
+    """Return what a variant says of its method, as a suite file would."""
+    from .variant import find_variant
+
+    method = find_variant(variant).method
+    return {"label": variant, **method.model_dump(include={"name", "settings", "select", "overrides", "inefficient"})}
 
 
 class Exclude(Strict):
@@ -198,6 +231,27 @@ class Entry(Strict):
     recipe: Recipe = Field(default_factory=Recipe)
     measure: Measure = Field(default_factory=Measure)
     label: str = ""
+
+    @model_validator(mode="after")
+    def _a_teacher_knows_something(self) -> Entry:
+        if self.recipe.distill is not None and not self.pretrained:
+            raise ValueError("recipe.distill learns from the dense model's weights: set pretrained, or leave it out")
+        return self
+
+    @model_validator(mode="after")
+    def _variants_of_this_model(self) -> Entry:
+        for choice in self.methods:
+            if choice.variant:
+                _require_model(choice.variant, self.model, self.model_options)
+        return self
+
+
+def _require_model(variant: str, model: str, options: dict[str, Any]) -> None:
+    from .variant import find_variant
+
+    found = find_variant(variant)
+    if (found.model, found.model_options) != (model, options):
+        raise ValueError(f"variant '{variant}' is one of {found.model}, not of {model}")
 
 
 class Limits(Strict):

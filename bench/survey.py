@@ -16,6 +16,7 @@ from .execute import (
     configure_trial,
     create_trial_method,
     create_trial_model,
+    create_trial_overrides,
     create_trial_plan,
     create_trial_task,
     import_plugins,
@@ -83,6 +84,7 @@ def _check(trial: Trial, cache: _Cache) -> Checked:
     model, weights = cache.model(trial)
     try:
         method = create_trial_method(trial)
+        create_trial_overrides(trial)
     except Exception as error:
         if is_user_error(error):
             raise
@@ -124,7 +126,7 @@ def _fingerprint(trial: Trial, task: Task, weights: str, device: str, method: Me
     return {
         "trial": trial.outcome_settings(),
         "method": method and {"name": method.name, "version": method.version, "settings": method.settings()},
-        "plugin": plugin_hash(method_class(trial.method.name).__module__),
+        "plugins": {name: plugin_hash(method_class(name).__module__) for name in sorted(trial.method.names)},
         "source": source_hash(),
         "weights": weights,
         "data": task.data_revision,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
 import math
 import time
@@ -13,6 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from .errors import BenchError
 from .recipe import Recipe
 from .runtime import accelerator
 from .tasks import Task
@@ -51,7 +53,7 @@ class TrainResult:
         Wall time of the loop.
     history : list of dict
         Per epoch ``epoch`` (from 1), ``loss`` and ``penalty`` (means over its steps, the loss without the
-        penalty), ``lr`` (of its last step) and ``seconds``.
+        penalty but with the distillation), ``lr`` (of its last step) and ``seconds``.
     converged : bool
         Whether it ended because ``converged`` said so.
     """
@@ -69,6 +71,7 @@ def train(
     recipe: Recipe,
     *,
     seed: int,
+    teacher: nn.Module | None = None,
     penalty: Callable[[], Tensor] | None = None,
     after_step: Callable[[], Any] | None = None,
     converged: Callable[[], bool] | None = None,
@@ -87,6 +90,8 @@ def train(
     seed : int
         Of the batches' order and augmentation and of dropout. The same seed gives the same weights on the
         CPU, at the same number of threads.
+    teacher : nn.Module, optional
+        The model whose outputs are learnt from where the recipe has ``distill``; it is left as it is.
     penalty : callable, optional
         A scalar added to the loss, such as ``session.penalty``.
     after_step : callable, optional
@@ -98,9 +103,13 @@ def train(
 
     Raises
     ------
+    BenchError
+        The recipe has ``distill`` and there is no teacher, or the task cannot compare outputs.
     Diverged
         The loss or the penalty is not finite.
     """
+    if recipe.distill is not None and teacher is None:
+        raise BenchError("the recipe has 'distill', but there is no trained model to learn from: leave it out")
     steps_per_epoch = task.steps_per_epoch(recipe.batch_size)
     total = recipe.total_steps(steps_per_epoch)
     history: list[dict[str, float]] = []
@@ -108,7 +117,7 @@ def train(
     epochs, steps, ended = recipe.epochs, total, False
     if total:
         with _own_random_numbers(seed, device_of(model)), _training(model, recipe):
-            loop = _Loop(model, task, recipe, total, penalty, after_step, converged, on_step)
+            loop = _Loop(model, task, recipe, total, teacher, penalty, after_step, converged, on_step)
             generator = torch.Generator().manual_seed(seed)
             for epoch in range(1, math.ceil(total / steps_per_epoch) + 1):
                 history.append(loop.epoch(epoch, generator))
@@ -127,6 +136,7 @@ class _Loop:
         task: Task,
         recipe: Recipe,
         total: int,
+        teacher: nn.Module | None,
         penalty: Callable[[], Tensor] | None,
         after_step: Callable[[], Any] | None,
         converged: Callable[[], bool] | None,
@@ -135,6 +145,7 @@ class _Loop:
         self.model, self.task, self.recipe, self.total = model, task, recipe, total
         self.penalty, self.after_step, self.on_step = penalty, after_step, on_step
         self.converged, self.has_converged = converged, False
+        self.teacher = _frozen_copy(teacher, recipe) if teacher is not None and recipe.distill else None
         self.device = device_of(model)
         self.accelerator = accelerator(self.device, recipe.precision)
         optimizer = recipe.create_optimizer(model)
@@ -176,7 +187,8 @@ class _Loop:
         if self.recipe.channels_last and images.ndim == 4:
             images = images.to(memory_format=torch.channels_last)
         with self.accelerator.autocast():
-            loss = self.task.loss(self.model(images), target)
+            output = self.model(images)
+            loss = self.distilled(self.task.loss(output, target), output, images)
         extra = self.penalty() if self.penalty is not None else loss.new_zeros(())
         values = loss.item(), extra.item()
         if math.isfinite(sum(values)):
@@ -188,6 +200,24 @@ class _Loop:
             if self.after_step is not None:
                 self.after_step()
         return values
+
+    def distilled(self, loss: Tensor, output: Tensor, images: Tensor) -> Tensor:
+        """Return the task's loss, mixed with the distance to the teacher's output where there is a teacher."""
+        distill = self.recipe.distill
+        if distill is None or self.teacher is None:
+            return loss
+        with torch.no_grad():
+            taught = self.teacher(images)
+        distance = self.task.distillation_loss(output, taught, distill.temperature)
+        return (1 - distill.weight) * loss + distill.weight * distance
+
+
+def _frozen_copy(teacher: nn.Module, recipe: Recipe) -> nn.Module:
+    """Return a copy of a teacher in evaluation mode and in the recipe's memory format."""
+    copied = copy.deepcopy(teacher).eval().requires_grad_(False)
+    if recipe.channels_last:
+        copied.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+    return copied
 
 
 @contextmanager

@@ -66,7 +66,7 @@ class Trial(Strict):
     def outcome_settings(self) -> dict[str, Any]:
         """Return, ready for JSON, the settings that can change what is measured."""
         leave_out = {"suite", "suite_version", "entry", "limits", "method"}
-        method = self.method.model_dump(mode="json", exclude={"label", "settings", "budgets", "note"})
+        method = self.method.model_dump(mode="json", exclude={"label", "settings", "budgets", "note", "variant"})
         return self.model_dump(mode="json", exclude=leave_out) | {"method": method}
 
     def resolved_pretrained(self) -> bool | str:
@@ -132,7 +132,7 @@ def _points(suite: Suite, number: int, entry: Entry) -> Iterator[tuple[str, Meth
     for index, choice in enumerate(entry.methods):
         if choice.name == DENSE:
             continue
-        for budget in choice.budgets or entry.budgets or (None,):
+        for budget in choice.budgets or (() if choice.variant else entry.budgets) or (None,):
             for seed in suite.seeds:
                 excluding = [i for i, rule in enumerate(entry.exclude) if rule.matches(choice, budget, seed)]
                 used.update(excluding)

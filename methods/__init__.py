@@ -3,6 +3,7 @@
 The whole vocabulary::
 
     small = compress(model, SVD(rank=0.3), example)                       # no training at all
+    small = compress(model, SVD(rank=0.3, refit="ridge"), example, calibration=batches)  # refitted to activations
     todo = plan(model, get_method("tucker2"), example, Target(params=0.3))  # sized to a budget, from shapes alone
     session = begin(model, todo)                                          # in any training loop
     save(session.finish(), "small.safetensors"); fast = deploy(load("small.safetensors"), example)
@@ -12,6 +13,8 @@ from .basis import Basis
 from .between import Between
 from .cost import Cost, Skip, Target
 from .counting import StoredCount, count_stored, stored_tensors
+from .cp import CP
+from .data_aware import DataAware
 from .dense import Dense
 from .deploy import deploy
 from .errors import MethodError, SettingError, StorageError, UnknownNameError, UnreachableTarget
@@ -26,18 +29,23 @@ from .planner import plan
 from .registry import get_method, list_methods, method_class, register
 from .select import Select
 from .session import Session, begin, compress
-from .spec import ConvSpec, trace
+from .spatial_svd import SpatialSVD
+from .spec import ConvSpec, Trace, trace
 from .storage import load, save
 from .svd import SVD
+from .tt import TT
 from .tucker2 import Tucker2
 
 __all__ = [
+    "CP",
     "SVD",
+    "TT",
     "Basis",
     "Between",
     "CompressedConv2d",
     "ConvSpec",
     "Cost",
+    "DataAware",
     "Dense",
     "FSNet",
     "Factor",
@@ -56,9 +64,11 @@ __all__ = [
     "Session",
     "SettingError",
     "Skip",
+    "SpatialSVD",
     "StorageError",
     "StoredCount",
     "Target",
+    "Trace",
     "Tucker2",
     "UnknownNameError",
     "UnreachableTarget",

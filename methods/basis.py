@@ -2,75 +2,27 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import gcd, sqrt
-from typing import ClassVar
+from typing import ClassVar, Literal, Self, get_args
 
 import torch
 from torch import Tensor, nn
 
+from .basis_fit import sliced_basis
+from .basis_layers import BasisConv2d
+from .between import Between
 from .cost import Cost, Skip
 from .errors import require
 from .layers import CompressedConv2d, copy_bias
-from .method import Knob, Method, Part
+from .method import Kind, Knob, Method, Part
 from .numerics import nearest_divisor, ratio_rank, truncated_svd
 from .registry import register
 from .select import Select
+from .sharing import require_sharing, sharing_groups
 from .spec import ConvSpec
 from .support import refuse_grouped
-
-
-class BasisConv2d(CompressedConv2d):
-    """All ``s`` splits of the input through the same ``m`` basis filters, then one 1×1 convolution.
-
-    Shapes: ``basis`` has a weight ``(m, p, kh, kw)`` with ``p = c / s`` and carries stride, padding and dilation;
-    ``projection`` has ``(n, s·m, 1, 1)``, split-major, and the bias. Layers that share a basis hold the same parameter.
-
-    Parameters
-    ----------
-    spec
-        The convolution that is replaced.
-    split
-        Input channels ``p`` of a basis filter, a divisor of ``c``.
-    size
-        Number ``m`` of basis filters.
-    """
-
-    def __init__(self, spec: ConvSpec, split: int, size: int) -> None:
-        super().__init__(spec)
-        self.splits = spec.in_channels // split
-        self.basis = spec.spatial_conv(split, size)
-        self.projection = nn.Conv2d(self.splits * size, spec.out_channels, 1, bias=spec.bias)
-
-    def forward(self, x: Tensor) -> Tensor:
-        # the splits go into the batch: one convolution, whatever their number
-        y = self.basis(x.reshape(x.shape[0] * self.splits, -1, x.shape[2], x.shape[3]))
-        return self.projection(y.reshape(x.shape[0], -1, y.shape[2], y.shape[3]))
-
-    def dense_weight(self) -> Tensor:
-        basis, spec = self.basis.weight, self.spec
-        mixing = self.projection.weight.reshape(spec.out_channels, self.splits, -1)
-        return (mixing @ basis.flatten(1)).reshape(spec.out_channels, spec.in_channels, *basis.shape[2:])
-
-    def bias_tensor(self) -> Tensor | None:
-        return self.projection.bias
-
-    def forms(self) -> dict[str, nn.Module]:
-        forms = super().forms()
-        if self.splits > 1:
-            forms["grouped"] = self._grouped()
-        return forms
-
-    def _grouped(self) -> nn.Module:
-        """Return the same as one grouped convolution with the basis repeated for every split."""
-        basis, spec = self.basis.weight, self.spec
-        first = spec.spatial_conv(spec.in_channels, self.splits * basis.shape[0], groups=self.splits)
-        first = first.to(basis.device, basis.dtype)
-        with torch.no_grad():
-            first.weight.copy_(basis.repeat(self.splits, 1, 1, 1))
-        return nn.Sequential(first, self.projection)
 
 
 @register("basis")
@@ -89,13 +41,33 @@ class Basis(Method):
     size
         Number ``m`` of basis filters.
     split
-        Channels ``p`` of a basis filter; None takes the divisor of ``c`` nearest to ``sqrt(n·c/(kh·kw))``, eq. 7.
+        Channels ``p`` of a basis filter; layers it does not divide are left alone. None takes the divisor of ``c``
+        nearest to ``sqrt(n·c/(kh·kw))``, eq. 7, with the sum of ``n·c`` over the layers that share the basis.
     sharing
         Which layers hold one basis: ``"none"``, ``"block"`` (the convs of one module), ``"group"`` (the blocks of one
         stage), ``"network"``, or a regular expression whose match in a layer's path names its basis. Only layers of
         one kernel size share.
+    sliced
+        One basis filter has as many channels as the widest layer that shares it, and each layer applies the leading
+        slice of its own width: ``s = 1`` everywhere. ``split`` is then None. No closed form gives the optimum: the
+        initialisation alternates between basis and coefficients (`decompbench.methods.basis_fit.sliced_basis`).
+    between
+        What lies between basis and projection, li2019's networks: ``"bn-relu"`` (VGG, DenseNet), ``"bn-prelu"``
+        (SRResNet). The method is then architectural; the SVD is only where it starts from.
+    projection_kernel
+        1, or 3 for a 3×3 projection with padding 1 (DenseNet). That is architectural too: the composition of the two
+        convolutions is larger than the original kernel. It starts with the coefficients at its centre, where
+        without anything between it equals the 1×1.
     gamma
-        Strength ``γ`` of the joint objective's term ``γ Σ ‖W − BA‖²`` with the original weights ``W``, eq. 12.
+        Strength ``γ`` of the joint objective's term ``γ Σ ‖W − BA‖²`` with the original weights ``W``, eq. 12. Not for
+        architectural variants, which have no ``BA`` to compare.
+
+    Notes
+    -----
+    The paper's networks: VGG-16 ``size=128, split=128, between="bn-relu"``; EDSR ``size=32, split=256,
+    sharing="block"``; SRResNet ``size=14, split=64, between="bn-prelu"``; ResNet-56 ``sharing="group"``; DenseNet-12-40
+    ``size=24, sharing="network", sliced=True, projection_kernel=3, between="bn-relu"``. Its compressed transitions,
+    ``c→c`` through ``c/T``, are `SVD` of ``rank=1/T``, which a plan's overrides give these layers.
     """
 
     rank: float = 0.5
@@ -103,29 +75,60 @@ class Basis(Method):
     split: int | None = None
     sharing: str = "none"
     gamma: float = 0.0
+    sliced: bool = False
+    between: Between = "none"
+    projection_kernel: Literal[1, 3] = 1
 
+    version: ClassVar[int] = 2
     paper: ClassVar[str] = "Li et al., Learning Filter Basis for Convolutional Neural Network Compression, ICCV 2019"
     knob: ClassVar[Knob] = Knob("rank", 1e-6, 1.0)
     default_select: ClassVar[Select] = Select(skip_first=1)
+
+    @property
+    def kind(self) -> Kind:
+        return "weight-space" if self.between == "none" and self.projection_kernel == 1 else "architectural"
 
     def __post_init__(self) -> None:
         require(0 < self.rank <= 1, f"basis: rank is a fraction of the full basis in (0, 1], got {self.rank}")
         require(self.size is None or self.size >= 1, f"basis: size is at least 1 filter or None, got {self.size}")
         require(self.split is None or self.split >= 1, f"basis: split is at least 1 channel or None, got {self.split}")
         require(self.gamma >= 0, f"basis: gamma is not negative, got {self.gamma}")
-        try:
-            re.compile(self.sharing)
-        except re.error as error:
-            require(False, f"basis: sharing is none, block, group, network or a regular expression: {error}")
+        require(
+            self.between in get_args(Between),
+            f"basis: between is {' or '.join(map(repr, get_args(Between)))}, got {self.between!r}",
+        )
+        require(self.projection_kernel in (1, 3), f"basis: projection_kernel is 1 or 3, got {self.projection_kernel!r}")
+        require(
+            self.split is None or not self.sliced,
+            f"basis: a sliced basis has one split a layer: split is None, got {self.split}",
+        )
+        require(
+            not self.gamma or self.kind == "weight-space",
+            f"basis: gamma compares dense weights, which a layer with between={self.between!r} and "
+            f"projection_kernel={self.projection_kernel} does not have: gamma is 0, got {self.gamma}",
+        )
+        require_sharing(self.sharing, "basis: sharing")
+
+    def at_full(self) -> Self | Skip:
+        full = super().at_full()
+        return full if isinstance(full, Skip) else replace(full, size=None)
 
     def shape(self, specs: Sequence[ConvSpec]) -> tuple[int, int]:
         """Return ``(p, m)`` of the basis that ``specs`` share."""
-        channels = gcd(*(spec.in_channels for spec in specs))
-        wanted = self.split or sum(sqrt(s.out_channels * s.in_channels / s.kernel_area) for s in specs) / len(specs)
-        split = nearest_divisor(channels, wanted)
-        rows = sum(spec.out_channels * spec.in_channels // split for spec in specs)
+        if self.sliced:
+            split = max(spec.in_channels for spec in specs)
+            rows = sum(spec.out_channels for spec in specs)
+        else:
+            channels = gcd(*(spec.in_channels for spec in specs))
+            products = sum(spec.out_channels * spec.in_channels for spec in specs)
+            split = nearest_divisor(channels, self.split or sqrt(products / specs[0].kernel_area))
+            rows = products // split
         full = min(rows, split * specs[0].kernel_area)
         return split, self.size or ratio_rank(self.rank, full)
+
+    def splits_of(self, spec: ConvSpec, split: int) -> int:
+        """Return the number of splits ``s`` of one layer whose basis has ``split`` channels."""
+        return 1 if self.sliced else spec.in_channels // split
 
     def layer_cost(self, spec: ConvSpec) -> Cost | Skip:
         if skip := refuse_grouped(spec):
@@ -136,46 +139,35 @@ class Basis(Method):
         return cost + shared
 
     def share(self, specs: Sequence[ConvSpec]) -> list[list[ConvSpec]]:
-        pattern = self.sharing not in ("none", "block", "group", "network")
-        require(
-            not pattern or not specs or any(re.search(self.sharing, spec.path) for spec in specs),
-            f"basis: sharing {self.sharing!r} is none of none, block, group and network, "
-            "and as a regular expression it matches no layer",
-        )
-        groups: dict[object, list[ConvSpec]] = {}
-        for spec in specs:
-            groups.setdefault((self._sharing_key(spec.path), spec.kernel_size), []).append(spec)
-        return list(groups.values())
-
-    def _sharing_key(self, path: str) -> str:
-        parents = path.split(".")[:-1]
-        if self.sharing == "none":
-            return path
-        if self.sharing == "block":
-            return ".".join(parents)
-        if self.sharing == "group":
-            return ".".join(parents[:-1])
-        if self.sharing == "network":
-            return ""
-        found = re.search(self.sharing, path)
-        return found.group() if found else path
+        return sharing_groups(specs, self.sharing, "basis: sharing")
 
     def group_costs(self, specs: Sequence[ConvSpec]) -> tuple[list[Cost], Cost]:
         split, size = self.shape(specs)
-        basis = size * split * specs[0].kernel_area
+        area = specs[0].kernel_area
         costs = []
         for spec in specs:
-            splits = spec.in_channels // split
-            weights = spec.out_channels * splits * size
-            costs.append(Cost.of(weights, (splits * basis + weights) * spec.output_positions))
-        return costs, Cost.of(basis, 0)
+            weights = spec.out_channels * self.splits_of(spec, split) * size * self.projection_kernel**2
+            # s splits of p channels, or one slice of c: every input channel meets every basis filter once
+            basis_macs = size * spec.in_channels * area
+            costs.append(Cost.of(weights, (basis_macs + weights) * spec.output_positions))
+        return costs, Cost.of(size * split * area, 0)
 
     def skeleton_group(self, convs: Mapping[str, nn.Conv2d], specs: Sequence[ConvSpec]) -> dict[str, nn.Module]:
         return dict(self._layers(specs))
 
     def _layers(self, specs: Sequence[ConvSpec]) -> dict[str, BasisConv2d]:
         split, size = self.shape(specs)
-        layers = {spec.path: BasisConv2d(spec, split, size) for spec in specs}
+        layers = {
+            spec.path: BasisConv2d(
+                spec,
+                spec.in_channels if self.sliced else split,
+                size,
+                width=split if self.sliced else None,
+                between=self.between,
+                projection_kernel=self.projection_kernel,
+            )
+            for spec in specs
+        }
         first = layers[specs[0].path]
         for layer in layers.values():
             layer.basis.weight = first.basis.weight
@@ -188,21 +180,26 @@ class Basis(Method):
         self, convs: Mapping[str, nn.Conv2d], specs: Sequence[ConvSpec], generator: torch.Generator
     ) -> dict[str, nn.Module]:
         layers = self._layers(specs)
+        mixings, basis = self._fit([convs[spec.path].weight.detach() for spec in specs], specs)
+        stored = layers[specs[0].path].basis.weight
+        with torch.no_grad():
+            stored.zero_()[: len(basis)] = basis.reshape(-1, *stored.shape[1:])
+        for spec, mixing in zip(specs, mixings, strict=True):
+            layers[spec.path].set_mixing(mixing)
+            copy_bias(convs[spec.path], layers[spec.path].projection)
+        return dict(layers)
+
+    def _fit(self, weights: Sequence[Tensor], specs: Sequence[ConvSpec]) -> tuple[list[Tensor], Tensor]:
+        """Return each layer's coefficients ``(n·s, r)`` and the basis ``(r, p·kh·kw)``, ``r`` at most the full rank."""
         split, size = self.shape(specs)
         columns = split * specs[0].kernel_area
-        matrices = [convs[spec.path].weight.detach().reshape(-1, columns) for spec in specs]
+        if self.sliced:
+            matrices = [weight.flatten(1) for weight in weights]
+            return sliced_basis(matrices, min(size, columns, sum(map(len, matrices))))
+        matrices = [weight.reshape(-1, columns) for weight in weights]
         stacked = torch.cat(matrices)
-        full = min(stacked.shape)
-        mixing, basis = truncated_svd(stacked, min(size, full))
-        rows = mixing.split([len(matrix) for matrix in matrices])
-        with torch.no_grad():
-            for spec, mix in zip(specs, rows, strict=True):
-                layer = layers[spec.path]
-                layer.basis.weight.zero_()[: len(basis)] = basis.reshape(-1, *layer.basis.weight.shape[1:])
-                coefficients = layer.projection.weight.zero_().view(spec.out_channels, -1, size)
-                coefficients[..., : len(basis)] = mix.reshape(spec.out_channels, -1, len(basis))
-                copy_bias(convs[spec.path], layer.projection)
-        return dict(layers)
+        mixing, basis = truncated_svd(stacked, min(size, *stacked.shape))
+        return list(mixing.split([len(matrix) for matrix in matrices])), basis
 
     def start(
         self, convs: Mapping[str, nn.Conv2d], groups: Sequence[Sequence[ConvSpec]], generator: torch.Generator

@@ -1,67 +1,167 @@
-"""K-means by Lloyd's algorithm, on the rows of a matrix."""
+"""K-means by Lloyd's algorithm on the rows of a matrix, started on samples of growing size."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
+from math import inf
 
 import torch
 from torch import Tensor
 
-CHUNK = 1 << 22
-"""Distances held at a time: 16 MB in float32."""
+from .seeding import Init, starting_centroids
+
+CHUNK = 1 << 18
+"""Scores held at a time: 1 MB in float32, which stays in a core's cache."""
+FIRST_SAMPLE = 1 << 14
+"""Fewest points of a sample."""
+SAMPLE_PER_CENTROID = 64
+"""Points of the first sample for each centroid, if that is more."""
+GROWTH = 4
+"""How many times larger the next sample is."""
+
+
+@dataclass(frozen=True)
+class Clustering:
+    """Centroids ``(K, d)``, index ``(N,)`` and inertia, the sum of squared distances."""
+
+    centroids: Tensor
+    index: Tensor
+    inertia: float
 
 
 def assign(points: Tensor, centroids: Tensor) -> tuple[Tensor, Tensor]:
     """Return the index of each point's nearest centroid ``(N,)``, and the squared distance to it ``(N,)``."""
-    norms = centroids.square().sum(1)
+    bias = -0.5 * centroids.square().sum(1)
+    numbers = torch.arange(len(centroids), device=points.device, dtype=points.dtype)
+    rows = max(1, CHUNK // len(centroids))
+    scores = points.new_empty(min(rows, len(points)), len(centroids))
     indices, distances = [], []
-    for chunk in points.split(max(1, CHUNK // len(centroids))):
-        partial, index = torch.addmm(norms, chunk, centroids.mT, alpha=-2).min(1)
+    for chunk in points.split(rows):
+        # ‖x − c‖² = ‖x‖² − 2 (x·c − ‖c‖²/2)
+        score = torch.addmm(bias, chunk, centroids.mT, out=scores[: len(chunk)])
+        best = score.amax(1)
+        distances.append(chunk.square().sum(1) - 2 * best)
+        # a maximum and its place found by a product are twice as fast as one search for both
+        hits = score.eq_(best[:, None])
+        index = torch.mv(hits, numbers).long().clamp(max=len(centroids) - 1)
+        tied = (hits.gather(1, index[:, None])[:, 0] != 1).nonzero()[:, 0]
+        index[tied] = hits[tied].argmax(1)
         indices.append(index)
-        distances.append(partial + chunk.square().sum(1))
     return torch.cat(indices), torch.cat(distances).clamp(min=0)
 
 
-def kmeans(points: Tensor, clusters: int, generator: torch.Generator, *, max_iter: int = 4500) -> tuple[Tensor, Tensor]:
-    """Cluster ``points`` until no assignment changes.
+def kmeans(
+    points: Tensor,
+    clusters: int,
+    generator: torch.Generator,
+    *,
+    init: Init = "random",
+    inits: int = 1,
+    max_iter: int = 4500,
+    tolerance: float = 1e-5,
+    symmetries: Tensor | None = None,
+) -> Clustering:
+    """Cluster ``points``.
 
-    The initial centroids are distinct points drawn at random. A cluster that loses all its points takes the point
-    farthest from its centroid.
+    Lloyd's algorithm runs to convergence on a random sample, then from there on a larger one, and at last on all
+    points. It has converged when no assignment changes, or when an iteration has lowered the inertia by no more than
+    ``tolerance`` of it. A cluster that loses all its points takes the point farthest from its centroid.
 
     Parameters
     ----------
     points : Tensor ``(N, d)``
     clusters
-        Number of centroids; more than there are distinct points leaves some unused.
+        Number of centroids ``K``; more than there are distinct points leaves some unused.
     generator
-        Source of the random choice.
+        Source of the random choices.
+    init
+        How the first centroids are chosen: see `starting_centroids`.
+    inits
+        How often to start anew; the clustering of least inertia is returned.
     max_iter
-        Most iterations.
+        Most iterations on one sample.
+    tolerance
+        Relative.
+    symmetries : Tensor ``(|S|, d)``
+        Permutations of the columns, a group, under whose images a centroid may stand for a point; the identity first.
 
     Returns
     -------
-    centroids : Tensor ``(clusters, d)``
-    index : Tensor ``(N,)``
-        The centroid of each point.
+    Clustering
+        The index of a point is ``centroid · |S| + symmetry``: the point is near ``centroids[centroid, symmetry's
+        permutation]``.
     """
-    # centroids beyond the distinct points cannot lower the error: they repeat points
-    order = torch.randperm(len(points), generator=generator)
-    shuffled = points[order.to(points.device)]
-    distinct, inverse = torch.unique(shuffled, dim=0, return_inverse=True)
-    first = torch.full((len(distinct),), len(points), device=points.device)
-    first = first.scatter_reduce(0, inverse, torch.arange(len(points), device=points.device), "amin")
-    chosen = shuffled[first.sort().values[:clusters]]
-    centroids = chosen[torch.arange(clusters, device=points.device) % len(chosen)].clone()
+    if symmetries is None:
+        symmetries = torch.arange(points.shape[1])[None]
+    symmetries = symmetries.to(points.device)
+    runs = (_run(points, clusters, generator, init, max_iter, tolerance, symmetries) for _ in range(inits))
+    return min(runs, key=lambda run: run.inertia)
+
+
+def _run(
+    points: Tensor,
+    clusters: int,
+    generator: torch.Generator,
+    init: Init,
+    max_iter: int,
+    tolerance: float,
+    symmetries: Tensor,
+) -> Clustering:
+    order = torch.randperm(len(points), generator=generator).to(points.device)
+    size = max(FIRST_SAMPLE, SAMPLE_PER_CENTROID * clusters)
+    centroids = starting_centroids(points, order, size, clusters, init, symmetries, generator)
+    while size < len(points):
+        centroids = lloyd(points[order[:size]], centroids, symmetries, max_iter, tolerance).centroids
+        size *= GROWTH
+    return lloyd(points, centroids, symmetries, max_iter, tolerance)
+
+
+def lloyd(points: Tensor, centroids: Tensor, symmetries: Tensor, max_iter: int, tolerance: float) -> Clustering:
+    """Improve ``centroids`` until convergence; see `kmeans`."""
     index = torch.full((len(points),), -1, device=points.device)
-    for _ in range(max_iter):
-        new, distances = assign(points, centroids)
-        if torch.equal(new, index):
-            break
-        index = new
-        sizes = torch.bincount(index, minlength=clusters)
-        sums = torch.zeros_like(centroids).index_add_(0, index, points)
-        centroids = torch.where(sizes[:, None] > 0, sums / sizes[:, None].clamp(min=1), centroids)
-        empty = (sizes == 0).nonzero()[:, 0]
-        far = distances.topk(min(len(empty), len(points)))
-        # a distance of zero has no better centroid to gain
-        useful = far.values > 1e-12
-        centroids[empty[: len(useful)][useful]] = points[far.indices[useful]]
-    return centroids, index
+    previous, revived = inf, False
+    for iteration in range(max_iter + 1):
+        images = _images(centroids, symmetries)
+        new, distances = assign(points, images)
+        inertia = float(distances.double().sum())
+        settled = not revived and previous - inertia <= tolerance * inertia
+        if settled or iteration == max_iter or torch.equal(new, index):
+            return Clustering(centroids, new, inertia)
+        index, previous = new, inertia
+        sums, sizes = _sums(points, index, len(images))
+        sums, sizes = _undo(sums, symmetries), sizes.view(len(centroids), -1).sum(1)
+        centroids = torch.where(sizes[:, None] > 0, sums / sizes[:, None].clamp(min=1), centroids).to(points.dtype)
+        revived = _revive(centroids, sizes == 0, points, images[index], distances)
+    raise AssertionError("the last iteration returns")
+
+
+def _images(centroids: Tensor, symmetries: Tensor) -> Tensor:
+    """Return all images of all centroids ``(K·|S|, d)``, those of one centroid together."""
+    return centroids[:, symmetries].flatten(0, 1)
+
+
+def _sums(points: Tensor, index: Tensor, clusters: int) -> tuple[Tensor, Tensor]:
+    """Return the sum of each cluster's points ``(clusters, d)`` in double precision, and how many they are."""
+    sums = points.new_zeros(clusters, points.shape[1], dtype=torch.float64)
+    # part by part: a float32 sum of very many terms loses digits
+    for part, ids in zip(points.split(1 << 16), index.split(1 << 16), strict=True):
+        sums += points.new_zeros(sums.shape).index_add_(0, ids, part)
+    return sums, torch.bincount(index, minlength=clusters)
+
+
+def _undo(sums: Tensor, symmetries: Tensor) -> Tensor:
+    """Take the sums ``(K·|S|, d)`` of the points near each image back to the centroid, and add them up ``(K, d)``."""
+    sums = sums.view(-1, *symmetries.shape)
+    inverse = symmetries.argsort(1)
+    return sums.gather(2, inverse.expand(sums.shape)).sum(1)
+
+
+def _revive(centroids: Tensor, empty: Tensor, points: Tensor, nearest: Tensor, distances: Tensor) -> bool:
+    """Move centroids without points to the points farthest from their own; tell whether any was moved."""
+    places = empty.nonzero()[:, 0]
+    far = distances.topk(min(len(places), len(points))).indices
+    # a point that is its own centroid gains nothing; its distance by way of products is not exactly zero
+    gap = (points[far] - nearest[far]).square().sum(1)
+    far = far[gap > 1e-10 * points[far].square().sum(1)]
+    centroids[places[: len(far)]] = points[far]
+    return len(far) > 0

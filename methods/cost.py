@@ -23,15 +23,20 @@ class Cost:
     macs
         Multiply-accumulates per image.
     bits
-        Stored bits of those elements at their true width.
+        Stored bits of those elements at their true width, and of what it takes to read them (the range of quantised
+        values). A plan does not know a model's precision: it takes floating-point weights for float32, which they are
+        while training; `count_stored` reads the true width off the model.
+    quantised
+        Those of the elements that are values stored at 8 bits or fewer.
     """
 
     weights: int
     macs: int
     bits: int
+    quantised: int = 0
 
     def __add__(self, other: Cost) -> Cost:
-        return Cost(self.weights + other.weights, self.macs + other.macs, self.bits + other.bits)
+        return Cost(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))
 
     @classmethod
     def of(cls, weights: int, macs: int) -> Cost:
@@ -48,7 +53,7 @@ class Cost:
         return getattr(self, COUNTS[name])
 
     def to_json(self) -> dict[str, int]:
-        """Return the three counts as a plain mapping."""
+        """Return the counts as a plain mapping."""
         return asdict(self)
 
 

@@ -13,10 +13,21 @@ from .layers import CompressedConv2d
 
 @dataclass(frozen=True)
 class StoredCount:
-    """Stored elements that stand for conv weights, and their bits."""
+    """What stands for a model's conv weights.
+
+    Attributes
+    ----------
+    weights
+        Stored elements.
+    bits
+        Their stored bits, and those of what it takes to read them.
+    quantised
+        Those of the elements that are values of 8 bits or fewer; an index is not a value.
+    """
 
     weights: int
     bits: int
+    quantised: int = 0
 
 
 def count_stored(model: nn.Module) -> StoredCount:
@@ -24,8 +35,11 @@ def count_stored(model: nn.Module) -> StoredCount:
     seen: dict[int, tuple[int, int]] = {}
     for tensor, bits in stored_tensors(model):
         seen[id(tensor)] = (tensor.numel(), tensor.numel() * bits)
-    extra = sum(module.extra_bits() for module in model.modules() if isinstance(module, CompressedConv2d))
-    return StoredCount(sum(weights for weights, _ in seen.values()), sum(bits for _, bits in seen.values()) + extra)
+    layers = [module for module in model.modules() if isinstance(module, CompressedConv2d)]
+    extra = sum(layer.extra_bits() for layer in layers)
+    quantised = sum(layer.quantised_weights() for layer in layers)
+    bits = sum(bits for _, bits in seen.values()) + extra
+    return StoredCount(sum(weights for weights, _ in seen.values()), bits, quantised)
 
 
 def stored_tensors(module: nn.Module) -> Iterator[tuple[Tensor, int]]:
@@ -33,7 +47,7 @@ def stored_tensors(module: nn.Module) -> Iterator[tuple[Tensor, int]]:
     if isinstance(module, CompressedConv2d):
         yield from module.weight_tensors()
     elif isinstance(module, _ConvNd):
-        yield module.weight, 32
+        yield module.weight, 8 * module.weight.element_size()
     else:
         for child in module.children():
             yield from stored_tensors(child)

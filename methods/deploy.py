@@ -14,12 +14,13 @@ from torch.fx.experimental.optimization import fuse
 
 from .layers import CompressedConv2d
 from .rewrite import replace_module
-from .spec import call, evaluating
+from .spec import call, evaluating, first_argument, untouched_random_numbers
 
 ROUNDS = 9
 """Timed rounds in which the forms of a layer take turns."""
 
 
+@untouched_random_numbers()
 def deploy(
     model: nn.Module, example: Tensor | tuple[Any, ...], *, forms: Literal["fastest", "compact"] = "fastest"
 ) -> nn.Module:
@@ -81,13 +82,13 @@ def _inputs(model: nn.Module, layers: Mapping[str, nn.Module], example: Tensor |
     """Return what each layer sees when ``example`` goes through the model."""
     seen: dict[str, Tensor] = {}
 
-    def keeper(path: str) -> Callable[[nn.Module, tuple[Any, ...]], None]:
-        def keep(_: nn.Module, args: tuple[Any, ...]) -> None:
-            seen.setdefault(path, args[0])
+    def keeper(path: str) -> Callable[[nn.Module, tuple[Any, ...], dict[str, Any]], None]:
+        def keep(_: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+            seen.setdefault(path, first_argument(args, kwargs))
 
         return keep
 
-    hooks = [layer.register_forward_pre_hook(keeper(path)) for path, layer in layers.items()]
+    hooks = [layer.register_forward_pre_hook(keeper(path), with_kwargs=True) for path, layer in layers.items()]
     try:
         with evaluating(model):
             call(model, example)

@@ -3,79 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import ClassVar
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import ClassVar, Literal, get_args
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from .cost import Cost, Skip
 from .errors import require
-from .layers import CompressedConv2d
+from .factor_layers import Norm, SICStack, window_size
 from .method import Kind, Knob, Method
 from .registry import register
 from .select import Select
 from .spec import ConvSpec
 from .support import refuse_grouped, refuse_pointwise
 
-
-class SIC(nn.Module):
-    """Single intra-channel convolution: depthwise, then 1×1, plus the input where shapes allow, then ReLU.
-
-    Parameters
-    ----------
-    depthwise
-        Convolution of ``a`` channels in ``a`` groups.
-    out_channels
-        Channels ``b`` after the 1×1.
-    bias
-        Whether the 1×1 has a bias.
-    """
-
-    def __init__(self, depthwise: nn.Conv2d, out_channels: int, *, bias: bool) -> None:
-        super().__init__()
-        # decided here, not from the shapes in forward, which a symbolic trace could not follow
-        self.residual = depthwise.in_channels == out_channels and _keeps_size(depthwise)
-        self.depthwise = depthwise
-        self.pointwise = nn.Conv2d(depthwise.out_channels, out_channels, 1, bias=bias)
-
-    def forward(self, x: Tensor) -> Tensor:
-        y = self.pointwise(self.depthwise(x))
-        # not a ReLU: that would keep its output for backward, which an in-place ReLU after it overwrites
-        return (y + x if self.residual else y).clamp(min=0)
+Bias = Literal["conv", "always", "never"]
+Change = Literal["last", "first"]
 
 
-def _keeps_size(conv: nn.Conv2d) -> bool:
-    """Return whether a convolution's output has the size of its input, whatever that is."""
-    if conv.padding == "same":
-        return True
-    if conv.padding == "valid" or conv.stride != (1, 1):
-        return conv.kernel_size == (1, 1) and conv.stride == (1, 1)
-    return all(2 * int(p) == d * (k - 1) for p, d, k in zip(conv.padding, conv.dilation, conv.kernel_size, strict=True))
+RESIDUAL_SCALE = 0.1
+"""How much smaller the 1×1 of a SIC starts whose input is added: near the identity, or stacks of them blow up."""
 
 
-class SICStack(CompressedConv2d):
-    """``S`` stacked SICs: ``S - 1`` of ``c→c``, the last ``c→n``; stride, padding and dilation are the first's."""
-
-    linear = False
-
-    def __init__(self, spec: ConvSpec, stacks: int) -> None:
-        super().__init__(spec)
-        c, n = spec.in_channels, spec.out_channels
-        # all but the first keep the size; torch pads even kernels unevenly only when asked for "same"
-        even = any(size % 2 == 0 for size in spec.kernel_size)
-        padding = "same" if even else tuple(size // 2 for size in spec.kernel_size)
-        later = replace(spec, stride=(1, 1), padding=padding, dilation=(1, 1))
-        blocks = [
-            SIC(
-                (later if index else spec).spatial_conv(c, c, groups=c), n if index == stacks - 1 else c, bias=spec.bias
-            )
-            for index in range(stacks)
-        ]
-        self.blocks = nn.Sequential(*blocks)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.blocks(x)
+def _later_padding_fits(spec: ConvSpec) -> bool:
+    """Return whether the outputs are large enough to be padded by reflection or wrap-around for the next SIC."""
+    sizes = zip(spec.kernel_size, spec.output_size, strict=False)  # no output size: never called, and not planned for
+    return spec.padding_mode in ("zeros", "replicate") or all(kernel // 2 < extent for kernel, extent in sizes)
 
 
 @register("factor")
@@ -83,16 +38,38 @@ class SICStack(CompressedConv2d):
 class Factor(Method):
     """Factorised convolution: ``S`` stacked depthwise + 1×1 pairs with residual and ReLU, trained anew.
 
-    Nothing is taken from the convolution's weights; the untouched layers of the network keep theirs.
+    Nothing is taken from the convolution's weights; the untouched layers of the network keep theirs. The input is added
+    wherever an SIC changes neither channels nor size.
 
     Parameters
     ----------
     stacks
         ``S``, the number of stacked SICs.
+    norm
+        Where batch-norm is: nowhere, after the ``"depthwise"`` convolutions, or after ``"both"`` these and the 1×1.
+    bias
+        Whether the 1×1 convolutions have a bias: as the replaced ``"conv"``, ``"always"`` or ``"never"``.
+    change
+        Which SIC goes from ``c`` to ``n`` channels: the ``"last"`` (``S - 1`` of ``c→c`` before it), or the ``"first"``
+        (``S - 1`` of ``n→n`` after it).
+    window
+        Topological subdivisioning (wang2017): the input channels lie on a grid that is nearly square, and an output of
+        a 1×1 sees ``window × window`` of them only. None lets it see all.
+
+    Notes
+    -----
+    li2019's networks: VGG-16 ``norm="both", bias="always"``; ResNet-56 ``bias="never"``; DenseNet-12-40
+    ``norm="depthwise", bias="never", change="first"``; SRResNet and EDSR ``bias="always"``, ``stacks`` 1 to 3. A
+    block's own batch-norm stays where it is.
     """
 
     stacks: int = 2
+    norm: Norm = "none"
+    bias: Bias = "conv"
+    change: Change = "last"
+    window: int | None = None
 
+    version: ClassVar[int] = 2
     paper: ClassVar[str] = "Wang, Liu, Foroosh, Factorized Convolutional Neural Networks, ICCV Workshops 2017"
     knob: ClassVar[Knob] = Knob.of("stacks", (1, 2, 3, 4))
     default_select: ClassVar[Select] = Select(skip_first=1)
@@ -103,23 +80,39 @@ class Factor(Method):
 
     def __post_init__(self) -> None:
         require(self.stacks >= 1, f"factor: stacks is at least 1, got {self.stacks}")
+        for field, allowed in (("norm", Norm), ("bias", Bias), ("change", Change)):
+            value, words = getattr(self, field), " or ".join(map(repr, get_args(allowed)))
+            require(value in get_args(allowed), f"factor: {field} is {words}, got {value!r}")
+        require(self.window is None or self.window >= 1, f"factor: window is at least 1 or None, got {self.window}")
+
+    def channels(self, spec: ConvSpec) -> list[int]:
+        """Return the channels before, between and after the SICs of one layer."""
+        c, n = spec.in_channels, spec.out_channels
+        return [c, *[c if self.change == "last" else n] * (self.stacks - 1), n]
 
     def layer_cost(self, spec: ConvSpec) -> Cost | Skip:
         if skip := refuse_grouped(spec) or refuse_pointwise(spec):
             return skip
-        c, n, k2 = spec.in_channels, spec.out_channels, spec.kernel_area
-        weights = (self.stacks - 1) * (c * k2 + c * c) + c * k2 + c * n
+        if self.stacks > 1 and not _later_padding_fits(spec):
+            return Skip(f"{spec.padding_mode} padding for a kernel {spec.kernel_size} in an output {spec.output_size}")
+        weights = sum(a * spec.kernel_area + window_size(a, self.window) * b for a, b in pairwise(self.channels(spec)))
         return Cost.of(weights, weights * spec.output_positions)
 
     def skeleton_group(self, convs: Mapping[str, nn.Conv2d], specs: Sequence[ConvSpec]) -> dict[str, nn.Module]:
-        return {spec.path: SICStack(spec, self.stacks) for spec in specs}
+        return {spec.path: self._layer(spec) for spec in specs}
+
+    def _layer(self, spec: ConvSpec) -> SICStack:
+        bias = spec.bias if self.bias == "conv" else self.bias == "always"
+        return SICStack(spec, self.channels(spec), norm=self.norm, bias=bias, window=self.window)
 
     def compress_layer(self, conv: nn.Conv2d, spec: ConvSpec, generator: torch.Generator) -> nn.Module:
-        layer = SICStack(spec, self.stacks)
-        for module in layer.modules():
-            if isinstance(module, nn.Conv2d):
-                gain = "relu" if module.groups == 1 else "linear"
-                nn.init.kaiming_normal_(module.weight, nonlinearity=gain, generator=generator)
-                if module.bias is not None:
-                    nn.init.zeros_(module.bias)
+        layer = self._layer(spec)
+        for sic in layer.sics():
+            nn.init.kaiming_normal_(sic.depthwise.weight, nonlinearity="linear", generator=generator)
+            nn.init.kaiming_normal_(sic.pointwise.weight, nonlinearity="relu", generator=generator)
+            if sic.residual:
+                with torch.no_grad():
+                    sic.pointwise.weight.mul_(RESIDUAL_SCALE)
+            if sic.pointwise.bias is not None:
+                nn.init.zeros_(sic.pointwise.bias)
         return layer

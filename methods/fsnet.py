@@ -13,8 +13,9 @@ from torch import Tensor, nn
 from .cost import Cost, Skip
 from .errors import require
 from .layers import VirtualWeightConv2d, copy_bias
-from .method import Knob, Method
+from .method import Knob, Method, Part
 from .numerics import largest_divisor
+from .quantisation import from_levels, to_levels
 from .registry import register
 from .spec import ConvSpec
 
@@ -41,18 +42,38 @@ class MeanGather(torch.autograd.Function):
         return total / uses.to(grad.dtype), None, None
 
 
+@torch.fx.wrap  # a symbolic trace keeps the call whole, and with it the gradient
+def mean_gather(summary: Tensor, index: Tensor, uses: Tensor) -> Tensor:
+    """Return ``summary[index]``, differentiated as `MeanGather` says."""
+    weight = MeanGather.apply(summary, index, uses)
+    assert isinstance(weight, Tensor)
+    return weight
+
+
 class SummaryConv2d(VirtualWeightConv2d):
     """A convolution whose filters are read out of a filter summary.
 
     Shapes: ``summary`` ``(F1, F2, C)``; ``index`` ``(n, c / groups, kh, kw)`` says which of its elements each weight
     is, ``uses`` how often each is read. These two follow from the settings and are not stored.
+
+    Parameters
+    ----------
+    spec
+        The convolution that is replaced.
+    places
+        Where its filters start.
+    weight_bits
+        8 for a summary that `quantise` will put on 256 levels, with its minimum and maximum in ``ends``; None for none.
     """
 
     index: Tensor
     uses: Tensor
+    ends: Tensor
+    summary: Tensor
 
-    def __init__(self, spec: ConvSpec, places: Places) -> None:
+    def __init__(self, spec: ConvSpec, places: Places, weight_bits: int | None = None) -> None:
         super().__init__(spec)
+        self.weight_bits = weight_bits
         shape = places.summary_shape(spec)
         self.summary = nn.Parameter(torch.zeros(shape))
         index = places.index(spec)
@@ -60,14 +81,39 @@ class SummaryConv2d(VirtualWeightConv2d):
         # an element that wrap-around leaves unread has gradient zero, not 0/0
         uses = torch.bincount(index.flatten(), minlength=math.prod(shape)).clamp(min=1)
         self.register_buffer("uses", uses, persistent=False)
+        if weight_bits is not None:
+            self.register_buffer("ends", torch.zeros(2))
 
     def dense_weight(self) -> Tensor:
-        weight = MeanGather.apply(self.summary.flatten(), self.index, self.uses)
-        assert isinstance(weight, Tensor)
-        return weight
+        if self.weight_bits is not None and not self.summary.is_floating_point():
+            return from_levels(self.summary, self.ends, self.weight_bits).flatten()[self.index]
+        return mean_gather(self.summary.flatten(), self.index, self.uses)
+
+    def quantise(self) -> None:
+        """Put the summary on its levels, if it is to have any: from here on it does not train (FSNet-WQ)."""
+        if self.weight_bits is not None:
+            codes, self.ends = to_levels(self.summary.detach(), self.weight_bits)
+            del self.summary
+            self.register_buffer("summary", codes)
 
     def weight_tensors(self) -> Iterable[tuple[Tensor, int]]:
-        yield self.summary, 32
+        yield self.summary, self.weight_bits or 8 * self.summary.element_size()
+
+    def extra_bits(self) -> int:
+        return 0 if self.weight_bits is None else self.ends.numel() * 8 * self.ends.element_size()
+
+    def quantised_weights(self) -> int:
+        return 0 if self.weight_bits is None else self.summary.numel()
+
+
+class SummaryPart(Part):
+    """Trains summaries in the network's precision and quantises them once at the end."""
+
+    def finish(self) -> dict[str, nn.Module]:
+        for layer in self.replacements.values():
+            assert isinstance(layer, SummaryConv2d)
+            layer.quantise()
+        return {}
 
 
 @dataclass(frozen=True)
@@ -115,11 +161,19 @@ class FSNet(Method):
         How much smaller the summary of a 1×1 conv is than its weight.
     init
         ``"trained"``: from the dense weights; ``"random"``: as the paper trains, from scratch.
+    weight_bits
+        8: after training each summary is put on 256 even levels between its minimum and its maximum (FSNet-WQ); None:
+        summaries stay as they are. Layers that are not compressed, batch-norm and linear layers are never quantised.
+
+    Notes
+    -----
+    The paper trains for four cycles of the baseline's schedule (`training_cycles`).
     """
 
     depth: int | None = None
     pointwise_ratio: float = 8.0
     init: Literal["trained", "random"] = "trained"
+    weight_bits: Literal[None, 8] = None
 
     paper: ClassVar[str] = (
         "Yang et al., FSNet: Compression of Deep Convolutional Neural Networks by Filter Summary, 2020"
@@ -130,6 +184,14 @@ class FSNet(Method):
         require(self.depth is None or self.depth >= 1, f"fsnet: depth is at least 1 or None, got {self.depth}")
         require(self.pointwise_ratio >= 1, f"fsnet: pointwise_ratio is at least 1, got {self.pointwise_ratio}")
         require(self.init in ("trained", "random"), f"fsnet: init is 'trained' or 'random', got {self.init!r}")
+        require(self.weight_bits in (None, 8), f"fsnet: weight_bits is None or 8, got {self.weight_bits!r}")
+
+    @property
+    def training_cycles(self) -> int:
+        return 4
+
+    def at_full(self) -> Skip:
+        return Skip("a filter summary is smaller than the weight at every size: its filters overlap")
 
     def places(self, spec: ConvSpec) -> Places:
         """Return where the filters of one layer start."""
@@ -146,13 +208,28 @@ class FSNet(Method):
     def layer_cost(self, spec: ConvSpec) -> Cost | Skip:
         if spec.kernel_size not in ((1, 1), (3, 3)):
             return Skip(f"filter summaries are for 1×1 and 3×3 kernels, not {spec.kernel_size}")
-        return Cost.of(math.prod(self.places(spec).summary_shape(spec)), spec.cost.macs)
+        weights = math.prod(self.places(spec).summary_shape(spec))
+        if self.weight_bits is None:
+            return Cost.of(weights, spec.cost.macs)
+        ends = 2 * 32
+        return Cost(weights, spec.cost.macs, self.weight_bits * weights + ends, weights)
+
+    def _layer(self, spec: ConvSpec) -> SummaryConv2d:
+        return SummaryConv2d(spec, self.places(spec), self.weight_bits)
 
     def skeleton_group(self, convs: Mapping[str, nn.Conv2d], specs: Sequence[ConvSpec]) -> dict[str, nn.Module]:
-        return {spec.path: SummaryConv2d(spec, self.places(spec)) for spec in specs}
+        layers = {spec.path: self._layer(spec) for spec in specs}
+        for layer in layers.values():
+            layer.quantise()
+        return dict(layers)
+
+    def start(
+        self, convs: Mapping[str, nn.Conv2d], groups: Sequence[Sequence[ConvSpec]], generator: torch.Generator
+    ) -> Part:
+        return SummaryPart(super().start(convs, groups, generator).replacements)
 
     def compress_layer(self, conv: nn.Conv2d, spec: ConvSpec, generator: torch.Generator) -> nn.Module:
-        layer = SummaryConv2d(spec, self.places(spec))
+        layer = self._layer(spec)
         weight = conv.weight.detach()
         layer.to(weight.device)
         with torch.no_grad():

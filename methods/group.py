@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import ClassVar
+from dataclasses import dataclass, replace
+from math import gcd
+from typing import Any, ClassVar, Literal, Self
 
 import torch
 from torch import nn
 
+from .between import Between
 from .cost import Cost, Skip
+from .data_aware import DataAware
 from .errors import require
 from .layers import FactoredConv2d, copy_bias
-from .method import Knob, Method
-from .numerics import largest_divisor, truncated_svd
+from .method import Kind, Knob
+from .numerics import input_blocks, truncated_svd
+from .ranks import energy_rank
 from .registry import register
 from .select import Select
 from .spec import ConvSpec
@@ -22,41 +26,113 @@ from .support import refuse_grouped, refuse_pointwise
 
 @register("group")
 @dataclass(frozen=True)
-class Group(Method):
+class Group(DataAware):
     """Filter group approximation: a grouped ``kh×kw`` conv ``c→m``, then a 1×1 conv ``m→n``.
 
     In closed form: the columns of the filter matrix that belong to one input group are an ``n × (c/G)·kh·kw`` block;
     each block's truncated SVD of rank ``d = m/G`` gives that group's filters. The blocks are independent, so this is
     the Frobenius optimum for the partition: the squared error is the sum of the discarded squared singular values.
 
+    A budget moves ``group_size``; where ``groups`` or ``degree`` is given, it moves ``degree``.
+
     Parameters
     ----------
     group_size
-        Input channels ``c/G`` in a group; a layer takes the largest divisor of its ``c`` up to this.
+        Input channels ``c/G`` in a group: a layer takes the fewest groups of at most this many channels that divide it.
+    groups
+        Number ``G`` of groups, instead of ``group_size``. A layer it does not divide is left alone.
+    width
+        ``m`` where neither ``degree`` nor ``energy`` decides: ``"in"`` is ``m = c``, ``"out"`` is ``m = n`` (``G`` then
+        divides both).
     degree
-        Rank ``d`` of each group, at most the block's full rank; by default the group size, so that ``m = c``.
+        Rank ``d`` of each group, instead of ``m/G``. In any case no more than the block's full rank.
+    energy
+        Part of the weight's squared norm that each layer is to keep, in (0, 1]: when a plan is made, each layer gets
+        the smallest ``degree`` at which its blocks together keep that much. A budget cannot move it.
+    between
+        What lies between the two convolutions (the VGG of li2019 has ``"bn-relu"``). Anything but ``"none"`` makes the
+        method architectural: the factors of the closed form are then only where training starts.
+    refit, samples, positions, damping
+        Whether and how the factors are refitted to activations: see `DataAware`.
     """
 
     group_size: int = 4
     degree: int | None = None
+    groups: int | None = None
+    width: Literal["in", "out"] = "in"
+    energy: float | None = None
+    between: Between = "none"
 
+    version: ClassVar[int] = 2
     paper: ClassVar[str] = "Peng et al., Extreme Network Compression via Filter Group Approximation, ECCV 2018"
     knob: ClassVar[Knob] = Knob("group_size", 1, 4096, integer=True)
     default_select: ClassVar[Select] = Select(skip_first=1)
 
     def __post_init__(self) -> None:
-        require(self.group_size >= 1, f"group: group_size is at least 1 channel, got {self.group_size}")
-        require(self.degree is None or self.degree >= 1, f"group: degree is at least 1 or None, got {self.degree}")
+        super().__post_init__()
+        for name in ("group_size", "groups", "degree"):
+            value = getattr(self, name)
+            require(value is None or value >= 1, f"group: {name} is at least 1, got {value}")
+        require(
+            self.energy is None or 0 < self.energy <= 1,
+            f"group: energy is a part of the squared norm in (0, 1] or None, got {self.energy}",
+        )
+        require(self.width in ("in", "out"), f"group: width is 'in' (m = c) or 'out' (m = n), got {self.width!r}")
+        require(
+            self.between == "none" or self.refit == "none",
+            f"group: with {self.between} between the factors there is no output to refit to; got refit={self.refit!r}",
+        )
+
+    @property
+    def kind(self) -> Kind:
+        return "weight-space" if self.between == "none" else "architectural"
+
+    def budget_knob(self) -> Knob:
+        # at a given rank, larger groups cost less
+        fixed = self.groups is not None or self.degree is not None
+        return Knob("degree", 1, 4096, integer=True) if fixed else self.knob
+
+    def group_count(self, spec: ConvSpec) -> int:
+        """Return the number of groups ``G``, which divides the input channels."""
+        if self.groups is not None:
+            return self.groups
+        divided = self._divided(spec)
+        fewest = -(-spec.in_channels // self.group_size)
+        return next((g for g in range(fewest, divided) if divided % g == 0), divided)
+
+    def at_full(self) -> Self | Skip:
+        # ``m = c`` is less than the full rank wherever a layer has more filters than a group has channels
+        full = super().at_full()
+        return full if isinstance(full, Skip) else replace(full, degree=1 << 30)
 
     def shape(self, spec: ConvSpec) -> tuple[int, int]:
         """Return the number of groups ``G`` and the rank ``d`` of each."""
-        size = largest_divisor(spec.in_channels, self.group_size)
-        degree = min(self.degree or size, spec.out_channels, size * spec.kernel_area)
-        return spec.in_channels // size, degree
+        groups = self.group_count(spec)
+        width = spec.in_channels if self.width == "in" else spec.out_channels
+        return groups, min(self.degree or width // groups, spec.out_channels, spec.fan_in // groups)
+
+    def _divided(self, spec: ConvSpec) -> int:
+        """Return what the number of groups must divide: ``n`` too where ``m`` is to be ``n``."""
+        c, n = spec.in_channels, spec.out_channels
+        return gcd(c, n) if self.width == "out" and self.degree is None and self.energy is None else c
+
+    def resolve(self, convs: Mapping[str, nn.Conv2d], specs: Sequence[ConvSpec]) -> dict[str, dict[str, Any]]:
+        if self.energy is None or self.degree is not None:
+            return {}
+        able = [spec for spec in specs if isinstance(self.layer_cost(spec), Cost)]
+        return {spec.path: {"degree": self._degree(convs[spec.path], spec, self.energy)} for spec in able}
+
+    def _degree(self, conv: nn.Conv2d, spec: ConvSpec, energy: float) -> int:
+        """Return the smallest rank at which the blocks together keep ``energy`` of their squared norm."""
+        blocks = input_blocks(conv.weight.detach(), self.group_count(spec))
+        return energy_rank(torch.linalg.svdvals(blocks).square(), energy)
 
     def layer_cost(self, spec: ConvSpec) -> Cost | Skip:
         if skip := refuse_grouped(spec) or refuse_pointwise(spec):
             return skip
+        if self._divided(spec) % self.group_count(spec):
+            both = "" if self.width == "in" else f" and {spec.out_channels} output"
+            return Skip(f"{self.groups} groups do not divide {spec.in_channels} input{both} channels")
         groups, degree = self.shape(spec)
         weights = groups * degree * (spec.fan_in // groups + spec.out_channels)
         return Cost.of(weights, weights * spec.output_positions)
@@ -66,13 +142,12 @@ class Group(Method):
 
     def _layer(self, spec: ConvSpec) -> FactoredConv2d:
         groups, degree = self.shape(spec)
-        return FactoredConv2d(spec, groups * degree, groups)
+        return FactoredConv2d(spec, groups * degree, groups, self.between)
 
     def compress_layer(self, conv: nn.Conv2d, spec: ConvSpec, generator: torch.Generator) -> nn.Module:
         layer = self._layer(spec)
         groups, degree = self.shape(spec)
-        blocks = conv.weight.detach().flatten(1).chunk(groups, dim=1)
-        factors = [truncated_svd(block, degree) for block in blocks]
+        factors = [truncated_svd(block, degree) for block in input_blocks(conv.weight.detach(), groups)]
         layer.set_factors(
             torch.cat([filters for _, filters in factors]), torch.cat([mixing for mixing, _ in factors], dim=1)
         )

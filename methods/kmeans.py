@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import ceil, log2
-from typing import ClassVar, Literal
+from typing import ClassVar, get_args
 
 import torch
 from torch import Tensor, nn
@@ -13,58 +12,15 @@ from torch import Tensor, nn
 from .clustering import kmeans
 from .cost import Cost, Skip
 from .errors import require
-from .layers import VirtualWeightConv2d, copy_bias
+from .kmeans_layers import HALF, ClusteredConv2d, ClusteredPart, clustered_layer, index_bits, kernel_shape
+from .layers import copy_bias
 from .method import Knob, Method, Part
 from .registry import register
+from .seeding import Init
+from .sharing import require_sharing, sharing_groups
 from .spec import ConvSpec
 from .support import refuse_pointwise
-
-SCALE_BITS = 16
-
-
-class ClusteredConv2d(VirtualWeightConv2d):
-    """A convolution whose kernel ``[o, i]`` is ``scale[o, i] · codebook[index[o, i]]``.
-
-    Shapes: ``codebook`` ``(K, kh, kw)``, shared by the layers of a group; ``scale`` and ``index`` ``(n, c / groups)``.
-    The index is fixed; a centroid's gradient is the sum over its members.
-    """
-
-    index: Tensor
-
-    def __init__(self, spec: ConvSpec, codebook: nn.Parameter) -> None:
-        super().__init__(spec)
-        kernels = (spec.out_channels, spec.in_channels // spec.groups)
-        self.codebook = codebook
-        self.scale = nn.Parameter(torch.zeros(kernels))
-        self.register_buffer("index", torch.zeros(kernels, dtype=_index_dtype(len(codebook))))
-
-    def dense_weight(self) -> Tensor:
-        # a finished layer has 16-bit scales; they are never stored in more than they are counted as
-        return self.scale.to(self.codebook.dtype)[:, :, None, None] * self.codebook[self.index.long()]
-
-    def weight_tensors(self) -> Iterable[tuple[Tensor, int]]:
-        yield self.scale, SCALE_BITS
-        yield self.index, index_bits(len(self.codebook))
-        yield self.codebook, 32
-
-
-class ClusteredPart(Part):
-    """Trains scales in the network's precision and rounds them to the 16 bits they are counted as at the end."""
-
-    def finish(self) -> dict[str, nn.Module]:
-        for layer in self.replacements.values():
-            assert isinstance(layer, ClusteredConv2d)
-            layer.scale = nn.Parameter(layer.scale.detach().half(), requires_grad=layer.scale.requires_grad)
-        return {}
-
-
-def _index_dtype(clusters: int) -> torch.dtype:
-    return torch.uint8 if clusters <= 1 << 8 else torch.int16 if clusters <= 1 << 15 else torch.int32
-
-
-def index_bits(clusters: int) -> int:
-    """Return the bits of one index into ``clusters`` centroids, a whole number."""
-    return ceil(log2(clusters))
+from .symmetry import ORDER, Symmetry, symmetry_permutations
 
 
 @register("kmeans")
@@ -72,32 +28,63 @@ def index_bits(clusters: int) -> int:
 class KMeans(Method):
     """K-means kernel clustering: 2-D kernels of unit norm share ``K`` centroids; each keeps its scale and an index.
 
-    A kernel's scale is its norm with the sign of its centre element, so the normalised kernels have positive centres.
-    Counted as the paper does: one scale and one index per kernel, each as one parameter, and the codebook.
+    A kernel's scale is its norm with the sign of its centre element (of an even kernel, the one right of and below
+    the centre), so the normalised kernels have positive centres. Counted as the paper does: one scale and one index
+    per kernel, each as one parameter, and the codebook. Transposed convolutions are clustered with the others.
 
     Parameters
     ----------
     clusters
         ``K``; never more than there are kernels.
     codebook
-        ``"network"``: one for all layers of a kernel size; ``"layer"``: one each.
+        Which layers share one: ``"network"``: all; ``"layer"``: none; ``"block"`` (the convs of one module),
+        ``"group"`` (the blocks of one stage), or a regular expression whose match in a layer's path names its
+        codebook. Only layers of one kernel size share.
+    symmetry
+        Symmetries under which a centroid stands for a kernel: ``"i"``: none; ``"ih"``: the horizontal flip, too;
+        ``"ihvo"``: both flips and the turn by 180°; ``"D4"``: all eight of the square. Kernels that are not square have
+        ``"i"``. An index then has ``log2(K·|S|)`` bits.
+    scale_bits
+        Bits of a scale in the end: 16 for half precision; 2 to 8 for multiples of one step a layer, to which the
+        scales are rounded after training. They train in the network's precision.
+    init
+        First centroids: ``"random"``: distinct kernels; ``"k-means++"``: kernels far from each other.
+    inits
+        How often the clustering starts anew; the one of least error is kept.
     max_iter
         Most iterations of Lloyd's algorithm.
+    tolerance
+        It ends before that when no kernel changes its centroid, or when an iteration has lowered the sum of squared
+        distances by no more than this fraction of it.
     """
 
     clusters: int = 128
-    codebook: Literal["network", "layer"] = "network"
+    codebook: str = "network"
     max_iter: int = 4500
+    symmetry: Symmetry = "i"
+    scale_bits: int = HALF
+    init: Init = "random"
+    inits: int = 1
+    tolerance: float = 1e-5
 
+    version: ClassVar[int] = 2
     paper: ClassVar[str] = "Son, Nah, Lee, Clustering Convolutional Kernels to Compress Deep Neural Networks, ECCV 2018"
     knob: ClassVar[Knob] = Knob("clusters", 1, 1 << 20, integer=True)
+    expresses: ClassVar[tuple[str, ...]] = ("Conv2d", "ConvTranspose2d")
 
     def __post_init__(self) -> None:
         require(self.clusters >= 1, f"kmeans: clusters is at least 1, got {self.clusters}")
         require(self.max_iter >= 1, f"kmeans: max_iter is at least 1, got {self.max_iter}")
+        require(self.inits >= 1, f"kmeans: inits is at least 1, got {self.inits}")
+        require(0 <= self.tolerance < 1, f"kmeans: tolerance is a fraction in [0, 1), got {self.tolerance}")
         require(
-            self.codebook in ("network", "layer"), f"kmeans: codebook is 'network' or 'layer', got {self.codebook!r}"
+            self.scale_bits == HALF or 2 <= self.scale_bits <= 8,
+            f"kmeans: scale_bits is 16, or 2 to 8, got {self.scale_bits}",
         )
+        for name, choices in (("symmetry", get_args(Symmetry)), ("init", get_args(Init))):
+            value = getattr(self, name)
+            require(value in choices, f"kmeans: {name} is {' or '.join(map(repr, choices))}, got {value!r}")
+        require_sharing(self.codebook, "kmeans: codebook", alone="layer")
 
     def layer_cost(self, spec: ConvSpec) -> Cost | Skip:
         if skip := refuse_pointwise(spec):
@@ -106,26 +93,36 @@ class KMeans(Method):
         return cost + shared
 
     def share(self, specs: Sequence[ConvSpec]) -> list[list[ConvSpec]]:
-        groups: dict[object, list[ConvSpec]] = {}
-        for spec in specs:
-            key = spec.kernel_size if self.codebook == "network" else spec.path
-            groups.setdefault(key, []).append(spec)
-        return list(groups.values())
+        return sharing_groups(specs, self.codebook, "kmeans: codebook", alone="layer")
 
     def _size(self, specs: Sequence[ConvSpec]) -> int:
         return min(self.clusters, sum(_kernels(spec) for spec in specs))
 
+    def _symmetry(self, spec: ConvSpec) -> Symmetry:
+        height, width = spec.kernel_size
+        return self.symmetry if height == width else "i"
+
     def group_costs(self, specs: Sequence[ConvSpec]) -> tuple[list[Cost], Cost]:
-        size = self._size(specs)
-        costs = [Cost(2 * _kernels(s), s.cost.macs, _kernels(s) * (SCALE_BITS + index_bits(size))) for s in specs]
-        return costs, Cost.of(size * specs[0].kernel_area, 0)
+        size, area = self._size(specs), specs[0].kernel_area
+        index = index_bits(size * ORDER[self._symmetry(specs[0])])
+        quantised = self.scale_bits < HALF
+        costs = []
+        for spec in specs:
+            count = _kernels(spec)
+            bits = count * (self.scale_bits + index) + 32 * quantised
+            costs.append(Cost(2 * count, spec.cost.macs, bits, count * quantised))
+        return costs, Cost.of(size * area, 0)
 
     def skeleton_group(self, convs: Mapping[str, nn.Conv2d], specs: Sequence[ConvSpec]) -> dict[str, nn.Module]:
-        return dict(self._layers(specs))
+        layers = self._layers(specs)
+        for layer in layers.values():
+            layer.finish_scales()
+        return dict(layers)
 
     def _layers(self, specs: Sequence[ConvSpec]) -> dict[str, ClusteredConv2d]:
         codebook = nn.Parameter(torch.zeros(self._size(specs), *specs[0].kernel_size))
-        return {spec.path: ClusteredConv2d(spec, codebook) for spec in specs}
+        symmetry = self._symmetry(specs[0])
+        return {spec.path: clustered_layer(spec, codebook, symmetry, self.scale_bits) for spec in specs}
 
     def start(
         self, convs: Mapping[str, nn.Conv2d], groups: Sequence[Sequence[ConvSpec]], generator: torch.Generator
@@ -141,13 +138,7 @@ class KMeans(Method):
         layers = self._layers(specs)
         kernels = [convs[spec.path].weight.detach().float().flatten(0, 1) for spec in specs]
         scales, units = normalised_kernels(torch.cat(kernels))
-        nonzero = scales != 0
-        if not nonzero.any():  # all weights are zero: any index will do
-            return dict(layers)
-        centroids, found = kmeans(units[nonzero], self._size(specs), generator, max_iter=self.max_iter)
-        # a zero kernel points at no centroid in particular, with scale zero
-        index = torch.zeros(len(scales), dtype=torch.long, device=found.device)
-        index[nonzero] = found
+        centroids, index = self._cluster(units, scales != 0, specs, generator)
         sizes = [len(k) for k in kernels]
         for spec, scale, ids in zip(specs, scales.split(sizes), index.split(sizes), strict=True):
             layer = layers[spec.path]
@@ -157,6 +148,28 @@ class KMeans(Method):
                 layer.index.copy_(ids.reshape(layer.index.shape))
             copy_bias(convs[spec.path], layer)
         return dict(layers)
+
+    def _cluster(
+        self, units: Tensor, nonzero: Tensor, specs: Sequence[ConvSpec], generator: torch.Generator
+    ) -> tuple[Tensor, Tensor]:
+        """Return the centroids ``(K, kh·kw)`` of normalised kernels and their indices; a zero kernel's is 0."""
+        size = self._size(specs)
+        index = torch.zeros(len(units), dtype=torch.long, device=units.device)
+        if not nonzero.any():  # any centroids will do
+            return units.new_zeros(size, units.shape[1]), index
+        symmetry = self._symmetry(specs[0])
+        found = kmeans(
+            units[nonzero],
+            size,
+            generator,
+            init=self.init,
+            inits=self.inits,
+            max_iter=self.max_iter,
+            tolerance=self.tolerance,
+            symmetries=None if symmetry == "i" else symmetry_permutations(symmetry, specs[0].kernel_size[0]),
+        )
+        index[nonzero] = found.index
+        return found.centroids, index
 
 
 def normalised_kernels(kernels: Tensor) -> tuple[Tensor, Tensor]:
@@ -181,4 +194,5 @@ def normalised_kernels(kernels: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _kernels(spec: ConvSpec) -> int:
-    return spec.out_channels * spec.in_channels // spec.groups
+    first, second = kernel_shape(spec)
+    return first * second

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .between import BETWEEN_TYPES
+from .between import BETWEEN_TYPES, Between, make_between
 from .spec import ConvSpec
 
 
@@ -31,20 +31,32 @@ class CompressedConv2d(nn.Module, ABC):
         super().__init__()
         self.spec = spec
 
+    def __call__(self, input: Tensor) -> Tensor:
+        """Apply the layer. As a convolution it may be called ``layer(input=x)``, whatever `forward` calls it."""
+        return super().__call__(input)
+
     def weight_tensors(self) -> Iterable[tuple[Tensor, int]]:
         """Yield each stored tensor that stands for the conv's weight, with the bits of one element.
 
-        By default every parameter but biases and those of what lies between the factors, at 32 bits.
+        By default every parameter but biases and those of what lies between the factors, at the width of its dtype.
         """
         for module in self.modules():
             if not isinstance(module, BETWEEN_TYPES):
                 for name, parameter in module.named_parameters(recurse=False):
                     if name != "bias":
-                        yield parameter, 32
+                        yield parameter, 8 * parameter.element_size()
 
     def extra_bits(self) -> int:
         """Return the stored bits of what no convention counts as weights, such as a permutation; by default none."""
         return 0
+
+    def quantised_weights(self) -> int:
+        """Return how many of the weights are values stored at 8 bits or fewer, which ``effective`` counts as 1/4."""
+        return 0
+
+    def shared_macs(self) -> int | None:
+        """Return the multiplications per image if equal ones were done once (son2018), or None: there are none."""
+        return None
 
     def dense_weight(self) -> Tensor:
         """Return the weight ``(n, c / groups, kh, kw)`` of the convolution this layer is equal to.
@@ -60,12 +72,10 @@ class CompressedConv2d(nn.Module, ABC):
         """Return the bias that goes with `dense_weight`: by default the layer's own ``bias``."""
         return getattr(self, "bias", None)
 
-    def dense(self) -> nn.Conv2d:
+    def dense(self) -> nn.Conv2d | nn.ConvTranspose2d:
         """Return the equal convolution, its weight computed once."""
         weight, bias = self.dense_weight().detach(), self.bias_tensor()
-        spec = self.spec
-        conv = spec.spatial_conv(spec.in_channels, spec.out_channels, groups=spec.groups, bias=bias is not None)
-        conv = conv.to(weight.device, weight.dtype)
+        conv = self.spec.whole_conv(bias=bias is not None).to(weight.device, weight.dtype)
         with torch.no_grad():
             conv.weight.copy_(weight)
             if conv.bias is not None and bias is not None:
@@ -102,17 +112,23 @@ class FactoredConv2d(CompressedConv2d):
         Channels ``m`` between the two.
     groups
         Groups ``G`` of the first.
+    between
+        What lies between the two; anything but ``"none"`` makes the layer architectural.
     """
 
-    def __init__(self, spec: ConvSpec, width: int, groups: int = 1) -> None:
+    def __init__(self, spec: ConvSpec, width: int, groups: int = 1, between: Between = "none") -> None:
         super().__init__(spec)
+        self.linear = between == "none"
         self.first = spec.spatial_conv(spec.in_channels, width, groups=groups)
+        self.between = make_between(between, width)
         self.second = nn.Conv2d(width, spec.out_channels, 1, bias=spec.bias)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.second(self.first(x))
+        return self.second(self.between(self.first(x)))
 
     def dense_weight(self) -> Tensor:
+        if not self.linear:
+            return super().dense_weight()
         first, second = self.first.weight, self.second.weight[:, :, 0, 0]
         groups = self.first.groups
         # group g of the first conv sees input channels g·c/G … and feeds columns g·m/G … of the second
@@ -146,7 +162,7 @@ class VirtualWeightConv2d(CompressedConv2d):
         super().__init__(spec)
         self.bias = nn.Parameter(torch.zeros(spec.out_channels)) if spec.bias else None
         # F.pad wants the last dimension first, and both ends of each
-        self._pad = [p for pair in reversed(_padding_pairs(spec)) for p in pair]
+        self._pad = [p for pair in reversed(padding_pairs(spec)) for p in pair]
 
     @abstractmethod
     def dense_weight(self) -> Tensor: ...
@@ -166,6 +182,24 @@ class VirtualWeightConv2d(CompressedConv2d):
         return {"dense": self.dense()}
 
 
+class VirtualWeightConvTranspose2d(VirtualWeightConv2d):
+    """A transposed convolution whose weight ``(c, n / groups, kh, kw)`` is computed from what is stored."""
+
+    def __call__(self, input: Tensor, output_size: Sequence[int] | None = None) -> Tensor:
+        """Apply the layer, called as `torch.nn.ConvTranspose2d` is."""
+        return nn.Module.__call__(self, input, output_size)
+
+    def forward(self, x: Tensor, output_size: Sequence[int] | None = None) -> Tensor:
+        spec = self.spec
+        padding, extra = tuple(map(int, spec.padding)), spec.output_padding
+        if output_size is not None:
+            smallest = spec.transposed_size(x.shape[2:])
+            extra = tuple(wanted - size for wanted, size in zip(output_size[-2:], smallest, strict=True))
+        return F.conv_transpose2d(
+            x, self.dense_weight(), self.bias, spec.stride, padding, extra, spec.groups, spec.dilation
+        )
+
+
 def copy_bias(conv: nn.Module, last: nn.Module) -> None:
     """Copy the convolution's bias, where it has one, to the layer that applies it now."""
     if conv.bias is not None:
@@ -173,7 +207,7 @@ def copy_bias(conv: nn.Module, last: nn.Module) -> None:
             last.bias.copy_(conv.bias)  # pyright: ignore[reportCallIssue, reportArgumentType]
 
 
-def _padding_pairs(spec: ConvSpec) -> list[tuple[int, int]]:
+def padding_pairs(spec: ConvSpec) -> list[tuple[int, int]]:
     """Return the padding before and after each spatial dimension; ``same`` puts the odd one after, as torch does."""
     if spec.padding == "valid":
         return [(0, 0)] * len(spec.kernel_size)

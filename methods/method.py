@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from types import UnionType
 from typing import Any, ClassVar, Literal, Self, Union, get_args, get_origin, get_type_hints
@@ -23,7 +23,8 @@ Kind = Literal["weight-space", "architectural", "none"]
 class Knob:
     """The one setting of a method that a budget search moves.
 
-    The cost of every layer must not decrease as the knob goes from ``low`` to ``high``.
+    The cost of every layer must not decrease as the knob goes from ``low`` to ``high``, as far as it is below the
+    convolution's own: a plan leaves alone what would not get smaller.
 
     Attributes
     ----------
@@ -92,7 +93,8 @@ class Method(ABC):
 
     A subclass is a frozen dataclass decorated with `register`; it sets the class attributes below and writes
     `layer_cost` and `compress_layer`. A method that shares something across layers also overrides `share`,
-    `group_costs` and `compress_group`; one that acts during training overrides `start`.
+    `group_costs` and `compress_group`; one that acts during training overrides `start`; one that looks at activations
+    overrides `calibration_samples` and `refit_layer`.
 
     Attributes
     ----------
@@ -109,6 +111,9 @@ class Method(ABC):
         What a budget search moves; None if the method cannot be sized.
     default_select
         Which layers are touched unless the plan says otherwise.
+    expresses
+        Types of convolution the method has a replacement for: ``"Conv2d"``, ``"ConvTranspose2d"``. A transposed one
+        comes to `compress_layer` like the others; its weight is ``(c, n / groups, kh, kw)``.
     """
 
     name: ClassVar[str] = ""
@@ -116,6 +121,7 @@ class Method(ABC):
     paper: ClassVar[str] = ""
     knob: ClassVar[Knob | None] = None
     default_select: ClassVar[Select] = Select()
+    expresses: ClassVar[tuple[str, ...]] = ("Conv2d",)
 
     # -- what an author writes ------------------------------------------------------------------------------------
 
@@ -138,9 +144,29 @@ class Method(ABC):
         """What the replacements are, with these settings: see the class's attributes."""
         return "weight-space"
 
+    def budget_knob(self) -> Knob | None:
+        """Return what a budget search moves, with these settings; by default the class's `knob`."""
+        return self.knob
+
     def other_weights(self, spec: ConvSpec) -> dict[str, int]:
         """Return the replacement's stored weights by further conventions of the method's paper; by default none."""
         return {}
+
+    @property
+    def training_cycles(self) -> int:
+        """How often the method's paper repeats the baseline's schedule of training; a recipe may follow it."""
+        return 1
+
+    def at_full(self) -> Self | Skip:
+        """Return these settings at full size, where every layer gives its convolution back, or why there are none.
+
+        By default the knob at its high end. A method that is not exact there returns other settings, or a `Skip`.
+        """
+        if self.kind != "weight-space":
+            return Skip(f"{self.kind}: nothing is approximated")
+        if self.knob is None:
+            return Skip("no knob to turn up")
+        return self.with_settings(**{self.knob.field: self.knob.high})
 
     def resolve(self, convs: Mapping[str, nn.Conv2d], specs: Sequence[ConvSpec]) -> Mapping[str, Mapping[str, Any]]:
         """Return, by path, settings that are read off the weights; a plan is made with them. By default none.
@@ -180,6 +206,40 @@ class Method(ABC):
             replacements |= self.compress_group({s.path: convs[s.path] for s in specs}, specs, generator)
         return Part(replacements)
 
+    @property
+    def calibration_samples(self) -> int:
+        """How many inputs of the network the method wants to see, with these settings; 0: it looks at weights only.
+
+        A method that wants any refits its layers in `refit_layer`.
+        """
+        return 0
+
+    def refit_layer(  # noqa: B027 - a method that looks at weights only has nothing to do here
+        self,
+        layer: nn.Module,
+        conv: nn.Conv2d,
+        spec: ConvSpec,
+        activations: Iterable[tuple[Tensor, Tensor]],
+        generator: torch.Generator,
+    ) -> None:
+        """Change the values of a replacement by what flows through it; by default they stay.
+
+        Called without gradients once every layer is compressed, layer by layer in forward order: all layers before
+        this one have been refitted.
+
+        Parameters
+        ----------
+        layer
+            What stands in the compressed network where ``conv`` was.
+        conv, spec
+            The original convolution, and its spec.
+        activations
+            Pairs of the layer's input ``(b, c, h, w)`` in the compressed network and the convolution's output
+            ``(b, n, h', w')`` in the original one. May be iterated again, at the cost of as many forward passes.
+        generator
+            For random numbers.
+        """
+
     # -- what is given --------------------------------------------------------------------------------------------
 
     def settings(self) -> dict[str, Any]:
@@ -217,8 +277,8 @@ class Method(ABC):
     def changed_settings(self) -> dict[str, Any]:
         """Return the settings that tell this method from its defaults: those changed, and always the knob."""
         shown = {field.name for field in fields(self) if getattr(self, field.name) != field.default}
-        if self.knob is not None:
-            shown.add(self.knob.field)
+        if (knob := self.budget_knob()) is not None:
+            shown.add(knob.field)
         return {name: value for name, value in self.settings().items() if name in shown}
 
     def __str__(self) -> str:

@@ -67,6 +67,69 @@ def truncated_svd(matrix: Tensor, rank: int) -> tuple[Tensor, Tensor]:
     return vectors * root, (vectors.mT @ matrix) / root[:, None]
 
 
+def input_blocks(weight: Tensor, groups: int) -> Tensor:
+    """Return a conv weight ``(n, c, kh, kw)`` as a filter matrix for each group of input channels, in double precision.
+
+    Shape ``(G, n, c/G·kh·kw)``: what the columns of the flattened filters are, cut between groups.
+    """
+    return torch.stack(weight.double().flatten(1).chunk(groups, dim=1))
+
+
+def whitened_svd(matrix: Tensor, moment: Tensor, rank: int) -> tuple[Tensor, Tensor]:
+    """Factor ``matrix`` ``W`` into two of ``rank`` columns and rows that lose least of its outputs ``y = Wx``.
+
+    The product ``Ŵ`` minimises ``E‖Wx − Ŵx‖²``. It is ``U Uᵀ W``, with ``U`` the leading left singular vectors of
+    ``W C^½`` for inputs of second moment ``C``. These are the leading eigenvectors of ``W C Wᵀ = E[y yᵀ]``: only the
+    outputs' moment is needed, and nothing is inverted.
+
+    Parameters
+    ----------
+    matrix : Tensor ``(a, b)``
+    moment : Tensor ``(a, a)``
+        ``E[y yᵀ]``. With ``W Wᵀ``, that of white inputs, this is `truncated_svd`.
+    rank
+        At most ``min(a, b)``.
+
+    Returns
+    -------
+    left : Tensor ``(a, rank)``
+    right : Tensor ``(rank, b)``
+        In double precision, each column of ``left`` as long as its row of ``right``.
+    """
+    left = leading_eigenvectors(moment.double(), rank)[1]
+    right = left.mT @ matrix.double()
+    root = right.norm(dim=1).sqrt()
+    # a length that is zero but for rounding must not divide
+    root = torch.where(root > root.max() * 1e-8, root, torch.ones_like(root))
+    return left * root, right / root[:, None]
+
+
+def ridge(gram: Tensor, cross: Tensor, damping: float, free: int = 0) -> Tensor:
+    """Return the ``A`` that minimises ``Σ ‖y − A x‖² + λ ‖A‖²`` from sums over the samples, in double precision.
+
+    Parameters
+    ----------
+    gram : Tensor ``(b, b)``
+        ``Σ x xᵀ``.
+    cross : Tensor ``(a, b)``
+        ``Σ y xᵀ``.
+    damping
+        ``λ`` relative to the mean of the damped elements of the diagonal of ``gram``; positive.
+    free
+        How many of the last elements of ``x``, such as a constant, have coefficients that are not damped.
+
+    Returns
+    -------
+    Tensor ``(a, b)``
+    """
+    damped = torch.ones(len(gram), dtype=torch.float64, device=gram.device)
+    damped[len(gram) - free :] = 0
+    power = gram.diagonal().double() @ damped / damped.sum()
+    # features that are zero throughout get coefficients of zero
+    strength = damping * torch.where(power > 0, power, 1.0)
+    return torch.linalg.solve(gram.double() + torch.diag(strength * damped), cross.double(), left=False)
+
+
 def nearest_divisor(number: int, wanted: float) -> int:
     """Return the divisor of ``number`` nearest to ``wanted``; of two equally near ones the smaller."""
     return min((abs(d - wanted), d) for d in range(1, number + 1) if number % d == 0)[1]

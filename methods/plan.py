@@ -74,7 +74,7 @@ class Plan:
     groups
         The compressed ones, as sharing groups.
     linear_macs
-        MACs per image of the linear layers, which no method touches.
+        MACs per image that no method touches: of linear layers, and of convolutions that no module holds.
     target
         The budget, if one was asked for.
     note
@@ -118,6 +118,11 @@ class Plan:
     def method_of(self, layer: LayerPlan) -> Method | None:
         """Return the method, with its settings, that compresses ``layer``; None if none does."""
         return None if layer.group is None else self.groups[layer.group].method
+
+    @property
+    def calibration_samples(self) -> int:
+        """How many inputs of the network the methods want to see; 0 if they look at weights only."""
+        return max((group.method.calibration_samples for group in self.groups), default=0)
 
     def rows(self) -> list[dict[str, Any]]:
         """Return one mapping per convolution, for tables."""

@@ -15,7 +15,7 @@ from .errors import SettingError
 from .method import Method
 from .plan import GroupPlan, LayerPlan, Plan
 from .select import Select
-from .spec import ConvSpec, trace
+from .spec import ConvSpec, Trace, trace
 
 Overrides = Mapping[str, Method | Mapping[str, Any] | None]
 
@@ -29,6 +29,8 @@ def plan(
     overrides: Overrides | None = None,
     select: Select | None = None,
     unreachable: Literal["error", "nearest"] = "error",
+    inefficient: Literal["skip", "replace"] = "skip",
+    traced: Trace | None = None,
 ) -> Plan:
     """Decide what happens to every convolution of ``model``; nothing is changed.
 
@@ -52,6 +54,11 @@ def plan(
         Which layers are touched; by default what the method's paper touches.
     unreachable
         What to do about a budget that no setting meets: raise, or take the nearest size and say so in the plan's note.
+    inefficient
+        What to do about layers that compressing would not make smaller: leave them dense, or replace them all the
+        same, as some papers' networks do.
+    traced
+        What ``trace(model, example)`` gave, where several plans are made for one model.
 
     Returns
     -------
@@ -64,8 +71,8 @@ def plan(
     SettingError
         If an override matches no layer, or a budget is asked of a method without a knob.
     """
-    traced = trace(model, example)
-    planner = _Planner(model, traced.specs, method, select or method.default_select, overrides or {})
+    traced = traced or trace(model, example)
+    planner = _Planner(model, traced.specs, method, select or method.default_select, overrides or {}, inefficient)
     note = None
     if target is None:
         layers, groups = planner.draft(lambda _: method)
@@ -83,6 +90,7 @@ class _Planner:
     method: Method
     select: Select
     overrides: Overrides
+    inefficient: Literal["skip", "replace"]
 
     def __post_init__(self) -> None:
         self.fixed: dict[str, Method] = {}
@@ -110,8 +118,8 @@ class _Planner:
 
     def _choose(self, spec: ConvSpec, convs: int) -> Method | Skip | None:
         """Return a layer's own method, why the layer stays dense, or None where the plan's method has it."""
-        if spec.type != "Conv2d":
-            return Skip(f"a {spec.type} may compute more than a convolution")
+        if skip := self._refuse_type(spec):
+            return skip
         if spec.position < 0:
             return Skip("never called by the example's forward pass")
         holder = spec.shares_weight_with or spec.path
@@ -135,6 +143,14 @@ class _Planner:
             for path, settings in method.resolve(convs, specs).items():
                 self.fixed[path] = method.with_settings(**settings)
 
+    def _refuse_type(self, spec: ConvSpec) -> Skip | None:
+        """Return a skip for modules that are no plain convolution, or of a type the layer's method does not express."""
+        if spec.type not in ("Conv2d", "ConvTranspose2d"):
+            return Skip(f"a {spec.type} may compute more than a convolution")
+        own = [value for pattern, value in self.overrides.items() if fnmatchcase(spec.path, pattern)]
+        method = own[-1] if own and isinstance(own[-1], Method) else self.method
+        return None if spec.type in method.expresses else Skip(f"{method.name} does not express a {spec.type}")
+
     def _share(self, method: Method, specs: list[ConvSpec]) -> list[list[ConvSpec]]:
         return [group for group in method.share(specs) if group]
 
@@ -148,7 +164,7 @@ class _Planner:
         reasons = dict(self.skips)
         groups: list[GroupPlan] = []
         for method, specs in tasks:
-            result = group_cost(method, specs)
+            result = group_cost(method, specs, self.inefficient)
             if isinstance(result, Skip):
                 reasons |= {spec.path: result.reason for spec in specs}
                 continue
@@ -165,7 +181,7 @@ class _Planner:
 
     def fit(self, target: Target, *, nearest: bool) -> tuple[tuple[LayerPlan, ...], tuple[GroupPlan, ...], str | None]:
         """Return the plan that meets ``target``, and the note on why it does not where it cannot."""
-        method, knob = self.method, self.method.knob
+        method, knob = self.method, self.method.budget_knob()
         if knob is None:
             raise SettingError(f"method {method.name!r} has no knob: it cannot be sized to {target}")
         variants: dict[Setting, Method] = {}
@@ -176,7 +192,8 @@ class _Planner:
             return variants[value]
 
         def group_counts(value: Setting) -> list[int]:
-            return [_count(group_cost(variant(value), specs), specs, target.count) for specs in self.free]
+            costs = (group_cost(variant(value), specs, self.inefficient) for specs in self.free)
+            return [_count(cost, specs, target.count) for cost, specs in zip(costs, self.free, strict=True)]
 
         dense = sum(spec.cost.count(target.count) for spec in self.specs)
         layers, groups = self.draft(lambda _: variant(knob.low))
@@ -187,13 +204,15 @@ class _Planner:
         return layers, groups, note
 
 
-def group_cost(method: Method, specs: Sequence[ConvSpec]) -> tuple[list[Cost], Cost] | Skip:
-    """Return a sharing group's costs, or a skip where compressing it would not make it smaller."""
+def group_cost(
+    method: Method, specs: Sequence[ConvSpec], inefficient: Literal["skip", "replace"] = "skip"
+) -> tuple[list[Cost], Cost] | Skip:
+    """Return a sharing group's costs; a skip where it would not get smaller, unless it is replaced all the same."""
     costs, shared = method.group_costs(specs)
     total = Cost.total(costs) + shared
     dense = Cost.total(spec.cost for spec in specs)
     # a codebook saves bits even where it saves no element, so either will do
-    if total.weights >= dense.weights and total.bits >= dense.bits:
+    if inefficient == "skip" and total.weights >= dense.weights and total.bits >= dense.bits:
         return Skip(f"not efficient: {total.weights:,} weights instead of {dense.weights:,}")
     return costs, shared
 

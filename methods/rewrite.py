@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from .errors import MethodError
+from .layers import CompressedConv2d
 from .spec import ConvSpec
 
 
@@ -36,12 +37,14 @@ def adopt(new: nn.Module, conv: nn.Conv2d) -> nn.Module:
 
 
 def carry_requires_grad(replacements: Iterable[tuple[nn.Module, nn.Conv2d]]) -> None:
-    """Freeze what replaces frozen convolutions; a parameter shared with a layer that trains goes on training."""
+    """Freeze what replaces frozen weights and biases; a parameter shared with a layer that trains goes on training."""
     frozen: dict[int, nn.Parameter] = {}
     training: set[int] = set()
     for new, conv in replacements:
+        bias = new.bias_tensor() if isinstance(new, CompressedConv2d) else None
         for parameter in new.parameters():
-            if conv.weight.requires_grad:
+            original = conv.bias if parameter is bias and conv.bias is not None else conv.weight
+            if original.requires_grad:
                 training.add(id(parameter))
             else:
                 frozen[id(parameter)] = parameter

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+import copy
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Literal, cast
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.conv import _ConvNd
 
+from .calibration import Batch, refit_layers, take
 from .cost import Target
 from .method import Method, Part
 from .plan import Plan
 from .planner import plan as make_plan
 from .rewrite import adopt, carry_requires_grad, replace_conv
-from .spec import ConvSpec
+from .spec import ConvSpec, untouched_random_numbers
 
 
 class Session:
@@ -71,6 +74,7 @@ class Session:
         """Return whether training longer would serve nothing: every part of the plan says so, and there is one."""
         return bool(self._parts) and all(part.converged() for part in self._parts)
 
+    @untouched_random_numbers()
     def finish(self) -> nn.Module:
         """Return the compressed model, the plan attached for `save`; call it once, after training."""
         if not self._finished:
@@ -86,7 +90,8 @@ class Session:
         carry_requires_grad((new, self._originals[path]) for path, new in replacements.items())
 
 
-def begin(model: nn.Module, plan: Plan, *, seed: int = 0) -> Session:
+@untouched_random_numbers()
+def begin(model: nn.Module, plan: Plan, *, seed: int = 0, calibration: Iterable[Batch] | None = None) -> Session:
     """Start compressing ``model`` by ``plan``, in place.
 
     Parameters
@@ -97,19 +102,29 @@ def begin(model: nn.Module, plan: Plan, *, seed: int = 0) -> Session:
         From `decompbench.methods.plan`.
     seed
         Seed of the generator that every random choice of the methods comes from.
+    calibration
+        Batches of inputs, without labels, for methods that look at activations; others ignore it. They take the first
+        `Plan.calibration_samples` inputs, and refit their layers to them from shallow to deep.
 
     Raises
     ------
     ValueError
         If the model is not the one the plan was made for.
+    SettingError
+        If a method looks at activations and there is no calibration; the model is then unchanged.
     """
     generator = torch.Generator().manual_seed(seed)
     convs = planned_convs(model, plan)
+    batches = take(calibration, plan)
+    original = copy.deepcopy(model) if batches else None
     parts = [
         method.start({s.path: convs[s.path] for specs in groups for s in specs}, groups, generator)
         for method, groups in groups_by_method(plan).items()
     ]
-    return Session(model, plan, parts, convs)
+    session = Session(model, plan, parts, convs)
+    if original is not None:
+        refit_layers(original, model, plan, batches, generator)
+    return session
 
 
 def groups_by_method(plan: Plan) -> dict[Method, list[list[ConvSpec]]]:
@@ -119,6 +134,11 @@ def groups_by_method(plan: Plan) -> dict[Method, list[list[ConvSpec]]]:
     for group in plan.groups:
         grouped.setdefault(group.method, []).append([specs[path] for path in group.paths])
     return grouped
+
+
+_GEOMETRY = (
+    "in_channels", "out_channels", "kernel_size", "stride", "padding", "dilation", "groups", "bias", "output_padding",
+)  # fmt: skip
 
 
 def planned_convs(model: nn.Module, plan: Plan) -> dict[str, nn.Conv2d]:
@@ -137,15 +157,16 @@ def planned_convs(model: nn.Module, plan: Plan) -> dict[str, nn.Conv2d]:
             conv = model.get_submodule(layer.path)
         except AttributeError as error:
             raise ValueError(f"the plan compresses {layer.path!r}, which the model does not have") from error
-        if type(conv) is not nn.Conv2d:
-            raise ValueError(f"the plan compresses {layer.path!r}, which is a {type(conv).__name__}, not a Conv2d: "
-                             "is the model compressed already?")  # fmt: skip
-        spec, found = layer.spec, ConvSpec.of(conv, layer.path)
-        for name in ("in_channels", "out_channels", "kernel_size", "stride", "padding", "dilation", "groups", "bias"):
+        spec, found = layer.spec, ConvSpec.of(conv, layer.path) if isinstance(conv, _ConvNd) else None
+        if found is None or found.type != spec.type:
+            raise ValueError(f"the plan compresses {layer.path!r}, which is a {type(conv).__name__} and not a "
+                             f"{spec.type}: is the model compressed already?")  # fmt: skip
+        for name in _GEOMETRY:
             if getattr(spec, name) != getattr(found, name):
                 raise ValueError(f"the plan was made for another model: {layer.path} has {name} "
                                  f"{getattr(found, name)}, the plan says {getattr(spec, name)}")  # fmt: skip
-        convs[layer.path] = conv
+        # a transposed convolution comes only to methods that say they express it
+        convs[layer.path] = cast(nn.Conv2d, conv)
     return convs
 
 
@@ -156,6 +177,7 @@ def compress(
     target: Target | None = None,
     *,
     seed: int = 0,
+    calibration: Iterable[Batch] | None = None,
     **options: Any,
 ) -> nn.Module:
     """Compress ``model`` in place with no training at all: plan, begin, finish.
@@ -164,7 +186,7 @@ def compress(
     ----------
     model, method, example, target
         As for `decompbench.methods.plan`.
-    seed
+    seed, calibration
         As for `begin`.
     **options
         ``overrides``, ``select`` and ``unreachable`` of `decompbench.methods.plan`.
@@ -172,8 +194,10 @@ def compress(
     Examples
     --------
     >>> small = compress(timm.create_model("resnet18"), SVD(rank=0.3), torch.zeros(1, 3, 224, 224))
+    >>> small = compress(net, Group(refit="ridge"), example, calibration=(images for images, _ in loader))
     """
-    return begin(model, make_plan(model, method, example, target, **options), seed=seed).finish()
+    todo = make_plan(model, method, example, target, **options)
+    return begin(model, todo, seed=seed, calibration=calibration).finish()
 
 
 def _device(model: nn.Module) -> torch.device:

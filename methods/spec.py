@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd
 
 from .cost import Cost
+from .functional import ConvolutionCounter
 
 
 @dataclass(frozen=True)
@@ -24,14 +25,18 @@ class ConvSpec:
         Module path, such as ``layer1.0.conv1``; ``aliases`` are further paths of the very same module.
     in_channels, out_channels, kernel_size, stride, padding, dilation, groups, padding_mode, bias
         As in `torch.nn.Conv2d`; ``bias`` tells whether there is one.
+    output_padding
+        As in `torch.nn.ConvTranspose2d`; empty for other convolutions.
     input_size, output_size
         Spatial size at the first call; empty if the example's forward never called the layer.
     input_positions, output_positions
         Spatial positions per image, summed over all calls.
+    row_positions
+        The same for the output's rows and the input's columns: what lies between a ``kh×1`` and a ``1×kw`` convolution.
     position
         Rank of the first call in the forward pass, from 0; -1 if never called.
     type
-        Class of the module. Only an exact ``Conv2d`` is known to compute nothing but a convolution.
+        Class of the module. Only an exact ``Conv2d`` or ``ConvTranspose2d`` is known to compute nothing but that.
     shares_weight_with
         Path of an earlier convolution that holds the same weight, which is counted there; empty if there is none.
     """
@@ -54,11 +59,13 @@ class ConvSpec:
     type: str = "Conv2d"
     aliases: tuple[str, ...] = ()
     shares_weight_with: str = ""
+    row_positions: int = 0
+    output_padding: tuple[int, ...] = ()
 
     @classmethod
     def of(cls, conv: _ConvNd, path: str = "") -> ConvSpec:
         """Return the spec of a convolution that no example has gone through yet."""
-        exact = type(conv) is nn.Conv2d
+        exact = type(conv) in (nn.Conv2d, nn.ConvTranspose2d)
         return cls(
             path,
             conv.in_channels,
@@ -70,7 +77,8 @@ class ConvSpec:
             conv.groups,
             conv.padding_mode,
             conv.bias is not None,
-            type="Conv2d" if exact else f"{type(conv).__module__}.{type(conv).__qualname__}",
+            type=type(conv).__name__ if exact else f"{type(conv).__module__}.{type(conv).__qualname__}",
+            output_padding=tuple(conv.output_padding) if conv.transposed else (),
         )
 
     @property
@@ -92,10 +100,14 @@ class ConvSpec:
         return self.out_channels * self.fan_in
 
     @property
+    def positions(self) -> int:
+        """How often each weight is applied per image: once per output position, or per input position if transposed."""
+        return self.input_positions if "Transpose" in self.type else self.output_positions
+
+    @property
     def cost(self) -> Cost:
         """Cost of the convolution as it is."""
-        positions = self.input_positions if "Transpose" in self.type else self.output_positions
-        return Cost.of(0 if self.shares_weight_with else self.weights, self.weights * positions)
+        return Cost.of(0 if self.shares_weight_with else self.weights, self.weights * self.positions)
 
     def spatial_conv(self, in_channels: int, out_channels: int, *, groups: int = 1, bias: bool = False) -> nn.Conv2d:
         """Return a new conv with this one's kernel, stride, padding and dilation, and other channels."""
@@ -103,6 +115,23 @@ class ConvSpec:
             name: getattr(self, name) for name in ("kernel_size", "stride", "padding", "dilation", "padding_mode")
         }
         return nn.Conv2d(in_channels, out_channels, groups=groups, bias=bias, **geometry)
+
+    def whole_conv(self, *, bias: bool) -> nn.Conv2d | nn.ConvTranspose2d:
+        """Return a new convolution of this one's shape, a transposed one where it is."""
+        if self.type != "ConvTranspose2d":
+            return self.spatial_conv(self.in_channels, self.out_channels, groups=self.groups, bias=bias)
+        names = ("kernel_size", "stride", "padding", "output_padding", "groups", "dilation")
+        geometry: dict[str, Any] = {name: getattr(self, name) for name in names}
+        return nn.ConvTranspose2d(self.in_channels, self.out_channels, bias=bias, **geometry)
+
+    def transposed_size(self, size: Sequence[int]) -> list[int]:
+        """Return the spatial size of a transposed convolution's output without output padding, from its input's."""
+        return [
+            (n - 1) * stride - 2 * int(padding) + dilation * (kernel - 1) + 1
+            for n, stride, padding, dilation, kernel in zip(
+                size, self.stride, self.padding, self.dilation, self.kernel_size, strict=True
+            )
+        ]
 
     def to_json(self) -> dict[str, Any]:
         """Return the fields as a plain mapping."""
@@ -117,10 +146,26 @@ class ConvSpec:
 
 @dataclass(frozen=True)
 class Trace:
-    """The convolutions of a model in the order of their first call, and the MACs of its linear layers per image."""
+    """The convolutions of a model in the order of their first call, and the MACs per image that are not theirs.
+
+    Attributes
+    ----------
+    specs
+        Every convolution that is a module.
+    linear_macs
+        MACs of the linear layers, and of convolutions that no module holds.
+    """
 
     specs: tuple[ConvSpec, ...]
     linear_macs: int
+
+
+@contextmanager
+def untouched_random_numbers() -> Iterator[None]:
+    """Give torch's global generators their state back: building a layer draws starting weights from them."""
+    devices = [torch.cuda.current_device()] if torch.cuda.is_initialized() else []
+    with torch.random.fork_rng(devices):
+        yield
 
 
 @contextmanager
@@ -139,6 +184,11 @@ def evaluating(model: nn.Module) -> Iterator[None]:
 def call(model: nn.Module, example: Any) -> Any:
     """Apply ``model`` to an example, which is one tensor or a tuple of arguments."""
     return model(*example) if isinstance(example, tuple) else model(example)
+
+
+def first_argument(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Tensor:
+    """Return the input of a module with one, as a hook sees it: ``conv(x)`` or ``conv(input=x)``."""
+    return args[0] if args else next(iter(kwargs.values()))
 
 
 def trace(model: nn.Module, example: Tensor | tuple[Any, ...]) -> Trace:
@@ -172,32 +222,38 @@ def trace(model: nn.Module, example: Tensor | tuple[Any, ...]) -> Trace:
     called = 0
     linear_macs = 0
 
-    def on_conv(conv: nn.Module, args: tuple[Any, ...], output: Tensor) -> None:
+    def on_conv(conv: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: Tensor) -> None:
         nonlocal called
         spec = specs[conv]
-        seen = args[0]
+        seen = first_argument(args, kwargs)
         if spec.position < 0:
             spec = replace(spec, input_size=tuple(seen.shape[2:]), output_size=tuple(output.shape[2:]), position=called)
             called += 1
+        # divided by the example's batch: a conv may be applied to more images than that (folded windows)
+        inputs = seen.numel() // (spec.in_channels * batch)
+        rows = -len(spec.kernel_size)
         specs[conv] = replace(
             spec,
-            # divided by the example's batch: a conv may be applied to more images than that (folded windows)
-            input_positions=spec.input_positions + seen.numel() // (spec.in_channels * batch),
+            input_positions=spec.input_positions + inputs,
             output_positions=spec.output_positions + output.numel() // (spec.out_channels * batch),
+            row_positions=spec.row_positions + inputs // seen.shape[rows] * output.shape[rows],
         )
 
-    def on_linear(linear: nn.Module, args: tuple[Any, ...], output: Tensor) -> None:
+    def on_linear(linear: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: Tensor) -> None:
         nonlocal linear_macs
-        linear_macs += output.numel() // batch * args[0].shape[-1]
+        linear_macs += output.numel() // batch * first_argument(args, kwargs).shape[-1]
 
-    hooks = [module.register_forward_hook(on_conv) for module in specs]
-    hooks += [m.register_forward_hook(on_linear) for m in model.modules() if isinstance(m, nn.Linear)]
+    hooks = [module.register_forward_hook(on_conv, with_kwargs=True) for module in specs]
+    linears = [module for module in model.modules() if isinstance(module, nn.Linear)]
+    hooks += [linear.register_forward_hook(on_linear, with_kwargs=True) for linear in linears]
+    counter = ConvolutionCounter()
     try:
-        with evaluating(model):
+        with evaluating(model), counter:
             call(model, example)
     finally:
         for hook in hooks:
             hook.remove()
+    of_modules = sum(spec.cost.macs for spec in specs.values() if "Transpose" not in spec.type)
     last = len(specs)
     ordered = sorted(specs.values(), key=lambda spec: last if spec.position < 0 else spec.position)
-    return Trace(tuple(ordered), linear_macs)
+    return Trace(tuple(ordered), linear_macs + counter.macs // batch - of_modules)

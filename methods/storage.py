@@ -17,6 +17,7 @@ from .errors import StorageError
 from .plan import Plan
 from .rewrite import adopt, replace_conv
 from .session import groups_by_method, planned_convs
+from .spec import untouched_random_numbers
 
 FORMAT = "decompbench-1"
 MODEL_SOURCE = "decompbench.model_source"
@@ -72,6 +73,7 @@ def save(model: nn.Module, path: str | Path) -> Path:
     return path
 
 
+@untouched_random_numbers()
 def load(path: str | Path, model: nn.Module | None = None) -> nn.Module:
     """Build a saved model again, in eval mode.
 

@@ -10,9 +10,10 @@ import torch
 from torch import nn
 
 from .cost import Cost, Skip
+from .data_aware import DataAware
 from .errors import require
 from .layers import FactoredConv2d, copy_bias
-from .method import Knob, Method
+from .method import Knob
 from .numerics import ratio_rank, truncated_svd
 from .registry import register
 from .select import Select
@@ -22,24 +23,28 @@ from .support import refuse_grouped
 
 @register("svd")
 @dataclass(frozen=True)
-class SVD(Method):
+class SVD(DataAware):
     """Truncated SVD of the ``n × c·kh·kw`` filter matrix: a ``kh×kw`` conv into ``r`` channels, then 1×1.
 
-    The approximation of rank ``r`` is the Frobenius-optimal one (Eckart and Young, 1936).
+    The approximation of rank ``r`` is the Frobenius-optimal one (Eckart and Young, 1936), or with ``refit`` the one
+    that loses least of the layer's output (Zhang et al., linear case).
 
     Parameters
     ----------
     rank
         ``r`` as a fraction of the full rank ``min(n, c·kh·kw)``, in (0, 1].
+    refit, samples, positions, damping
+        Whether and how the factors are refitted to activations: see `DataAware`.
     """
 
     rank: float = 0.5
 
-    paper: ClassVar[str] = "Zhang et al., Accelerating Very Deep Convolutional Networks, TPAMI 2016 (without the data)"
+    paper: ClassVar[str] = "Zhang et al., Accelerating Very Deep Convolutional Networks, TPAMI 2016"
     knob: ClassVar[Knob] = Knob("rank", 1e-6, 1.0)
     default_select: ClassVar[Select] = Select(skip_first=1)
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         require(0 < self.rank <= 1, f"svd: rank is a fraction of the full rank in (0, 1], got {self.rank}")
 
     def width(self, spec: ConvSpec) -> int:

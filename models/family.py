@@ -31,6 +31,10 @@ class Family(ABC):
     def build(self, name: str, *, pretrained: bool, **kwargs: Any) -> nn.Module:
         """Build the model; ``pretrained`` is only ever true where ``own_weights`` is."""
 
+    def names(self) -> list[str]:
+        """Names that load, for suggestions: all of them where they are few, else the usual ones."""
+        return [self.example]
+
     def packaged(self) -> tuple[str, ...]:
         return tuple(weights.path.stem for weights in packaged_weights() if self.claims(weights.model))
 

@@ -19,7 +19,8 @@ def load_model(name: str, *, pretrained: bool | str | Path = False, **kwargs: An
     Parameters
     ----------
     name : str
-        ``resnet{6k+2}``, ``edsr-r{blocks}f{features}x{scale}``, ``timm/<name>`` or ``torchvision/<name>``.
+        One of ours (`list_models` has the patterns), such as ``resnet20``, ``resnet18-cifar``, ``vgg16-cifar``,
+        ``densenet40``, ``edsr-r16f64x4`` or ``srresnet-x4``; ``timm/<name>`` or ``torchvision/<name>``.
     pretrained : bool, str or Path
         ``False``: fresh weights, drawn from torch's global generator. ``True``: the packaged weights, or for
         timm and torchvision the weights they download. The name of data with packaged weights

@@ -8,10 +8,19 @@ from typing import Any
 from .errors import UnknownModelError, nearest
 from .external import TimmModels, TorchvisionModels
 from .family import Family
-from .own import CifarResNets, EDSRs
+from .own import CifarDenseNets, CifarResNets, CifarVGGs, EDSRs, ImageNetResNetsForCifar, SRResNets, SSDs
 from .weights import packaged_weights
 
-FAMILIES: tuple[Family, ...] = (CifarResNets(), EDSRs(), TimmModels(), TorchvisionModels())
+OWN: tuple[Family, ...] = (
+    CifarResNets(),
+    ImageNetResNetsForCifar(),
+    CifarVGGs(),
+    CifarDenseNets(),
+    EDSRs(),
+    SRResNets(),
+    SSDs(),
+)
+FAMILIES: tuple[Family, ...] = (*OWN, TimmModels(), TorchvisionModels())
 
 
 @dataclass(frozen=True)
@@ -54,17 +63,17 @@ def family_of(name: str) -> Family:
     for family in FAMILIES:
         if family.claims(name):
             return family
-    known = [f"resnet{depth}" for depth in range(8, 111, 6)] + [EDSRs.example]
+    known = [known for family in OWN for known in family.names()]
     known += [weights.model for weights in packaged_weights()]
     patterns = ", ".join(family.pattern for family in FAMILIES)
-    hint = nearest(name, dict.fromkeys(known)) or _hint_elsewhere(name)
+    hint = nearest(name, dict.fromkeys(known)) + _hint_elsewhere(name)
     raise UnknownModelError(f"No model is called {name!r}. Names are {patterns}.{hint}")
 
 
 def _hint_elsewhere(name: str) -> str:
     """Where a name is that of a timm or torchvision model without its prefix, say so."""
     full = [f"{family.prefix}{name}" for family in (TimmModels(), TorchvisionModels()) if name in family.names()]
-    return f" Did you mean {' or '.join(map(repr, full))}?" if full else ""
+    return f" The libraries have {' and '.join(map(repr, full))}." if full else ""
 
 
 def list_models() -> list[ModelInfo]:

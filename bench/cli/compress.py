@@ -22,7 +22,10 @@ def compress_command(
     pretrained: Annotated[
         str | None, typer.Option(help="'true', the data a packaged file was trained on, or a weights file.")
     ] = None,
-    size: Annotated[str, typer.Option(help="Height and width of the input the plan is made for.")] = "32x32",
+    size: Annotated[
+        str | None,
+        typer.Option(help="Height and width of the input the plan is made for; by default the model's own, or 32x32."),
+    ] = None,
     settings: Annotated[list[str] | None, typer.Option("--set", help="A setting of the method: key=value.")] = None,
     options: Annotated[list[str] | None, typer.Option("--option", help="An option of the model: key=value.")] = None,
     nearest: Annotated[bool, typer.Option("--nearest", help="Take the nearest size to a budget out of reach.")] = False,
@@ -49,15 +52,19 @@ def compress_command(
     source = pretrained == "true" or pretrained or False
     net = load_model(model, pretrained=source, **parse_settings(options or [])).eval()
     chosen = get_method(method, **parse_settings(settings or []))
-    example = torch.zeros(1, _channels(net), *_size(size))
+    example = torch.zeros(1, _channels(net), *(_own_size(net) if size is None else _size(size)))
     target = Target(**budgets) if budgets else None
     planned = make_plan(net, chosen, example, target, unreachable="nearest" if nearest else "error")
     save(begin(net, planned, seed=seed).finish(), out)
     written = out.stat().st_size
     if as_json:
-        print_json({"file": str(out), "bytes": written, "plan": planned.to_json(), "layers": planned.rows()})
+        shape = list(example.shape)
+        print_json({"file": str(out), "bytes": written, "example": shape, "plan": planned.to_json(),
+                    "layers": planned.rows()})  # fmt: skip
     else:
-        output().print(f"{planned}\nwrote {out} ({written:,} bytes)", markup=False, highlight=False, soft_wrap=True)
+        shape = "×".join(map(str, example.shape[1:]))
+        ending = f"planned for an input of {shape}\nwrote {out} ({written:,} bytes)"
+        output().print(f"{planned}\n{ending}", markup=False, highlight=False, soft_wrap=True)
 
 
 def _size(text: str) -> tuple[int, int]:
@@ -66,6 +73,12 @@ def _size(text: str) -> tuple[int, int]:
     if not (height.isdecimal() and width.isdecimal() and int(height) and int(width)):
         raise typer.BadParameter(f"--size {text!r}: must be like 32x32")
     return int(height), int(width)
+
+
+def _own_size(model: object) -> tuple[int, int]:
+    """Return the height and width that a timm model was made for; small images where a model does not say."""
+    _, height, width = getattr(model, "pretrained_cfg", {}).get("input_size", (3, 32, 32))
+    return height, width
 
 
 def _channels(model: object) -> int:

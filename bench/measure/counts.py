@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import math
 import tempfile
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from fvcore.nn import FlopCountAnalysis
+from fvcore.nn.jit_handles import get_shape
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -65,12 +70,12 @@ def count_model(
             f"{planned_macs} by the plan's formula"
         )
     # an index is a parameter by the papers' count, though no gradient reaches it: hence not model.parameters()
-    parameters = stored.weights + _other_parameters(model)
+    parameters = stored.weights + other_parameters(model)
     return Counts(
         conv_weights=stored.weights,
-        conv_fc_weights=stored.weights + _linear_weights(model),
+        conv_fc_weights=stored.weights + linear_weights(model),
         parameters=parameters,
-        state=parameters + _running_statistics(model),
+        state=parameters + running_statistics(model),
         bits=stored.bits,
         disk=_saved_bytes(model),
         macs=macs,
@@ -100,10 +105,17 @@ def count_macs(model: nn.Module, example: Tensor) -> tuple[int, dict[str, int]]:
     logging.getLogger("fvcore").setLevel(logging.ERROR)
     analysis = FlopCountAnalysis(model, (example,))
     analysis.unsupported_ops_warnings(False).uncalled_modules_warnings(False)
+    analysis.set_op_handle("aten::_convolution_mode", _convolution_mode_macs)
     with torch.no_grad():
         by_operator = analysis.by_operator()
         not_counted = {name: int(count) for name, count in sorted(analysis.unsupported_ops().items())}
     return int(sum(by_operator[name] for name in MAC_OPERATORS)), not_counted
+
+
+def _convolution_mode_macs(inputs: list[Any], outputs: list[Any]) -> Counter[str]:
+    """Count a convolution with its padding in words (``"same"``), for which fvcore has no rule."""
+    weight, output = get_shape(inputs[1]) or [], get_shape(outputs[0]) or []
+    return Counter(conv=math.prod(output) * math.prod(weight[1:]))
 
 
 def state_sha256(model: nn.Module) -> str:
@@ -120,8 +132,17 @@ def _count_macs_torch(model: nn.Module, example: Tensor) -> int:
     """Count multiply-accumulates with torch's own counter, which counts two operations for each."""
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         model(example)
-    counted = counter.get_flop_counts().get("Global", {})
-    return sum(flops for operator, flops in counted.items() if _operator_name(operator) in TORCH_OPERATORS) // 2
+    by_module = counter.get_flop_counts()
+    flops = _flops(by_module.get("Global", {}), TORCH_OPERATORS)
+    for name, module in model.named_modules():
+        if isinstance(module, nn.Linear):
+            # one without bias is a plain matrix product, which elsewhere is one of two activations
+            flops += _flops(by_module.get(f"{type(model).__name__}.{name}", {}), ("mm",))
+    return flops // 2
+
+
+def _flops(counted: Mapping[Any, int], operators: Sequence[str]) -> int:
+    return sum(flops for operator, flops in counted.items() if _operator_name(operator) in operators)
 
 
 def _operator_name(operator: object) -> str:
@@ -129,19 +150,19 @@ def _operator_name(operator: object) -> str:
     return str(operator).split(".")[1] if "." in str(operator) else str(operator)
 
 
-def _linear_weights(model: nn.Module) -> int:
+def linear_weights(model: nn.Module) -> int:
     """Count the elements of linear weights, a shared one once."""
     weights = {id(m.weight): m.weight.numel() for m in model.modules() if isinstance(m, nn.Linear)}
     return sum(weights.values())
 
 
-def _other_parameters(model: nn.Module) -> int:
+def other_parameters(model: nn.Module) -> int:
     """Count the distinct parameters that do not stand for conv weights: biases, norms, linear layers."""
     conv_weights = {id(tensor) for tensor, _ in stored_tensors(model)}
     return sum(p.numel() for p in model.parameters() if id(p) not in conv_weights)
 
 
-def _running_statistics(model: nn.Module) -> int:
+def running_statistics(model: nn.Module) -> int:
     """Count the elements of the batch-norms' running mean and variance."""
     buffers = (
         buffer

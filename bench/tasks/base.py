@@ -93,9 +93,50 @@ class Task(ABC):
         any device.
         """
 
+    def calibration_batches(
+        self, samples: int, seed: int, device: torch.device | str = "cpu", batch_size: int = 64
+    ) -> Iterator[Tensor]:
+        """Training inputs without targets, for methods that look at activations: the first of a shuffled epoch.
+
+        Parameters
+        ----------
+        samples : int
+            How many inputs; there are no more than an epoch has.
+        seed : int
+            Which ones, and how they are augmented.
+        device
+            Where they are wanted.
+        batch_size : int
+            Inputs in a batch, at most.
+        """
+        generator = torch.Generator().manual_seed(seed)
+        left = samples
+        for inputs, _ in self.train_batches(min(samples, batch_size), generator, device):
+            yield inputs[:left]
+            left -= len(inputs)
+            if left <= 0:
+                return
+
     @abstractmethod
     def loss(self, output: Tensor, target: Tensor) -> Tensor:
         """Training loss, a scalar."""
+
+    def distillation_loss(self, output: Tensor, teacher_output: Tensor, temperature: float) -> Tensor:
+        """Distance of a model's output to its teacher's for the same input, a scalar to be minimised.
+
+        Parameters
+        ----------
+        output, teacher_output : Tensor
+            Gradients flow into the first only.
+        temperature : float
+            Softens what is compared, where that is a distribution.
+
+        Raises
+        ------
+        TaskError
+            The task has no such distance.
+        """
+        raise TaskError(f"the task {self.name} does not say how to learn from a teacher: leave 'distill' out")
 
     @abstractmethod
     def evaluate(self, model: nn.Module) -> dict[str, float]:

@@ -19,6 +19,9 @@ from ..data import ClassificationData, load_classification
 from .base import Metric, Task, TaskError, TaskOptions, check_fraction, device_of
 from .registry import register_task
 
+AUXILIARY_WEIGHT = 0.3
+"""Weight of an auxiliary classifier's loss."""
+
 
 class ClassificationOptions(TaskOptions):
     """Options of classification.
@@ -103,8 +106,27 @@ class Classification(Task):
             images = self._augment(images, generator)
             yield self._normalise(images), self.data.train_labels[chosen].to(device, non_blocking=True)
 
-    def loss(self, output: Tensor, target: Tensor) -> Tensor:
-        return F.cross_entropy(output, target, label_smoothing=self.options.label_smoothing)
+    def loss(self, output: Tensor | tuple[Tensor | None, ...], target: Tensor) -> Tensor:
+        """Cross-entropy; that of auxiliary classifiers, which some networks have while training, is added.
+
+        They come after the logits in a tuple and count 0.3 each (Szegedy et al., Going Deeper with Convolutions, 2015).
+        """
+        logits, *auxiliary = (output,) if isinstance(output, Tensor) else output
+        smoothing = self.options.label_smoothing
+        assert logits is not None
+        loss = F.cross_entropy(logits, target, label_smoothing=smoothing)
+        for other in auxiliary:
+            if other is not None:
+                loss = loss + AUXILIARY_WEIGHT * F.cross_entropy(other, target, label_smoothing=smoothing)
+        return loss
+
+    def distillation_loss(self, output: Tensor, teacher_output: Tensor, temperature: float) -> Tensor:
+        """``T² KL(teacher ‖ student)`` of the softmax at temperature ``T`` (Hinton et al., 2015).
+
+        The factor keeps the gradients' size whatever the temperature.
+        """
+        student, teacher = (F.log_softmax(logits / temperature, dim=1) for logits in (output, teacher_output))
+        return temperature**2 * F.kl_div(student, teacher, reduction="batchmean", log_target=True)
 
     def evaluate(self, model: nn.Module) -> dict[str, float]:
         device = device_of(model)

@@ -8,7 +8,19 @@ import pytest
 
 from .conftest import decompbench
 
-VERBS = ("run", "plan", "leaderboard", "methods", "models", "suites", "data", "compress", "baseline")
+VERBS = (
+    "run",
+    "plan",
+    "leaderboard",
+    "methods",
+    "models",
+    "suites",
+    "data",
+    "compress",
+    "baseline",
+    "check",
+    "published",
+)
 
 
 def run_json(*arguments):

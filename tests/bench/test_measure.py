@@ -77,6 +77,31 @@ def test_compressed_counts_follow_the_plan():
         count_model(small, example, planned_weights=1, planned_macs=macs, what="compressed")
 
 
+class Unusual(nn.Module):
+    """What timm's networks have and counters miss: padding in words, a convolution without a module, no bias."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(3, 8, 3, padding="same")
+        self.register_buffer("blur", torch.full((8, 1, 2, 2), 0.25))
+        self.tokens, self.head = nn.Linear(8, 6, bias=False), nn.Linear(6, 5)
+
+    def forward(self, x):
+        x = nn.functional.conv2d(self.conv(x), self.blur, stride=2, groups=8)
+        tokens = self.tokens(x.flatten(2).mT)
+        # a product of two activations, and of two dimensions: no linear layer
+        return self.head((tokens[0].T @ tokens[0]).softmax(1) + tokens.mean(1)[:, None])
+
+
+def test_the_counters_agree_on_unusual_networks():
+    model, example = Unusual().eval(), torch.zeros(1, 3, 8, 8)
+    planned = plan(model, get_method("dense"), example)
+    macs = planned.before.macs + planned.linear_macs
+    assert macs == 8 * 27 * 64 + 8 * 4 * 16 + 16 * 8 * 6 + 6 * 6 * 5
+    counts = count_model(model, example, planned_weights=216, planned_macs=macs, what="dense")
+    assert counts.macs == counts.macs_torch == macs
+
+
 def test_state_hash_sees_values_names_and_buffers():
     model = small_net()
     other = copy.deepcopy(model)

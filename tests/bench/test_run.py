@@ -277,6 +277,7 @@ def test_mistakes_in_a_suite_are_all_told_at_once_and_nothing_runs(tmp_path):
         ({"methods": ["tuker2"]}, "tucker2"),
         ({"methods": [{"name": "svd", "rnk": 0.5}]}, "rank"),
         ({"methods": ["kmeans"], "budgets": [{"params": 0.1}]}, "reaches"),
+        ({"methods": [{"name": "svd", "overrides": {"layer1.*": {"method": "tuker2"}}}]}, "'layer1.*': no method is"),
         ({"pretrained": "absent.safetensors"}, "absent.safetensors"),
         ({"model_options": {"wdth": 3}}, "wdth"),
     ]

@@ -67,6 +67,14 @@ def test_method_mapping_separates_settings_from_its_own_keys(tmp_path):
     assert svd.method.row == "svd rank=0.5"
 
 
+@pytest.mark.parametrize("settings", [None, 3, ["rank"]])
+def test_settings_that_are_no_mapping_are_named(tmp_path, settings):
+    content = suite_content()
+    content["entries"][0]["methods"] = [{"name": "svd", "settings": settings}]
+    message = error_of(write_suite(tmp_path, content))
+    assert f"entries[0].methods[0].settings: Input should be a valid dictionary, got {settings!r}" in message
+
+
 def test_recipe_of_the_suite_is_changed_by_the_entry(tmp_path):
     content = suite_content(recipe={"epochs": 3, "lr": 0.5})
     content["entries"][0]["recipe"] = {"lr": 0.25}

@@ -24,6 +24,9 @@ from .cases import small_net
 EXAMPLE = torch.randn(2, 3, 12, 12)
 VARIANTS = [
     ("svd", {}),
+    ("spatial-svd", {}),
+    ("cp", {}),
+    ("tt", {}),
     ("basis", {}),
     ("basis", {"sharing": "group"}),
     ("basis", {"sharing": "network"}),
@@ -32,6 +35,9 @@ VARIANTS = [
     ("kmeans", {"clusters": 20}),
     ("kmeans", {"clusters": 5, "codebook": "layer"}),
     ("group", {}),
+    ("group", {"groups": 2, "width": "out"}),
+    ("group", {"group_size": 8, "degree": 2}),
+    ("group", {"between": "bn-prelu"}),
     ("tucker2", {}),
     ("tucker2", {"coefficients": "identity"}),
     ("tucker2", {"coefficients": "identity", "groups": 2, "groups_pointwise": 4, "hooi": 1}),

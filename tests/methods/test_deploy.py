@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from decompbench.methods import Basis, compress, deploy, get_method, list_methods
+from decompbench.methods import compress, deploy, get_method, list_methods
 
 from .cases import SmallNet, relative_error, small_net
 
@@ -25,11 +25,6 @@ def test_outputs_stay_the_same(name, forms):
     if name != "factor":
         assert not any(isinstance(m, nn.BatchNorm2d) for m in deployed.modules())
     assert all(torch.equal(before[key], value) for key, value in small.state_dict().items())
-
-
-def test_every_form_of_a_basis_is_offered():
-    small = compress(small_net(), Basis(0.3, split=4), EXAMPLE)
-    assert set(small.stage1[0][0].forms()) == {"compact", "dense", "grouped"}
 
 
 class Untraceable(SmallNet):

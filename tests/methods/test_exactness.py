@@ -5,11 +5,26 @@ import itertools
 import pytest
 import torch
 
-from decompbench.methods import SVD, Basis, CompressedConv2d, Factor, FSNet, Group, KMeans, Tucker2
+from decompbench.methods import (
+    CP,
+    SVD,
+    TT,
+    Basis,
+    CompressedConv2d,
+    Factor,
+    FSNet,
+    Group,
+    KMeans,
+    SpatialSVD,
+    Tucker2,
+)
 
 from .cases import compressed, conv_cases, relative_error, spec_of
 
 FULL = {
+    "spatial-svd": SpatialSVD(rank=1.0),
+    "cp": CP(rank=1.0),
+    "tt": TT(rank=1.0),
     "svd": SVD(rank=1.0),
     "tucker2": Tucker2(rank=1.0),
     "group": Group(group_size=2, degree=10_000),
@@ -20,6 +35,9 @@ FULL = {
     "kmeans": KMeans(clusters=10_000),
 }
 LOSSY = {
+    "spatial-svd": SpatialSVD(rank=0.4),
+    "cp": CP(rank=0.3),
+    "tt": TT(rank=0.4),
     "svd": SVD(rank=0.4),
     "tucker2": Tucker2(rank=0.4),
     "group": Group(group_size=2),

@@ -14,11 +14,16 @@ def inertia(points, centroids):
     return float(assign(points, centroids)[1].sum())
 
 
+def clustered(points, clusters, seed=0, **options):
+    found = kmeans(points, clusters, torch.Generator().manual_seed(seed), **options)
+    return found.centroids, found.index
+
+
 def test_lloyd_converges_to_scipys_result_from_the_same_start():
     generator = torch.Generator().manual_seed(0)
     points = torch.randn(400, 9, generator=generator)
     start = points[torch.randperm(400, generator=torch.Generator().manual_seed(5))[:12]]
-    ours, index = kmeans(points, 12, torch.Generator().manual_seed(5))
+    ours, index = clustered(points, 12, 5, tolerance=0)
     theirs, _ = kmeans2(points.double().numpy(), start.double().numpy(), iter=200, minit="matrix")
     assert abs(inertia(points, ours) / inertia(points, torch.tensor(theirs).float()) - 1) < 1e-4
     assert torch.equal(index, assign(points, ours)[0])
@@ -26,13 +31,13 @@ def test_lloyd_converges_to_scipys_result_from_the_same_start():
 
 def test_as_many_clusters_as_points_leaves_no_error():
     points = torch.randn(30, 9)
-    centroids, index = kmeans(points, 30, torch.Generator().manual_seed(0))
+    centroids, index = clustered(points, 30)
     assert torch.equal(centroids[index], points)
 
 
 def test_repeated_points_and_empty_clusters():
     points = torch.randn(5, 9).repeat(4, 1)
-    centroids, index = kmeans(points, 8, torch.Generator().manual_seed(0))
+    centroids, index = clustered(points, 8)
     assert centroids.isfinite().all()
     torch.testing.assert_close(centroids[index], points)
 
@@ -40,7 +45,7 @@ def test_repeated_points_and_empty_clusters():
 def test_an_empty_cluster_takes_the_farthest_point():
     # two far groups of points; whichever start, three centroids must not leave one unused for ever
     points = torch.cat([torch.zeros(50, 2), torch.full((2, 2), 100.0), torch.full((1, 2), -100.0)])
-    centroids, index = kmeans(points, 3, torch.Generator().manual_seed(1))
+    centroids, index = clustered(points, 3, 1)
     assert len(index.unique()) == 3
     assert inertia(points, centroids) < 1e-6
 

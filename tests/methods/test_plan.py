@@ -57,6 +57,13 @@ def test_inefficient_layers_are_left_alone():
     assert todo.after == todo.before
 
 
+def test_inefficient_layers_are_replaced_where_a_networks_variant_wants_it():
+    todo = plan(small_net(), Tucker2(rank=1.0), EXAMPLE, inefficient="replace")
+    assert reasons(todo)["stage1.0.0"] is None
+    assert todo.after.weights > todo.before.weights
+    assert count_stored(begin(small_net(), todo).finish()).weights == todo.after.weights
+
+
 def test_subclasses_of_conv_are_skipped_by_exact_type():
     net = nn.Sequential(nn.Conv2d(3, 8, 3), ScaledConv(8, 8, 3))
     todo = plan(net, SVD(0.2), EXAMPLE)

@@ -12,7 +12,9 @@ from decompbench.methods.method import Method
 
 
 def test_the_six_methods_and_the_baselines_are_there():
-    assert {"dense", "svd", "basis", "factor", "kmeans", "group", "tucker2", "fsnet"} <= set(list_methods())
+    assert {"dense", "svd", "spatial-svd", "cp", "tt", "basis", "factor", "kmeans", "group", "tucker2", "fsnet"} <= set(
+        list_methods()
+    )
 
 
 def test_typos_get_the_nearest_names():
@@ -28,6 +30,12 @@ def test_typos_get_the_nearest_names():
     ("name", "settings", "message"),
     [
         ("svd", {"rank": 0}, "rank is a fraction"),
+        ("spatial-svd", {"rank": 1.5}, "rank is a fraction"),
+        ("tt", {"rank": 0}, "rank is a fraction"),
+        ("cp", {"rank": 0}, "rank is a fraction"),
+        ("cp", {"sweeps": -1}, "sweeps is not negative, got -1"),
+        ("cp", {"ridge": 0}, "ridge is positive, got 0"),
+        ("cp", {"tolerance": -1.0}, "tolerance is not negative"),
         ("svd", {"rank": "much"}, "svd: rank is a number, got 'much'"),
         ("kmeans", {"clusters": 2.5}, r"kmeans: clusters is a whole number, got 2\.5"),
         ("group", {"degree": True}, "group: degree is a whole number or None, got True"),

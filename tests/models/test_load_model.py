@@ -8,9 +8,21 @@ import pytest
 import torch
 
 from decompbench.models import ModelSettingError, UnknownModelError, WeightsError, list_models, load_model
+from decompbench.models.registry import FAMILIES, OWN
 
 WRONG_NAMES = {
-    "resnet18": ["6k+2", "'resnet14' or 'resnet20'", "torchvision/resnet18"],
+    "resnet18": ["6k+2", "'resnet14' or 'resnet20'", "'torchvision/resnet18'", "'timm/resnet18'", "'resnet18-cifar'"],
+    "resnet50": ["'resnet44' or 'resnet56'", "'torchvision/resnet50'", "'timm/resnet50'", "'resnet50-cifar'"],
+    "resnet19": ["6k+2", "'resnet14' or 'resnet20'", "'resnet18-cifar'"],
+    "resnet20-cifar": ["'resnet18-cifar'", "'resnet20'"],
+    "resnet18-cifar10": ["'resnet18-cifar'"],
+    "vgg16": ["'vgg16-cifar'", "'torchvision/vgg16'"],
+    "vgg15-cifar": ["'vgg16-cifar'"],
+    "densenet41": ["'densenet40'"],
+    "densenet121": ["'densenet121-cifar'", "'torchvision/densenet121'"],
+    "ssd300": ["'ssd300-bn'", "'torchvision/ssd300_vgg16'"],
+    "srresnet": ["'srresnet-x4'"],
+    "srresnet-x5": ["'srresnet-x4'"],
     "resnet2": ["6k+2", "'resnet8'"],
     "resnet08": ["6k+2", "'resnet8'"],
     "resnt20": ["resnet20"],
@@ -39,6 +51,10 @@ def test_wrong_names_get_the_rule_or_the_nearest(name: str, parts: list[str]) ->
         ("resnet8", {"in_chans": 0}, "positive"),
         ("resnet8", {"num_classes": True}, "positive"),
         ("edsr-r1f4x2", {"num_classes": 10}, "in_chans, res_scale"),
+        ("srresnet-x2", {"blocks": 0}, "positive"),
+        ("vgg16-cifar", {"in_chan": 1}, "'in_chans'"),
+        ("resnet18-cifar", {"num_classes": 0}, "positive"),
+        ("densenet40", {"growth": 24}, "in_chans, num_classes"),
         ("timm/resnet18", {"in_chanss": 1}, "in_chanss"),
         ("torchvision/resnet18", {"in_chans": 1}, "3 input channels"),
         ("resnet8", {"in_chans": torch.tensor(1)}, "JSON"),
@@ -79,10 +95,21 @@ def test_weights_come_from_the_global_generator() -> None:
 
 def test_every_listed_example_loads() -> None:
     infos = list_models()
-    assert [info.example for info in infos][:2] == ["resnet20", "edsr-r4f32x2"]
+    assert {"resnet20", "resnet18-cifar", "vgg16-cifar", "densenet40", "edsr-r4f32x2", "srresnet-x4"} <= {
+        info.example for info in infos
+    }
     for info in infos:
         load_model(info.example)
         json.dumps(info.to_json())
+
+
+@pytest.mark.parametrize("family", OWN, ids=lambda family: family.example)
+def test_every_suggested_name_loads_and_belongs_to_one_family(family) -> None:
+    assert family.example in family.names()
+    for name in family.names():
+        assert [other for other in FAMILIES if other.claims(name)] == [family]
+        with torch.device("meta"):
+            load_model(name)
 
 
 def test_packaged_weights_load_by_data_or_alone() -> None:

@@ -131,6 +131,13 @@ def test_label_smoothing() -> None:
     assert smooth.item() == pytest.approx(-(0.9 * log_odds[0] + 0.1 * log_odds[1]).item(), rel=1e-6)
 
 
+def test_auxiliary_classifiers_count_three_tenths() -> None:
+    task = small_task()
+    logits, first, target = torch.randn(4, 3), torch.randn(4, 3), torch.tensor([0, 2, 1, 0])
+    expected = task.loss(logits, target) + 0.3 * task.loss(first, target)
+    torch.testing.assert_close(task.loss((logits, first, None), target), expected)
+
+
 def test_validation_split_parts_the_training_images_by_class() -> None:
     task = create_task("classification", "fashion-mnist-10k")
     split = task.validation_split(0.2, seed=1)

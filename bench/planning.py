@@ -1,0 +1,74 @@
+"""From a choice in a file to a method and a plan: where suites and variants turn into the library's terms."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from torch import Tensor, nn
+
+from ..methods import Method, MethodError, Plan, Target, Trace, get_method, plan
+from .errors import SuiteError
+from .suite import Budget, MethodChoice
+
+
+def choose_method(choice: MethodChoice) -> Method:
+    """Return the method a choice names, with its settings."""
+    return get_method(choice.name, **choice.settings)
+
+
+def choose_overrides(choice: MethodChoice) -> dict[str, Method | dict[str, Any] | None]:
+    """Return what a choice does differently to single layers: by pattern settings, another method, or None.
+
+    Raises
+    ------
+    SuiteError
+        Another method that does not exist or does not have such settings.
+    """
+    overrides: dict[str, Method | dict[str, Any] | None] = {}
+    for pattern, own in (choice.overrides or {}).items():
+        if own is None or "method" not in own:
+            overrides[pattern] = own
+            continue
+        settings = {key: value for key, value in own.items() if key != "method"}
+        try:
+            overrides[pattern] = get_method(own["method"], **settings)
+        except MethodError as error:
+            raise SuiteError(f"overrides: {pattern!r}: {error}") from error
+    return overrides
+
+
+def plan_choice(
+    choice: MethodChoice,
+    method: Method,
+    model: nn.Module,
+    example: Tensor,
+    budget: Budget | None = None,
+    traced: Trace | None = None,
+) -> Plan:
+    """Return the plan of a choice for a model.
+
+    Parameters
+    ----------
+    choice
+        Which layers are touched, and which of them differently.
+    method
+        From :func:`choose_method`.
+    model, example
+        The dense model and an input of it.
+    budget
+        The size to reach; None plans the method at its own settings.
+    traced
+        What ``trace(model, example)`` gave, where several choices are planned for one model.
+    """
+    return plan(
+        model,
+        method,
+        example,
+        Target(**budget.as_dict()) if budget else None,
+        overrides=choose_overrides(choice),
+        select=choice.select and replace(method.default_select, **choice.select.model_dump(exclude_none=True)),
+        unreachable=choice.unreachable,
+        inefficient=choice.inefficient,
+        traced=traced,
+    )

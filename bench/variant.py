@@ -1,0 +1,123 @@
+"""Variants: networks of the papers as named plans, each a model with a method, its settings and the layers it touches.
+
+They lie in ``variants/<paper>.yaml`` and are named ``<paper>-<key>``. A suite takes one by
+``methods: [{variant: NAME}]``.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import torch
+from pydantic import Field, ValidationError
+from torch import Tensor, nn
+
+from ..methods import Plan, Trace, trace
+from ..models import load_model
+from .errors import SuiteError, suggestion
+from .planning import choose_method, plan_choice
+from .suite import MethodChoice, Strict
+from .suite_file import parse_value
+
+FOLDER = Path(__file__).parent / "variants"
+
+
+class Variant(Strict):
+    """A network of a paper.
+
+    Attributes
+    ----------
+    model, model_options
+        For ``load_model``: the dense network.
+    input
+        Channels, height and width of an input.
+    method
+        As in a suite: name, settings, ``select``, ``overrides``, ``inefficient``.
+    """
+
+    model: str
+    model_options: dict[str, Any] = Field(default_factory=dict)
+    input: tuple[int, int, int]
+    method: MethodChoice
+
+
+@cache
+def packaged_variants() -> dict[str, Variant]:
+    """Return all variants by name.
+
+    Raises
+    ------
+    SuiteError
+        A file cannot be used; the message names it and the key.
+    """
+    found: dict[str, Variant] = {}
+    for file in sorted(FOLDER.glob("*.yaml")):
+        for key, content in parse_value(file.read_text(encoding="utf-8")).items():
+            try:
+                found[f"{file.stem}-{key}"] = Variant(**content)
+            except ValidationError as error:
+                raise SuiteError(f"{file}: {key}: {error}") from None
+    return found
+
+
+def find_variant(name: str) -> Variant:
+    """Return the variant of a name.
+
+    Raises
+    ------
+    SuiteError
+        There is none; the message has the nearest names.
+    """
+    known = packaged_variants()
+    if name not in known:
+        raise SuiteError(f"unknown variant '{name}'{suggestion(name, known)}; packaged: {', '.join(known)}")
+    return known[name]
+
+
+def load_variant(name: str, *, device: str = "cpu", pretrained: bool | str = False) -> tuple[nn.Module, Plan]:
+    """Build a variant's dense model and its plan.
+
+    Parameters
+    ----------
+    name
+        Such as ``li2019-vgg16-basis``.
+    device
+        ``"meta"`` builds a model without memory for its weights, which is all that sizes need.
+    pretrained
+        As in ``load_model``.
+
+    Returns
+    -------
+    model : torch.nn.Module
+        The dense model, in training mode.
+    plan : Plan
+        What the paper does to it; ``begin(model, plan)`` does it.
+
+    Raises
+    ------
+    SuiteError
+        No variant has that name.
+    """
+    variant = find_variant(name)
+    with torch.device(device):
+        model = load_model(variant.model, pretrained=pretrained, **variant.model_options)
+        example = torch.zeros(1, *variant.input)
+    return model, plan_choice(variant.method, choose_method(variant.method), model, example)
+
+
+def plan_variant(name: str) -> tuple[nn.Module, Plan]:
+    """Return what ``load_variant(name, device="meta")`` does, the model being one for all variants of it."""
+    variant = find_variant(name)
+    model, example, traced = traced_model(variant.model, json.dumps(variant.model_options), variant.input)
+    return model, plan_choice(variant.method, choose_method(variant.method), model, example, traced=traced)
+
+
+@cache
+def traced_model(name: str, options: str, size: tuple[int, int, int]) -> tuple[nn.Module, Tensor, Trace]:
+    """Return a dense model without memory for its weights, an input and its trace; ``options`` are JSON."""
+    with torch.device("meta"):
+        model, example = load_model(name, **json.loads(options)), torch.zeros(1, *size)
+    return model, example, trace(model, example)

@@ -1,0 +1,1 @@
+"""The papers' networks as named plans, one YAML file a paper."""
