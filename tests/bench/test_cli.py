@@ -8,7 +8,7 @@ import pytest
 
 from .conftest import decompbench
 
-VERBS = ("run", "plan", "leaderboard", "methods", "models", "suites", "data", "compress", "baseline")
+VERBS = ("run", "plan", "leaderboard", "methods", "models", "suites", "data", "compress", "baseline", "sweep")
 
 
 def run_json(*arguments):
