@@ -20,6 +20,7 @@ VERBS = (
     "baseline",
     "check",
     "published",
+    "sweep",
 )
 
 
