@@ -105,7 +105,7 @@ def train(
             generator = torch.Generator().manual_seed(seed)
             for epoch in range(1, math.ceil(total / steps_per_epoch) + 1):
                 history.append(loop.epoch(epoch, generator))
-    return TrainResult(recipe.epochs, total, time.perf_counter() - started, history)
+    return TrainResult(recipe.total_epochs, total, time.perf_counter() - started, history)
 
 
 class _Loop:

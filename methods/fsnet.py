@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, cast
 
 import torch
 from torch import Tensor, nn
@@ -66,6 +66,7 @@ class SummaryConv2d(VirtualWeightConv2d):
     def __init__(self, spec: ConvSpec, places: Places, weight_bits: int | None = None) -> None:
         super().__init__(spec)
         self.weight_bits = weight_bits
+        self.quantised = False
         shape = places.summary_shape(spec)
         self.summary = nn.Parameter(torch.zeros(shape))
         index = places.index(spec)
@@ -77,11 +78,9 @@ class SummaryConv2d(VirtualWeightConv2d):
             self.register_buffer("ends", torch.zeros(2))
 
     def dense_weight(self) -> Tensor:
-        if self.weight_bits is not None and not self.summary.is_floating_point():
+        if self.quantised and self.weight_bits is not None:
             return from_levels(self.summary, self.ends, self.weight_bits).flatten()[self.index]
-        weight = MeanGather.apply(self.summary.flatten(), self.index, self.uses)
-        assert isinstance(weight, Tensor)
-        return weight
+        return cast(Tensor, MeanGather.apply(self.summary.flatten(), self.index, self.uses))
 
     def quantise(self) -> None:
         """Put the summary on its levels, if it is to have any: from here on it does not train (FSNet-WQ)."""
@@ -89,6 +88,7 @@ class SummaryConv2d(VirtualWeightConv2d):
             codes, self.ends = to_levels(self.summary.detach(), self.weight_bits)
             del self.summary
             self.register_buffer("summary", codes)
+            self.quantised = True
 
     def weight_tensors(self) -> Iterable[tuple[Tensor, int]]:
         yield self.summary, self.weight_bits or 8 * self.summary.element_size()
