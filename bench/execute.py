@@ -177,7 +177,7 @@ class _Execution:
         result = train(
             session.model,
             self.task,
-            trial.recipe,
+            trial.recipe.with_cycles_of(plan.method.training_cycles),
             seed=trial.seed,
             teacher=teacher,
             penalty=session.penalty,

@@ -23,8 +23,10 @@ NOTABLE_LOAD = 0.3
 
 #: Counts that become columns, each with its share of the dense model's.
 COUNTS = (
-    "conv_weights", "conv_fc_weights", "parameters", "state", "bits", "disk", "macs",
+    "conv_weights", "conv_fc_weights", "parameters", "state", "effective", "bits", "disk", "macs", "macs_shared",
 )  # fmt: skip
+#: The dense model's count that is 100 %, where it has none of that name.
+REFERENCE = {"macs_shared": "macs"}
 
 Row = dict[str, Any]
 
@@ -156,7 +158,7 @@ def _sizes(group: list[Record]) -> Row:
     row: Row = {}
     for name in COUNTS:
         own = _mean(_count(record.measured.counts, name) for record in group)
-        dense = _mean(_count(record.measured.dense_counts, name) for record in group)
+        dense = _mean(_count(record.measured.dense_counts, REFERENCE.get(name, name)) for record in group)
         row[name] = own if own is None or own % 1 else int(own)
         row[f"{name}_percent"] = 100 * own / dense if own is not None and dense else None
     return row
@@ -243,6 +245,8 @@ def _differences(record: Record, reference: Record) -> list[str]:
     names = {"source": "code", "data": "data revision", "versions": "library version", "weights": "start"}
     one, other = record.fingerprint, reference.fingerprint
     differing = [text for name, text in names.items() if one.get(name) != other.get(name)]
+    lengths = {r.measured.training.epochs if r.measured.training else None for r in (record, reference)} - {None}
+    differing += ["length of training"] if len(lengths) > 1 else []
     return differing + (["recipe"] if record.trial.recipe != reference.trial.recipe else [])
 
 

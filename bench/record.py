@@ -71,8 +71,11 @@ class Counts(_Part):
         All distinct parameters.
     state
         ``parameters`` plus the running mean and variance of batch-norms.
+    effective
+        ``state``, an element that is a value quantised to 8 bits or fewer counting 1/4 (yang2020); null in records
+        of before it was counted.
     bits
-        Stored bits of the conv weights, at their true width.
+        Stored bits of the conv weights, at their true width, and of what it takes to read them.
     disk
         Bytes of the saved safetensors file.
     macs
@@ -81,6 +84,9 @@ class Counts(_Part):
         The same by the plan's formulas.
     macs_torch
         The same by torch's counter of floating-point operations, halved.
+    macs_shared
+        ``macs`` if convolutions of one input with the same kernel were done once (son2018, "theoretical"); null where
+        the method shares no kernels.
     not_counted
         Operations fvcore has no rule for, with how often they occur (element-wise work as a rule).
     """
@@ -95,6 +101,8 @@ class Counts(_Part):
     macs_formula: int
     macs_torch: int
     not_counted: dict[str, int]
+    effective: float | None = None
+    macs_shared: int | None = None
 
 
 class Latency(_Part):

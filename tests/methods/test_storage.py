@@ -11,15 +11,20 @@ from decompbench.models import load_model
 from .cases import SmallNet, small_net
 
 EXAMPLE = torch.randn(2, 3, 12, 12)
+VARIANTS = [
+    *((name, {}) for name in list_methods()),
+    ("kmeans", {"symmetry": "D4", "scale_bits": 5, "codebook": "group"}),
+    ("fsnet", {"weight_bits": 8}),
+]
 SETTINGS = {"kmeans": {"clusters": 20}, "basis": {"sharing": "group"}, "tucker2": {"learn": "arp"}}
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
-@pytest.mark.parametrize("name", list_methods())
-def test_loaded_model_gives_bit_equal_outputs(name, dtype, tmp_path):
+@pytest.mark.parametrize(("name", "settings"), VARIANTS)
+def test_loaded_model_gives_bit_equal_outputs(name, settings, dtype, tmp_path):
     net = small_net().to(dtype)
     # planning in the dtype of the model, as a user would
-    small = compress(net, get_method(name, **SETTINGS.get(name, {})), EXAMPLE.to(dtype)).eval()
+    small = compress(net, get_method(name, **{**SETTINGS.get(name, {}), **settings}), EXAMPLE.to(dtype)).eval()
     again = load(save(small, tmp_path / "small.safetensors"), model=SmallNet())
     assert torch.equal(again(EXAMPLE.to(dtype)), small(EXAMPLE.to(dtype)))
     assert count_stored(again) == count_stored(small)
