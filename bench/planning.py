@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from ..methods import Method, MethodError, Plan, Target, get_method, plan
+from ..methods import Method, MethodError, Plan, Target, Trace, get_method, plan
 from .errors import SuiteError
 from .suite import Budget, MethodChoice
 
@@ -39,7 +39,12 @@ def choose_overrides(choice: MethodChoice) -> dict[str, Method | dict[str, Any] 
 
 
 def plan_choice(
-    choice: MethodChoice, method: Method, model: nn.Module, example: Tensor, budget: Budget | None = None
+    choice: MethodChoice,
+    method: Method,
+    model: nn.Module,
+    example: Tensor,
+    budget: Budget | None = None,
+    traced: Trace | None = None,
 ) -> Plan:
     """Return the plan of a choice for a model.
 
@@ -53,6 +58,8 @@ def plan_choice(
         The dense model and an input of it.
     budget
         The size to reach; None plans the method at its own settings.
+    traced
+        What ``trace(model, example)`` gave, where several choices are planned for one model.
     """
     return plan(
         model,
@@ -63,4 +70,5 @@ def plan_choice(
         select=choice.select and replace(method.default_select, **choice.select.model_dump(exclude_none=True)),
         unreachable=choice.unreachable,
         inefficient=choice.inefficient,
+        traced=traced,
     )

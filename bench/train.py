@@ -144,8 +144,8 @@ class _Loop:
     ) -> None:
         self.model, self.task, self.recipe, self.total = model, task, recipe, total
         self.penalty, self.after_step, self.on_step = penalty, after_step, on_step
-        self.teacher = _frozen_copy(teacher, recipe) if teacher is not None and recipe.distill else None
         self.converged, self.has_converged = converged, False
+        self.teacher = _frozen_copy(teacher, recipe) if teacher is not None and recipe.distill else None
         self.device = device_of(model)
         self.accelerator = accelerator(self.device, recipe.precision)
         optimizer = recipe.create_optimizer(model)

@@ -30,7 +30,7 @@ from .registry import get_method, list_methods, method_class, register
 from .select import Select
 from .session import Session, begin, compress
 from .spatial_svd import SpatialSVD
-from .spec import ConvSpec, trace
+from .spec import ConvSpec, Trace, trace
 from .storage import load, save
 from .svd import SVD
 from .tt import TT
@@ -68,6 +68,7 @@ __all__ = [
     "StorageError",
     "StoredCount",
     "Target",
+    "Trace",
     "Tucker2",
     "UnknownNameError",
     "UnreachableTarget",

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import gcd, sqrt
-from typing import ClassVar, Literal, get_args
+from typing import ClassVar, Literal, Self, get_args
 
 import torch
 from torch import Tensor, nn
@@ -108,6 +108,10 @@ class Basis(Method):
             f"projection_kernel={self.projection_kernel} does not have: gamma is 0, got {self.gamma}",
         )
         require_sharing(self.sharing, "basis: sharing")
+
+    def at_full(self) -> Self | Skip:
+        full = super().at_full()
+        return full if isinstance(full, Skip) else replace(full, size=None)
 
     def shape(self, specs: Sequence[ConvSpec]) -> tuple[int, int]:
         """Return ``(p, m)`` of the basis that ``specs`` share."""

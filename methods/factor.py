@@ -27,6 +27,12 @@ RESIDUAL_SCALE = 0.1
 """How much smaller the 1×1 of a SIC starts whose input is added: near the identity, or stacks of them blow up."""
 
 
+def _later_padding_fits(spec: ConvSpec) -> bool:
+    """Return whether the outputs are large enough to be padded by reflection or wrap-around for the next SIC."""
+    sizes = zip(spec.kernel_size, spec.output_size, strict=False)  # no output size: never called, and not planned for
+    return spec.padding_mode in ("zeros", "replicate") or all(kernel // 2 < extent for kernel, extent in sizes)
+
+
 @register("factor")
 @dataclass(frozen=True)
 class Factor(Method):
@@ -87,6 +93,8 @@ class Factor(Method):
     def layer_cost(self, spec: ConvSpec) -> Cost | Skip:
         if skip := refuse_grouped(spec) or refuse_pointwise(spec):
             return skip
+        if self.stacks > 1 and not _later_padding_fits(spec):
+            return Skip(f"{spec.padding_mode} padding for a kernel {spec.kernel_size} in an output {spec.output_size}")
         weights = sum(a * spec.kernel_area + window_size(a, self.window) * b for a, b in pairwise(self.channels(spec)))
         return Cost.of(weights, weights * spec.output_positions)
 

@@ -42,6 +42,14 @@ class MeanGather(torch.autograd.Function):
         return total / uses.to(grad.dtype), None, None
 
 
+@torch.fx.wrap  # a symbolic trace keeps the call whole, and with it the gradient
+def mean_gather(summary: Tensor, index: Tensor, uses: Tensor) -> Tensor:
+    """Return ``summary[index]``, differentiated as `MeanGather` says."""
+    weight = MeanGather.apply(summary, index, uses)
+    assert isinstance(weight, Tensor)
+    return weight
+
+
 class SummaryConv2d(VirtualWeightConv2d):
     """A convolution whose filters are read out of a filter summary.
 
@@ -79,9 +87,7 @@ class SummaryConv2d(VirtualWeightConv2d):
     def dense_weight(self) -> Tensor:
         if self.weight_bits is not None and not self.summary.is_floating_point():
             return from_levels(self.summary, self.ends, self.weight_bits).flatten()[self.index]
-        weight = MeanGather.apply(self.summary.flatten(), self.index, self.uses)
-        assert isinstance(weight, Tensor)
-        return weight
+        return mean_gather(self.summary.flatten(), self.index, self.uses)
 
     def quantise(self) -> None:
         """Put the summary on its levels, if it is to have any: from here on it does not train (FSNet-WQ)."""
@@ -183,6 +189,9 @@ class FSNet(Method):
     @property
     def training_cycles(self) -> int:
         return 4
+
+    def at_full(self) -> Skip:
+        return Skip("a filter summary is smaller than the weight at every size: its filters overlap")
 
     def places(self, spec: ConvSpec) -> Places:
         """Return where the filters of one layer start."""

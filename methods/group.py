@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import gcd
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self
 
 import torch
 from torch import nn
@@ -17,6 +17,7 @@ from .errors import require
 from .layers import FactoredConv2d, copy_bias
 from .method import Kind, Knob
 from .numerics import input_blocks, truncated_svd
+from .ranks import energy_rank
 from .registry import register
 from .select import Select
 from .spec import ConvSpec
@@ -99,6 +100,11 @@ class Group(DataAware):
         fewest = -(-spec.in_channels // self.group_size)
         return next((g for g in range(fewest, divided) if divided % g == 0), divided)
 
+    def at_full(self) -> Self | Skip:
+        # ``m = c`` is less than the full rank wherever a layer has more filters than a group has channels
+        full = super().at_full()
+        return full if isinstance(full, Skip) else replace(full, degree=1 << 30)
+
     def shape(self, spec: ConvSpec) -> tuple[int, int]:
         """Return the number of groups ``G`` and the rank ``d`` of each."""
         groups = self.group_count(spec)
@@ -119,8 +125,7 @@ class Group(DataAware):
     def _degree(self, conv: nn.Conv2d, spec: ConvSpec, energy: float) -> int:
         """Return the smallest rank at which the blocks together keep ``energy`` of their squared norm."""
         blocks = input_blocks(conv.weight.detach(), self.group_count(spec))
-        kept = torch.linalg.svdvals(blocks).square().sum(0).cumsum(0)
-        return min(len(kept), 1 + int((kept < energy * kept[-1]).sum()))
+        return energy_rank(torch.linalg.svdvals(blocks).square(), energy)
 
     def layer_cost(self, spec: ConvSpec) -> Cost | Skip:
         if skip := refuse_grouped(spec) or refuse_pointwise(spec):

@@ -23,7 +23,8 @@ Kind = Literal["weight-space", "architectural", "none"]
 class Knob:
     """The one setting of a method that a budget search moves.
 
-    The cost of every layer must not decrease as the knob goes from ``low`` to ``high``.
+    The cost of every layer must not decrease as the knob goes from ``low`` to ``high``, as far as it is below the
+    convolution's own: a plan leaves alone what would not get smaller.
 
     Attributes
     ----------
@@ -151,17 +152,28 @@ class Method(ABC):
         """Return the replacement's stored weights by further conventions of the method's paper; by default none."""
         return {}
 
+    @property
+    def training_cycles(self) -> int:
+        """How often the method's paper repeats the baseline's schedule of training; a recipe may follow it."""
+        return 1
+
+    def at_full(self) -> Self | Skip:
+        """Return these settings at full size, where every layer gives its convolution back, or why there are none.
+
+        By default the knob at its high end. A method that is not exact there returns other settings, or a `Skip`.
+        """
+        if self.kind != "weight-space":
+            return Skip(f"{self.kind}: nothing is approximated")
+        if self.knob is None:
+            return Skip("no knob to turn up")
+        return self.with_settings(**{self.knob.field: self.knob.high})
+
     def resolve(self, convs: Mapping[str, nn.Conv2d], specs: Sequence[ConvSpec]) -> Mapping[str, Mapping[str, Any]]:
         """Return, by path, settings that are read off the weights; a plan is made with them. By default none.
 
         This is the one place where weights may decide on structure: what they decide is a setting from then on.
         """
         return {}
-
-    @property
-    def training_cycles(self) -> int:
-        """How often the method's paper repeats the baseline's schedule of training; a recipe may follow it."""
-        return 1
 
     def share(self, specs: Sequence[ConvSpec]) -> list[list[ConvSpec]]:
         """Partition the selected layers into groups that share something; by default each is alone."""

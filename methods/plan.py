@@ -103,7 +103,7 @@ class Plan:
 
     @property
     def other_weights(self) -> dict[str, int]:
-        """Conv weights after compression by further conventions of the methods' papers, by name."""
+        """Conv weights after compression of the same layers by further conventions of the methods' papers, by name."""
         saved: dict[str, int] = {}
         for layer in self.layers:
             method = self.method_of(layer)

@@ -17,7 +17,7 @@ from .method import Method
 from .plan import GroupPlan, LayerPlan, Plan
 from .rewrite import compressed_layers, is_inside
 from .select import Select
-from .spec import ConvSpec, trace
+from .spec import ConvSpec, Trace, trace
 
 Overrides = Mapping[str, Method | Mapping[str, Any] | None]
 
@@ -32,6 +32,7 @@ def plan(
     select: Select | None = None,
     unreachable: Literal["error", "nearest"] = "error",
     inefficient: Literal["skip", "replace"] = "skip",
+    traced: Trace | None = None,
 ) -> Plan:
     """Decide what happens to every convolution of ``model``; nothing is changed.
 
@@ -59,6 +60,8 @@ def plan(
     inefficient
         What to do about layers that compressing would not make smaller: leave them dense, or replace them all the
         same, as some papers' networks do.
+    traced
+        What ``trace(model, example)`` gave, where several plans are made for one model.
 
     Returns
     -------
@@ -78,7 +81,7 @@ def plan(
     require_method(method)
     require_target(target)
     require_dense(model, stage=select is not None and target is None)
-    traced = trace(model, example)
+    traced = traced or trace(model, example)
     planner = _Planner(model, traced.specs, method, select or method.default_select, overrides or {}, inefficient)
     note = None
     if target is None:

@@ -60,10 +60,11 @@ def evbmf_rank(spectrum: Tensor, rows: int, columns: int) -> int:
     beyond = math.ceil(short / (1 + alpha)) - 1  # no more components than this can be told from noise
     high = float(squares.sum()) / (short * long)
     low = max(float(squares[beyond]) / (long * edge), float(squares[beyond:].mean()) / long, 1e-14 * high)
-    for _ in range(4):  # each round narrows the range 32 times
-        variances = torch.logspace(math.log10(low), math.log10(high), 65, dtype=torch.double)
+    points = 1001  # the free energy may have several minima: the first round has to find the lowest
+    for _ in range(2):
+        variances = torch.logspace(math.log10(low), math.log10(high), points, dtype=torch.double)
         best = int(_free_energy(squares, variances, short, long, edge).argmin())
-        low, high = float(variances[max(0, best - 1)]), float(variances[min(64, best + 1)])
+        low, high = float(variances[max(0, best - 1)]), float(variances[min(points - 1, best + 1)])
     return int((squares > long * edge * math.sqrt(low * high)).sum())
 
 

@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import torch
+import torch.fx
 from torch import Tensor, nn
 
 from .layers import CompressedConv2d, FactoredConv2d, copy_bias
 from .numerics import pivot_columns
 from .spec import ConvSpec
+
+
+@torch.fx.wrap
+def take_channels(x: Tensor, index: Tensor) -> Tensor:
+    """Return the channels ``index`` of ``x`` ``(b, c, h, w)`` in the memory format of ``x``."""
+    if x.is_contiguous(memory_format=torch.channels_last):
+        return x.permute(0, 2, 3, 1).index_select(3, index).permute(0, 3, 1, 2)
+    return x.index_select(1, index)
 
 
 class IdentityReduce(nn.Module):
@@ -40,7 +49,7 @@ class IdentityReduce(nn.Module):
         if self.mixing is None:
             return x
         kept, others = self.order[: self.channels], self.order[self.channels :]
-        return x.index_select(1, kept) + self.mixing(x.index_select(1, others))
+        return take_channels(x, kept) + self.mixing(take_channels(x, others))
 
     def matrix(self) -> Tensor:
         """Return the ``(r, c)`` matrix that is applied."""
@@ -86,7 +95,7 @@ class IdentityExpand(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         if self.mixing is not None:
-            x = torch.cat((x, self.mixing(x)), 1).index_select(1, self.order)
+            x = take_channels(torch.cat((x, self.mixing(x)), 1), self.order)
         return x if self.bias is None else x + self.bias[:, None, None]
 
     def matrix(self) -> Tensor:

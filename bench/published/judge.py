@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ..errors import BenchError
-from ..variant import load_variant
+from ..variant import plan_variant
 from .counts import CONVENTIONS, Network
 from .rules import Part, Rule, load_rules
 from .tables import PAPERS, SIZE_METRICS, PublishedRow, read_rows
@@ -102,7 +102,7 @@ def judge(row: PublishedRow, part: Part, rule: Rule) -> Verdict:
         status: Status = "unexplained" if reason else "match"
     else:
         status = "documented mismatch" if reason else "unexplained"
-    return Verdict(row, status, ours, step, rule.variant, metric.count, reason or rule.note)
+    return Verdict(row, status, ours, step, rule.variant, metric.count, reason or rule.note_of(row.metric))
 
 
 def rounds_to(ours: float, published: float, step: float) -> bool:
@@ -118,4 +118,4 @@ def counted(variant: str, count: str, block: str) -> tuple[float, float]:
 
 @cache
 def _network(variant: str, block: str) -> Network:
-    return Network(*load_variant(variant, device="meta"), block)
+    return Network(*plan_variant(variant), block)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Sequence
+from typing import get_args
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from .judge import Verdict
+from .judge import Status, Verdict
 
 COLUMNS = (
     "paper", "table", "model", "method", "setting", "metric", "published", "ours", "counted as", "verdict", "note",
@@ -43,7 +44,8 @@ def to_cells(verdict: Verdict) -> list[str]:
 def summary(verdicts: Sequence[Verdict]) -> str:
     """Return how many verdicts there are of each kind."""
     counts = Counter(verdict.status for verdict in verdicts)
-    return f"{len(verdicts)} sizes: " + ", ".join(f"{count} {status}" for status, count in counts.items())
+    known = [f"{counts[status]} {status}" for status in get_args(Status) if counts[status]]
+    return f"{len(verdicts)} sizes: {', '.join(known)}"
 
 
 def print_verdicts(verdicts: Sequence[Verdict], console: Console) -> None:

@@ -52,7 +52,7 @@ class Rule(Strict):
     not_derivable
         Why there is nothing to compare with.
     note
-        What a reader of a size that does come out should know.
+        What a reader of a size that does come out should know: for all metrics, or by metric.
     """
 
     method: str
@@ -61,7 +61,7 @@ class Rule(Strict):
     steps: dict[str, float] = Field(default_factory=dict)
     mismatch: str | dict[str, str] = ""
     not_derivable: str = ""
-    note: str = ""
+    note: str | dict[str, str] = ""
 
     @model_validator(mode="after")
     def _variant_or_reason(self) -> Rule:
@@ -71,7 +71,15 @@ class Rule(Strict):
 
     def mismatch_of(self, metric: str) -> str:
         """Return why the published number of ``metric`` is not ours; empty where it is."""
-        return self.mismatch if isinstance(self.mismatch, str) else self.mismatch.get(metric, "")
+        return _of_metric(self.mismatch, metric)
+
+    def note_of(self, metric: str) -> str:
+        """Return what a reader should know of ``metric`` where it agrees."""
+        return _of_metric(self.note, metric)
+
+
+def _of_metric(text: str | dict[str, str], metric: str) -> str:
+    return text if isinstance(text, str) else text.get(metric, "")
 
 
 class Part(Strict):

@@ -48,7 +48,7 @@ def test_the_seed_decides_which():
 
 @pytest.fixture(scope="module")
 def task():
-    return create_task("classification", "fashion-mnist-10k", crop_padding=1).validation_split(0.05)
+    return create_task("classification", "fashion-mnist-10k", crop_padding=1).validation_split(0.02)
 
 
 def execute(folder, task, **settings):

@@ -8,7 +8,20 @@ import pytest
 
 from .conftest import decompbench
 
-VERBS = ("run", "plan", "leaderboard", "methods", "models", "suites", "data", "compress", "baseline", "published")
+VERBS = (
+    "run",
+    "plan",
+    "leaderboard",
+    "methods",
+    "models",
+    "suites",
+    "data",
+    "compress",
+    "baseline",
+    "check",
+    "published",
+    "sweep",
+)
 
 
 def run_json(*arguments):

@@ -7,7 +7,7 @@ from decompbench.bench.errors import SuiteError
 from decompbench.bench.planning import choose_method
 from decompbench.bench.suite_file import load_suite
 from decompbench.bench.trial import expand
-from decompbench.bench.variant import find_variant, load_variant, packaged_variants
+from decompbench.bench.variant import find_variant, load_variant, packaged_variants, plan_variant
 from decompbench.methods import SVD, begin, count_stored
 from decompbench.models import load_model
 
@@ -40,6 +40,12 @@ def test_loading_gives_a_model_and_a_plan_that_goes_with_it():
     assert methods["features.transition1.conv"] == SVD(rank=0.1666667)
     assert methods["features.denseblock3.denselayer12.conv1"].sliced
     assert methods["features.conv0"] is None
+
+
+def test_a_shared_model_and_one_of_its_own_have_the_same_plan():
+    name = "li2019-resnet56-group"
+    assert plan_variant(name)[1] == load_variant(name, device="meta")[1]
+    assert plan_variant(name)[0] is plan_variant("li2019-resnet56-basis")[0]
 
 
 def test_a_variant_is_a_network_that_runs():

@@ -189,7 +189,6 @@ def test_activations_of_one_batch_at_a_time_are_held():
 @pytest.mark.parametrize(
     ("name", "options", "method"),
     [
-        ("resnet20", {}, Group(refit="whitened")),
         ("resnet20", {}, SVD(0.4, refit="whitened-ridge")),
         ("timm/resnet18", {"zero_init_last": False}, Group(refit="ridge")),
     ],

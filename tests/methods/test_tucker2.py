@@ -212,6 +212,17 @@ def test_identity_layers_train_and_stay_in_their_form():
     assert count_stored(session.finish()).weights == session.plan.after.weights
 
 
+@pytest.mark.parametrize("memory_format", [torch.contiguous_format, torch.channels_last], ids=str)
+def test_gathering_channels_keeps_the_memory_format(memory_format):
+    x = torch.randn(2, 16, 8, 8)
+    conv = nn.Conv2d(16, 24, 3)
+    expected = compressed(conv, Tucker2(0.5), x)(x)
+    layer = compressed(conv, Tucker2(0.5, coefficients="identity"), x).to(memory_format=memory_format)
+    y = layer(x.to(memory_format=memory_format))
+    assert y.is_contiguous(memory_format=memory_format)
+    assert relative_error(y, expected) < 1e-5
+
+
 def test_plan_counts_both_kinds_of_coefficients():
     net, x = small_net(), torch.randn(1, 3, 12, 12)
     plans = {kind: plan(net, Tucker2(0.4, coefficients=kind), x) for kind in ("dense", "identity")}

@@ -1,0 +1,169 @@
+"""The convolutions that a method is checked on.
+
+The values below have some 7,000 allowed combinations. Of these are taken:
+
+* 3×3 kernels in one group: every *pair* of values of stride, padding, dilation, padding mode, bias and channels meets;
+* every other kernel in one group: every value of the others appears;
+* 4 groups and depthwise: every value of the others, kernels included, appears.
+
+What a method skips (grouped convolutions, 1×1 kernels) therefore takes no pair away from what it does compress.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ..cost import Skip
+from ..method import Method
+from ..plan import Plan
+from .compressing import plan_lone_conv, randomise
+from .covering import Combination, covering
+from .failure import NotApplicable
+
+KERNELS = ((3, 3), (1, 1), (5, 5), (7, 7), (1, 7), (7, 1))
+STRIDES = (1, 2, (2, 1))
+PADDINGS = (1, 0, (2, 1), "same", "valid")
+DILATIONS = (1, 2)
+PADDING_MODES = ("zeros", "reflect", "replicate", "circular")
+BIASES = (True, False)
+# c < n, c > n, both odd and prime, one input channel, one output channel
+CHANNELS = {1: ((8, 12), (16, 6), (7, 13), (1, 6), (6, 1)), 4: ((8, 12), (16, 8)), "depthwise": ((7, 7), (6, 12))}
+GROUPINGS = (4, "depthwise")
+HALF = torch.bfloat16
+SIZE = (15, 14)
+"""Height and width of the inputs: a 7×7 kernel fits with dilation 2 and without padding."""
+
+
+@dataclass(frozen=True)
+class ConvCase:
+    """One convolution with its input, to be compressed alone.
+
+    Attributes
+    ----------
+    in_channels, out_channels, kernel_size, stride, padding, dilation, groups, padding_mode, bias
+        As in `torch.nn.Conv2d`.
+    dtype, device
+        Of weights and input.
+    """
+
+    in_channels: int = 8
+    out_channels: int = 12
+    kernel_size: tuple[int, int] = (3, 3)
+    stride: int | tuple[int, int] = 1
+    padding: int | tuple[int, int] | str = 1
+    dilation: int = 1
+    groups: int = 1
+    padding_mode: str = "zeros"
+    bias: bool = True
+    dtype: torch.dtype = torch.float32
+    device: str = "cpu"
+
+    def conv(self, seed: int = 0) -> nn.Conv2d:
+        """Return the convolution with weights that follow from ``seed``."""
+        geometry: dict[str, Any] = {
+            name: getattr(self, name)
+            for name in ("kernel_size", "stride", "padding", "dilation", "groups", "padding_mode", "bias")
+        }
+        conv = nn.Conv2d(self.in_channels, self.out_channels, **geometry)
+        randomise(conv, seed)
+        return conv.to(self.device, self.dtype)
+
+    def model(self, seed: int = 0) -> nn.Sequential:
+        """Return a model of this convolution alone, in eval mode; its path is ``0``."""
+        return nn.Sequential(self.conv(seed)).eval()
+
+    def example(self, batch: int = 2, size: tuple[int, int] = SIZE) -> Tensor:
+        """Return an input ``(batch, c, height, width)``."""
+        generator = torch.Generator().manual_seed(1)
+        return torch.randn(batch, self.in_channels, *size, generator=generator).to(self.device, self.dtype)
+
+    def plan(self, method: Method) -> Plan:
+        """Return the plan that compresses the convolution whether or not it gets smaller.
+
+        Raises
+        ------
+        NotApplicable
+            If the method skips it, with the method's reason.
+        """
+        made = plan_lone_conv(method, self)
+        if isinstance(made, Skip):
+            raise NotApplicable(made.reason)
+        return made
+
+    def __str__(self) -> str:
+        kernel = "×".join(map(str, self.kernel_size))
+        parts = [f"{self.in_channels}→{self.out_channels} {kernel}", f"padding {self.padding}"]
+        parts += [f"stride {self.stride}"] if self.stride != 1 else []
+        parts += [f"dilation {self.dilation}"] if self.dilation != 1 else []
+        parts += [f"{self.groups} groups"] if self.groups != 1 else []
+        parts += [self.padding_mode] if self.padding_mode != "zeros" else []
+        parts += [] if self.bias else ["no bias"]
+        parts += [str(self.dtype).removeprefix("torch.")] if self.dtype != torch.float32 else []
+        parts += [self.device] if self.device != "cpu" else []
+        return "conv " + ", ".join(parts)
+
+
+def _combinations(kernels: tuple[Any, ...], groups: Any) -> list[Combination]:
+    """Return all allowed combinations: kernel, stride, padding, dilation, padding mode, bias, channels, groups."""
+    product = itertools.product(
+        kernels, STRIDES, PADDINGS, DILATIONS, PADDING_MODES, BIASES, CHANNELS[groups], (groups,)
+    )
+    # torch has no "same" with a stride; a padding mode shows where there is padding only
+    return [
+        combination
+        for combination in product
+        if not (combination[2] == "same" and combination[1] != 1)
+        and not (combination[4] != "zeros" and combination[2] in (0, "valid"))
+    ]
+
+
+def _case(combination: Combination) -> ConvCase:
+    kernel, stride, padding, dilation, mode, bias, (c, n), groups = combination  # pyright: ignore[reportGeneralTypeIssues]
+    values: Any = (c, n, kernel, stride, padding, dilation, c if groups == "depthwise" else groups, mode, bias)
+    return ConvCase(*values)
+
+
+@cache
+def conv_cases() -> tuple[ConvCase, ...]:
+    """Return the whole list, in float32."""
+    chosen = covering(_combinations(KERNELS[:1], 1), strength=2)
+    for kernel in KERNELS[1:]:
+        chosen += covering(_combinations((kernel,), 1), strength=1)
+    for groups in GROUPINGS:
+        chosen += covering(_combinations(KERNELS, groups), strength=1)
+    return tuple(map(_case, chosen))
+
+
+@cache
+def few_conv_cases() -> tuple[ConvCase, ...]:
+    """Return a short list, in float32: every value with a 3×3 kernel, every other kernel and grouping at least once."""
+    chosen = covering(_combinations(KERNELS[:1], 1), strength=1)
+    chosen += covering(_combinations(KERNELS[1:], 1), strength=1)
+    chosen += [_combinations(KERNELS, groups)[0] for groups in GROUPINGS]
+    return tuple(map(_case, chosen))
+
+
+def compiled_cases() -> tuple[ConvCase, ...]:
+    """Return the few for what takes a tenth of a second: a plain convolution, and one whose padding is not zeros."""
+    return (ConvCase(), ConvCase(16, 6, stride=2, padding=(2, 1), padding_mode="reflect", bias=False))
+
+
+@cache
+def precision_cases() -> tuple[ConvCase, ...]:
+    """Return the short list in float64 and bfloat16, and on a GPU where there is one."""
+    cases = [replace(case, dtype=dtype) for case in few_conv_cases() for dtype in (torch.float64, HALF)]
+    if torch.cuda.is_available():
+        cases += [replace(case, device="cuda") for case in few_conv_cases()]
+    return tuple(cases)
+
+
+def plain_cases() -> Iterator[ConvCase]:
+    """Yield the 3×3 convolutions in one group, which every method should be able to compress."""
+    return (case for case in conv_cases() if case.kernel_size == (3, 3) and case.groups == 1)

@@ -1,0 +1,81 @@
+"""Weights that no trained network has, and damaged ones do."""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from torch import Tensor, nn
+
+from ..layers import CompressedConv2d
+from ..method import Method
+from .cases import ConvCase
+from .compressing import compress_changed, ignores_weights
+from .failure import ConformanceFailure, demand
+
+PATIENCE = 60.0
+"""Seconds after which a method that is given weights which are no numbers is said to hang."""
+
+
+def check_zero_weights_stay_zero(method: Method, case: ConvCase) -> None:
+    """A convolution of zeros is compressed to a layer of zeros, with nothing divided by zero on the way."""
+    layer = compress_changed(method, case, nn.init.zeros_)
+    output = layer(case.example())
+    demand(
+        bool(output.isfinite().all()),
+        "weights of zero give an output that is not finite: guard divisions by norms and singular values",
+    )
+    if method.kind == "weight-space" and not ignores_weights(method, case):
+        assert isinstance(layer, CompressedConv2d)
+        largest = float(layer.dense_weight().detach().abs().max())
+        demand(
+            largest == 0,
+            f"weights of zero become weights up to {largest:.2g}: zero is the best approximation of zero at every size",
+        )
+
+
+def check_weights_that_are_no_numbers_are_told(method: Method, case: ConvCase) -> None:
+    """NaN or infinite weights raise an error or give outputs that are no numbers; they are never hidden."""
+    for value in (math.nan, math.inf):
+        try:
+            layer = within(PATIENCE, lambda value=value: _damaged(method, case, value))
+        except (ArithmeticError, RuntimeError, ValueError) as error:
+            demand(bool(str(error).strip()), f"a weight that is {value} raises {type(error).__name__} without a word")
+            continue
+        demand(
+            not layer(case.example()).isfinite().all() or ignores_weights(method, case),
+            f"a weight that is {value} gives finite outputs: let it through to the output, or raise an error that "
+            "names the layer",
+        )
+
+
+def within(seconds: float, work: Callable[[], Any]) -> Any:
+    """Return what ``work`` returns; raise `ConformanceFailure` if it has not ended after so many seconds."""
+    results: list[Any] = []
+    errors: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            results.append(work())
+        except BaseException as error:
+            errors.append(error)
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    thread.join(seconds)
+    if thread.is_alive():
+        raise ConformanceFailure(f"compressing does not end within {seconds:g} s: bound the number of iterations")
+    if errors:
+        raise errors[0]
+    return results[0]
+
+
+def _damaged(method: Method, case: ConvCase, value: float) -> nn.Module:
+    """Return the layer for a convolution in whose weight one element is ``value``."""
+
+    def damage(weight: Tensor) -> None:
+        weight.view(-1)[weight.numel() // 2] = value
+
+    return compress_changed(method, case, damage)

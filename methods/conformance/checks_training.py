@@ -1,0 +1,94 @@
+"""What happens while a compressed model is trained."""
+
+from __future__ import annotations
+
+import torch
+
+from ..method import Method
+from ..session import Session, begin
+from .compressing import Case
+from .failure import demand
+
+
+def check_gradients_reach_every_parameter(method: Method, case: Case) -> None:
+    """After one backward pass of output and penalty every trainable parameter has a finite gradient."""
+    session, x = _training(method, case), case.example()
+    # a sum of squares about a random target: no gradient is zero by symmetry
+    output = session.model(x)
+    target = torch.randn(output.shape, generator=torch.Generator().manual_seed(2)).to(output)
+    ((output - target).square().mean() + session.penalty()).backward()
+    for name, parameter in session.model.named_parameters():
+        if parameter.requires_grad:
+            demand(
+                parameter.grad is not None,
+                f"no gradient reaches {name}: let forward() use it, or keep it in a buffer if it is not trained",
+            )
+            assert parameter.grad is not None
+            demand(
+                bool(parameter.grad.isfinite().all()),
+                f"the gradient of {name} is not finite: guard divisions and roots against zero",
+            )
+
+
+def check_penalty_is_a_finite_scalar(method: Method, case: Case) -> None:
+    """The penalty is one finite number on the model's device, before and after a step."""
+    session, x = _training(method, case), case.example()
+    for moment in ("before the first step", "after a step"):
+        penalty = session.penalty()
+        demand(
+            penalty.dim() == 0 and bool(penalty.isfinite()) and penalty.device == x.device,
+            f"penalty() {moment} is {penalty}: return a finite scalar on the model's device, or None",
+        )
+        _step(session, x)
+
+
+def check_a_training_loop_ends_in_a_small_model(method: Method, case: Case) -> None:
+    """After some steps `finish` gives a model with every planned layer replaced, whose output is finite."""
+    session, x = _training(method, case), case.example()
+    for _ in range(3):
+        _step(session, x)
+    small = session.finish()
+    demand(bool(small.eval()(x).isfinite().all()), "after three steps of training the output is not finite")
+    planned = [path for group in session.plan.groups for path in group.paths]
+    left = [path for path in planned if type(small.get_submodule(path)) is torch.nn.Conv2d]
+    demand(
+        not left,
+        f"after finish() {', '.join(left)} is still a Conv2d: Part.replacements and Part.finish() together have to "
+        "give a layer for every path",
+    )
+
+
+def check_trains_under_autocast(method: Method, case: Case) -> None:
+    """Forward and backward pass run under automatic mixed precision, with finite gradients in float32."""
+    session, x = _training(method, case), case.example()
+    try:
+        with torch.autocast(x.device.type, torch.bfloat16):
+            output = session.model(x)
+        output.float().square().mean().backward()
+    except RuntimeError as error:
+        demand(
+            False,
+            f"under torch.autocast in bfloat16 the layer fails ({error}): bring what is multiplied by hand to one "
+            "dtype",
+        )
+    wrong = [
+        name
+        for name, parameter in session.model.named_parameters()
+        if parameter.grad is not None
+        and (parameter.grad.dtype != parameter.dtype or not parameter.grad.isfinite().all())
+    ]
+    demand(not wrong, f"under torch.autocast the gradients of {', '.join(wrong)} are not finite or of another dtype")
+
+
+def _training(method: Method, case: Case) -> Session:
+    return begin(case.model().train(), case.plan(method))
+
+
+def _step(session: Session, x: torch.Tensor) -> None:
+    """Take one step of gradient descent, as any training loop does."""
+    optimizer = torch.optim.SGD(session.model.parameters(), lr=0.01)
+    (session.model(x).square().mean() + session.penalty()).backward()
+    torch.nn.utils.clip_grad_norm_(session.model.parameters(), 0.1)  # an untrained network's loss may be any size
+    optimizer.step()
+    optimizer.zero_grad()
+    session.after_step()
