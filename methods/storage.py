@@ -18,7 +18,7 @@ from .counting import stored_tensors
 from .errors import StorageError
 from .packing import pack, unpack
 from .plan import Plan
-from .rewrite import adopt, replace_conv
+from .rewrite import adopt, compressed_layers, replace_conv
 from .session import groups_by_method, planned_convs
 from .spec import untouched_random_numbers
 
@@ -46,9 +46,18 @@ def save(model: nn.Module, path: str | Path) -> Path:
     -------
     Path
         The file written.
+
+    Raises
+    ------
+    StorageError
+        If the model could not be loaded again, since it is deployed or its plan does not describe it, or the file
+        cannot be written.
     """
     path = Path(path)
     plan: Plan | None = getattr(model, "decompbench_plan", None)
+    _require_loadable(model, plan)
+    if not path.parent.is_dir():
+        raise StorageError(f"cannot write {path}: there is no folder {path.parent}")
     tensors: dict[str, Tensor] = {}
     aliases: dict[str, str] = {}
     channels_last: list[str] = []
@@ -103,6 +112,23 @@ def _unpacked(tensor: Tensor, packed: dict[str, Any]) -> Tensor:
     if not 0 < bits < 32 or tensor.dtype != torch.uint8 or tensor.shape != (math.ceil(count * bits / 8),):
         raise TypeError(f"{count} numbers of {bits} bits are not {tuple(tensor.shape)} of {tensor.dtype}")
     return unpack(tensor, bits, count).to(dtype).reshape(shape)
+
+
+def _require_loadable(model: nn.Module, plan: Plan | None) -> None:
+    """Raise `StorageError` for a model that `load` could not build from its plan."""
+    if "decompbench_forms" in vars(model):
+        raise StorageError(
+            "a deployed model is not rebuilt from a plan: save the model it was deployed from and deploy that again "
+            "after loading, or ship the deployed one with torch.export.export or torch.onnx.export"
+        )
+    planned = {path for layer in plan.layers if layer.group is not None
+               for path in (layer.path, *layer.spec.aliases)} if plan else set[str]()  # fmt: skip
+    for path, layer in compressed_layers(model).items():
+        if path not in planned:
+            raise StorageError(
+                f"no plan on the model says how its layer {path!r}, a {type(layer).__name__}, was made, so it could "
+                "not be loaded again: save what compress or Session.finish returned, compressed in one go"
+            )
 
 
 @untouched_random_numbers()
