@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from ..cost import COUNTS, Cost, Skip, Target
