@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
 
+from ..errors import BenchError
 from .common import AsJson, output, parse_settings, print_json, print_list
 
 EXAMPLE = "Example: decompbench sweep --model 'resnet*' --markdown"
@@ -22,6 +24,9 @@ def sweep_command(
     method: Annotated[list[str] | None, typer.Option(help="Only this method. Repeatable.")] = None,
     settings: Annotated[
         list[str] | None, typer.Option("--set", help="A setting of a method: METHOD.FIELD=VALUE. Repeatable.")
+    ] = None,
+    plugin: Annotated[
+        list[str] | None, typer.Option(help="A module with methods of its own, beside you or installed. Repeatable.")
     ] = None,
     quick: Annotated[bool, typer.Option("--quick", help="Only eight small models.")] = False,
     seconds: Annotated[float, typer.Option(help="Time limit of a model for each method, in s.")] = 600.0,
@@ -45,6 +50,8 @@ def sweep_command(
     if as_markdown and as_json:
         raise typer.BadParameter("give one of --markdown and --json")
     models = choose_models(model or (), quick=quick)
+    plugins = plugin or []
+    _import(plugins)
     methods = _with_settings(method or list_methods(), settings or [])
     for name, changes in methods.items():
         get_method(name, **changes)  # a mistake is told now, not once for each model
@@ -58,7 +65,8 @@ def sweep_command(
 
     interrupted = False
     try:
-        run_sweep(models, methods, on_model, seconds=seconds, memory=int(memory * 2**30))
+        limits = {"seconds": seconds, "memory": int(memory * 2**30)}
+        run_sweep(models, methods, on_model, plugins=plugins, **limits)
     except KeyboardInterrupt:
         interrupted = True
         progress.note(f"interrupted: {len(outcomes)} of {len(models)} models are done")
@@ -74,6 +82,17 @@ def sweep_command(
         raise typer.Exit(INTERRUPTED)
     if not all(outcome.ok for outcome in outcomes):
         raise typer.Exit(1)
+
+
+def _import(plugins: Sequence[str]) -> None:
+    """Import the plugins, which may lie in the working directory, as the processes will."""
+    if plugins and "" not in sys.path:
+        sys.path.insert(0, "")
+    for name in plugins:
+        try:
+            importlib.import_module(name)
+        except Exception as error:  # a stranger's module may fail in any way
+            raise BenchError(f"--plugin {name}: {type(error).__name__}: {error}") from error
 
 
 def _with_settings(names: Sequence[str], pairs: Sequence[str]) -> dict[str, dict[str, Any]]:
