@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -43,6 +43,9 @@ class Recipe(BaseModel):
     ----------
     epochs : float
         Passes over the training data; 0 trains nothing, 1.5 stops in the middle of the second.
+    cycles : int or "method"
+        How often all of it is repeated, the schedule starting anew each time while optimiser and weights go on: the
+        training then takes ``cycles * epochs``. ``"method"``: as often as in the method's paper, the dense model once.
     batch_size : int
         Images a step.
     optimizer : str
@@ -69,6 +72,7 @@ class Recipe(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     epochs: float = Field(default=1, ge=0)
+    cycles: Annotated[int, Field(ge=1)] | Literal["method"] = 1
     batch_size: int = Field(default=128, gt=0)
     optimizer: str = "sgd"
     lr: float = Field(default=0.05, gt=0)
@@ -102,9 +106,27 @@ class Recipe(BaseModel):
             raise ValueError(f"warmup_epochs ({self.warmup_epochs:g}) is more than epochs ({self.epochs:g})")
         return self
 
-    def total_steps(self, steps_per_epoch: int) -> int:
-        """Steps the whole training takes; at least one where ``epochs`` is not 0."""
+    @property
+    def total_epochs(self) -> float:
+        """Epochs of all cycles together."""
+        return self.epochs * self._cycles
+
+    @property
+    def _cycles(self) -> int:
+        """How many cycles there are; ``"method"`` with no method named is one."""
+        return 1 if self.cycles == "method" else self.cycles
+
+    def with_cycles_of(self, training_cycles: int) -> Recipe:
+        """Return the recipe for a method that is trained for so many cycles, if the recipe leaves it to the method."""
+        return self.model_copy(update={"cycles": training_cycles}) if self.cycles == "method" else self
+
+    def cycle_steps(self, steps_per_epoch: int) -> int:
+        """Steps of one cycle; at least one where ``epochs`` is not 0."""
         return max(1, round(self.epochs * steps_per_epoch)) if self.epochs else 0
+
+    def total_steps(self, steps_per_epoch: int) -> int:
+        """Steps the whole training takes, all cycles."""
+        return self._cycles * self.cycle_steps(steps_per_epoch)
 
     def create_optimizer(self, model: nn.Module) -> torch.optim.Optimizer:
         """timm's optimiser over the model's trainable parameters."""
@@ -117,7 +139,7 @@ class Recipe(BaseModel):
             filter_bias_and_bn=not self.decay_all,
         )
 
-    def create_scheduler(self, optimizer: torch.optim.Optimizer, steps_per_epoch: int) -> Scheduler:
+    def create_scheduler(self, optimizer: torch.optim.Optimizer, steps_per_epoch: int) -> Scheduler | _Repeated:
         """timm's scheduler; call ``step_update(steps done)`` after every step."""
         steps: dict[str, Any] = {"step_on_epochs": False, "updates_per_epoch": 1}
         milestones = [round(epoch * steps_per_epoch) for epoch in self.milestones]
@@ -125,7 +147,7 @@ class Recipe(BaseModel):
             optimizer,
             # Without milestones, multistep stays where it is: older versions of timm have no 'constant'.
             sched="cosine" if self.schedule == "cosine" else "multistep",
-            num_epochs=self.total_steps(steps_per_epoch),
+            num_epochs=self.cycle_steps(steps_per_epoch),
             decay_milestones=milestones,
             decay_rate=self.decay_rate if self.schedule == "step" else 1.0,
             warmup_epochs=round(self.warmup_epochs * steps_per_epoch),
@@ -133,4 +155,15 @@ class Recipe(BaseModel):
             **steps,
         )
         assert scheduler is not None  # only sched="none" gives none
-        return scheduler
+        return scheduler if self._cycles == 1 else _Repeated(scheduler, self.cycle_steps(steps_per_epoch))
+
+
+class _Repeated:
+    """A scheduler that starts anew after every ``steps`` steps."""
+
+    def __init__(self, scheduler: Scheduler, steps: int) -> None:
+        self.scheduler = scheduler
+        self.steps = steps
+
+    def step_update(self, num_updates: int) -> None:
+        self.scheduler.step_update(num_updates % self.steps)

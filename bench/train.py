@@ -114,7 +114,7 @@ def train(
     total = recipe.total_steps(steps_per_epoch)
     history: list[dict[str, float]] = []
     started = time.perf_counter()
-    epochs, steps, ended = recipe.epochs, total, False
+    epochs, steps, ended = recipe.total_epochs, total, False
     if total:
         with _own_random_numbers(seed, device_of(model)), _training(model, recipe):
             loop = _Loop(model, task, recipe, total, teacher, penalty, after_step, converged, on_step)

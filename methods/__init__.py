@@ -22,7 +22,7 @@ from .factor import Factor
 from .fsnet import FSNet
 from .group import Group
 from .kmeans import KMeans
-from .layers import CompressedConv2d, FactoredConv2d, VirtualWeightConv2d, copy_bias
+from .layers import CompressedConv2d, FactoredConv2d, VirtualWeightConv2d, VirtualWeightConvTranspose2d, copy_bias
 from .method import Kind, Knob, Method, Part
 from .plan import GroupPlan, LayerPlan, Plan
 from .planner import plan
@@ -73,6 +73,7 @@ __all__ = [
     "UnknownNameError",
     "UnreachableTarget",
     "VirtualWeightConv2d",
+    "VirtualWeightConvTranspose2d",
     "begin",
     "compress",
     "copy_bias",

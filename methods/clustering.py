@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from math import inf
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -11,13 +15,18 @@ from torch import Tensor
 from .seeding import Init, starting_centroids
 
 CHUNK = 1 << 18
-"""Scores held at a time: 1 MB in float32, which stays in a core's cache."""
+"""Scores a thread holds at a time: 1 MB in float32, which stays in a core's cache."""
+PART = 1 << 14
+"""Points a thread takes at a time. Sums are taken over parts: results do not depend on the number of threads."""
 FIRST_SAMPLE = 1 << 14
 """Fewest points of a sample."""
 SAMPLE_PER_CENTROID = 64
 """Points of the first sample for each centroid, if that is more."""
 GROWTH = 4
 """How many times larger the next sample is."""
+
+Run = Callable[..., Iterable[Any]]
+"""The signature of `map`."""
 
 
 @dataclass(frozen=True)
@@ -29,25 +38,34 @@ class Clustering:
     inertia: float
 
 
-def assign(points: Tensor, centroids: Tensor) -> tuple[Tensor, Tensor]:
+def assign(points: Tensor, centroids: Tensor, run: Run = map) -> tuple[Tensor, Tensor]:
     """Return the index of each point's nearest centroid ``(N,)``, and the squared distance to it ``(N,)``."""
     bias = -0.5 * centroids.square().sum(1)
+    parts = run(lambda part: _assign_part(part, centroids, bias), points.split(PART))
+    indices, distances = zip(*parts, strict=True)
+    return torch.cat(indices), torch.cat(distances).clamp(min=0)
+
+
+def _assign_part(points: Tensor, centroids: Tensor, bias: Tensor) -> tuple[Tensor, Tensor]:
     numbers = torch.arange(len(centroids), device=points.device, dtype=points.dtype)
     rows = max(1, CHUNK // len(centroids))
     scores = points.new_empty(min(rows, len(points)), len(centroids))
-    indices, distances = [], []
-    for chunk in points.split(rows):
+    index = torch.empty(len(points), dtype=torch.long, device=points.device)
+    distances = points.square().sum(1)
+    for start in range(0, len(points), rows):
+        chunk = slice(start, start + rows)
         # ‖x − c‖² = ‖x‖² − 2 (x·c − ‖c‖²/2)
-        score = torch.addmm(bias, chunk, centroids.mT, out=scores[: len(chunk)])
+        part = points[chunk]
+        score = torch.addmm(bias, part, centroids.mT, out=scores[: len(part)])
         best = score.amax(1)
-        distances.append(chunk.square().sum(1) - 2 * best)
+        distances[chunk] -= 2 * best
         # a maximum and its place found by a product are twice as fast as one search for both
         hits = score.eq_(best[:, None])
-        index = torch.mv(hits, numbers).long().clamp(max=len(centroids) - 1)
-        tied = (hits.gather(1, index[:, None])[:, 0] != 1).nonzero()[:, 0]
-        index[tied] = hits[tied].argmax(1)
-        indices.append(index)
-    return torch.cat(indices), torch.cat(distances).clamp(min=0)
+        found = torch.mv(hits, numbers).long().clamp(max=len(centroids) - 1)
+        tied = (hits.gather(1, found[:, None])[:, 0] != 1).nonzero()[:, 0]
+        found[tied] = hits[tied].argmax(1)
+        index[chunk] = found
+    return index, distances
 
 
 def kmeans(
@@ -93,42 +111,67 @@ def kmeans(
     """
     if symmetries is None:
         symmetries = torch.arange(points.shape[1])[None]
-    symmetries = symmetries.to(points.device)
-    runs = (_run(points, clusters, generator, init, max_iter, tolerance, symmetries) for _ in range(inits))
-    return min(runs, key=lambda run: run.inertia)
+    with _threads(points.device) as run:
+        settings = Settings(init, max_iter, tolerance, symmetries.to(points.device), run)
+        found = (_grow(points, clusters, generator, settings) for _ in range(inits))
+        return min(found, key=lambda clustering: clustering.inertia)
 
 
-def _run(
-    points: Tensor,
-    clusters: int,
-    generator: torch.Generator,
-    init: Init,
-    max_iter: int,
-    tolerance: float,
-    symmetries: Tensor,
-) -> Clustering:
+@dataclass(frozen=True)
+class Settings:
+    """What does not change over the stages of a clustering; see `kmeans`."""
+
+    init: Init
+    max_iter: int
+    tolerance: float
+    symmetries: Tensor
+    run: Run
+
+
+@contextmanager
+def _threads(device: torch.device) -> Iterator[Run]:
+    """Give torch's threads whole parts of the points, not shares of each small operation, and yield what runs them.
+
+    Waiting for each other after every operation takes them longer than the operation, all the more where other
+    processes want the cores.
+    """
+    threads = torch.get_num_threads()
+    if device.type != "cpu" or threads == 1:
+        yield map
+        return
+    torch.set_num_threads(1)
+    try:
+        with ThreadPoolExecutor(threads) as pool:
+            yield pool.map
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _grow(points: Tensor, clusters: int, generator: torch.Generator, settings: Settings) -> Clustering:
+    """Cluster samples of growing size, each from the centroids of the one before, and at last all points."""
     order = torch.randperm(len(points), generator=generator).to(points.device)
     size = max(FIRST_SAMPLE, SAMPLE_PER_CENTROID * clusters)
-    centroids = starting_centroids(points, order, size, clusters, init, symmetries, generator)
+    centroids = starting_centroids(points, order, size, clusters, settings.init, settings.symmetries, generator)
     while size < len(points):
-        centroids = lloyd(points[order[:size]], centroids, symmetries, max_iter, tolerance).centroids
+        centroids = _lloyd(points[order[:size]], centroids, settings).centroids
         size *= GROWTH
-    return lloyd(points, centroids, symmetries, max_iter, tolerance)
+    return _lloyd(points, centroids, settings)
 
 
-def lloyd(points: Tensor, centroids: Tensor, symmetries: Tensor, max_iter: int, tolerance: float) -> Clustering:
-    """Improve ``centroids`` until convergence; see `kmeans`."""
+def _lloyd(points: Tensor, centroids: Tensor, settings: Settings) -> Clustering:
+    """Improve ``centroids`` until convergence."""
+    symmetries = settings.symmetries
     index = torch.full((len(points),), -1, device=points.device)
     previous, revived = inf, False
-    for iteration in range(max_iter + 1):
+    for iteration in range(settings.max_iter + 1):
         images = _images(centroids, symmetries)
-        new, distances = assign(points, images)
+        new, distances = assign(points, images, settings.run)
         inertia = float(distances.double().sum())
-        settled = not revived and previous - inertia <= tolerance * inertia
-        if settled or iteration == max_iter or torch.equal(new, index):
+        settled = not revived and previous - inertia <= settings.tolerance * inertia
+        if settled or iteration == settings.max_iter or torch.equal(new, index):
             return Clustering(centroids, new, inertia)
         index, previous = new, inertia
-        sums, sizes = _sums(points, index, len(images))
+        sums, sizes = _sums(points, index, len(images), settings.run)
         sums, sizes = _undo(sums, symmetries), sizes.view(len(centroids), -1).sum(1)
         centroids = torch.where(sizes[:, None] > 0, sums / sizes[:, None].clamp(min=1), centroids).to(points.dtype)
         revived = _revive(centroids, sizes == 0, points, images[index], distances)
@@ -140,12 +183,17 @@ def _images(centroids: Tensor, symmetries: Tensor) -> Tensor:
     return centroids[:, symmetries].flatten(0, 1)
 
 
-def _sums(points: Tensor, index: Tensor, clusters: int) -> tuple[Tensor, Tensor]:
+def _sums(points: Tensor, index: Tensor, clusters: int, run: Run) -> tuple[Tensor, Tensor]:
     """Return the sum of each cluster's points ``(clusters, d)`` in double precision, and how many they are."""
-    sums = points.new_zeros(clusters, points.shape[1], dtype=torch.float64)
+    shape = (clusters, points.shape[1])
+
+    def add_up(part: tuple[Tensor, Tensor]) -> Tensor:
+        return points.new_zeros(shape).index_add_(0, part[1], part[0])
+
     # part by part: a float32 sum of very many terms loses digits
-    for part, ids in zip(points.split(1 << 16), index.split(1 << 16), strict=True):
-        sums += points.new_zeros(sums.shape).index_add_(0, ids, part)
+    sums = points.new_zeros(shape, dtype=torch.float64)
+    for partial in run(add_up, zip(points.split(PART), index.split(PART), strict=True)):
+        sums += partial
     return sums, torch.bincount(index, minlength=clusters)
 
 

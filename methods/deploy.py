@@ -14,7 +14,7 @@ from torch.fx.experimental.optimization import fuse
 
 from .layers import CompressedConv2d
 from .rewrite import replace_module
-from .spec import call, evaluating, first_argument, untouched_random_numbers
+from .spec import call, evaluating, first_argument, require_example, untouched_random_numbers
 
 ROUNDS = 9
 """Timed rounds in which the forms of a layer take turns."""
@@ -47,6 +47,7 @@ def deploy(
         name of its form; ``decompbench_folded`` tells whether batch-norm could be folded (it needs a model that
         ``torch.fx`` can trace).
     """
+    require_example(example)
     deployed = copy.deepcopy(model).eval().requires_grad_(False)
     paths: dict[CompressedConv2d, list[str]] = {}
     for path, module in deployed.named_modules(remove_duplicate=False):

@@ -74,6 +74,7 @@ class SummaryConv2d(VirtualWeightConv2d):
     def __init__(self, spec: ConvSpec, places: Places, weight_bits: int | None = None) -> None:
         super().__init__(spec)
         self.weight_bits = weight_bits
+        self.quantised = False
         shape = places.summary_shape(spec)
         self.summary = nn.Parameter(torch.zeros(shape))
         index = places.index(spec)
@@ -85,7 +86,7 @@ class SummaryConv2d(VirtualWeightConv2d):
             self.register_buffer("ends", torch.zeros(2))
 
     def dense_weight(self) -> Tensor:
-        if self.weight_bits is not None and not self.summary.is_floating_point():
+        if self.quantised and self.weight_bits is not None:
             return from_levels(self.summary, self.ends, self.weight_bits).flatten()[self.index]
         return mean_gather(self.summary.flatten(), self.index, self.uses)
 
@@ -95,6 +96,7 @@ class SummaryConv2d(VirtualWeightConv2d):
             codes, self.ends = to_levels(self.summary.detach(), self.weight_bits)
             del self.summary
             self.register_buffer("summary", codes)
+            self.quantised = True
 
     def weight_tensors(self) -> Iterable[tuple[Tensor, int]]:
         yield self.summary, self.weight_bits or 8 * self.summary.element_size()

@@ -50,6 +50,7 @@ class ClusteredConv2d(VirtualWeightConv2d):
         self.codebook = codebook
         self.symmetry: Symmetry = symmetry
         self.scale_bits = scale_bits
+        self.quantised = False
         self.images = len(codebook) * ORDER[symmetry]
         self.scale = nn.Parameter(torch.zeros(kernels))
         self.register_buffer("index", torch.zeros(kernels, dtype=_index_dtype(self.images)))
@@ -66,7 +67,7 @@ class ClusteredConv2d(VirtualWeightConv2d):
         return self._scales()[:, :, None, None] * kernels[self.index.long()]
 
     def _scales(self) -> Tensor:
-        if not self.scale.is_floating_point():
+        if self.quantised:
             return from_steps(self.scale, self.step, self.scale_bits).to(self.codebook.dtype)
         # a finished layer has 16-bit scales; they are never stored in more than they are counted as
         return self.scale.to(self.codebook.dtype)
@@ -80,6 +81,7 @@ class ClusteredConv2d(VirtualWeightConv2d):
         codes, self.step = to_steps(values, self.scale_bits)
         del self.scale
         self.register_buffer("scale", codes)
+        self.quantised = True
 
     def weight_tensors(self) -> Iterable[tuple[Tensor, int]]:
         yield self.scale, self.scale_bits

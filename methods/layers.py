@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -11,6 +12,11 @@ from torch import Tensor, nn
 
 from .between import BETWEEN_TYPES, Between, make_between
 from .spec import ConvSpec
+
+GEOMETRY = (
+    "in_channels", "out_channels", "kernel_size", "stride", "padding", "dilation", "groups", "padding_mode",
+)  # fmt: skip
+"""Attributes of a convolution that its spec has, too."""
 
 
 class CompressedConv2d(nn.Module, ABC):
@@ -34,6 +40,20 @@ class CompressedConv2d(nn.Module, ABC):
     def __call__(self, input: Tensor) -> Tensor:
         """Apply the layer. As a convolution it may be called ``layer(input=x)``, whatever `forward` calls it."""
         return super().__call__(input)
+
+    def __getattr__(self, name: str) -> Any:
+        """Let a network read of the layer what it may read of a convolution: its geometry, and its weight.
+
+        Reading ``weight`` computes `dense_weight`; EdgeNeXt, for one, asks it for its dtype and device.
+        """
+        try:
+            return super().__getattr__(name)
+        except AttributeError:
+            if name == "weight" and self.linear:
+                return self.dense_weight()
+            if name in GEOMETRY:
+                return getattr(self.spec, name)
+            raise
 
     def weight_tensors(self) -> Iterable[tuple[Tensor, int]]:
         """Yield each stored tensor that stands for the conv's weight, with the bits of one element.

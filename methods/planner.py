@@ -9,11 +9,13 @@ from typing import Any, Literal, cast
 
 from torch import Tensor, nn
 
+from .arguments import require_dense, require_method, require_model, require_target
 from .budget import Setting, meet
 from .cost import Cost, Skip, Target
 from .errors import SettingError
 from .method import Method
 from .plan import GroupPlan, LayerPlan, Plan
+from .rewrite import compressed_layers, is_inside
 from .select import Select
 from .spec import ConvSpec, Trace, trace
 
@@ -51,7 +53,8 @@ def plan(
         Glob pattern over module paths → another method, settings to change, or None to leave the layer dense. Layers
         with settings of their own keep them whatever the budget.
     select
-        Which layers are touched; by default what the method's paper touches.
+        Which layers are touched; by default what the method's paper touches. With it, and without a target, the model
+        may have compressed layers, which stay as they are.
     unreachable
         What to do about a budget that no setting meets: raise, or take the nearest size and say so in the plan's note.
     inefficient
@@ -69,8 +72,15 @@ def plan(
     UnreachableTarget
         If no setting meets the budget; the message names the reachable range.
     SettingError
-        If an override matches no layer, or a budget is asked of a method without a knob.
+        If an argument is of the wrong type, an override or a pattern of ``select`` matches no layer, or a budget is
+        asked of a method without a knob.
+    MethodError
+        If the model is compressed already.
     """
+    require_model(model)
+    require_method(method)
+    require_target(target)
+    require_dense(model, stage=select is not None and target is None)
     traced = traced or trace(model, example)
     planner = _Planner(model, traced.specs, method, select or method.default_select, overrides or {}, inefficient)
     note = None
@@ -100,6 +110,7 @@ class _Planner:
                 paths = ", ".join(spec.path for spec in self.specs[:8])
                 raise SettingError(f"override {pattern!r} matches no convolution; their paths are {paths}, …")
         convs = sum(spec.position >= 0 for spec in self.specs)
+        self.compressed = compressed_layers(self.model)
         for spec in self.specs:
             chosen = self._choose(spec, convs)
             if isinstance(chosen, Skip):
@@ -120,6 +131,8 @@ class _Planner:
         """Return a layer's own method, why the layer stays dense, or None where the plan's method has it."""
         if skip := self._refuse_type(spec):
             return skip
+        if is_inside(spec.path, self.compressed):
+            return Skip("part of a compressed layer")
         if spec.position < 0:
             return Skip("never called by the example's forward pass")
         holder = spec.shares_weight_with or spec.path

@@ -51,3 +51,17 @@ def carry_requires_grad(replacements: Iterable[tuple[nn.Module, nn.Conv2d]]) -> 
     for key, parameter in frozen.items():
         if key not in training:
             parameter.requires_grad_(False)
+
+
+def compressed_layers(model: nn.Module) -> dict[str, CompressedConv2d]:
+    """Return the replacements of convolutions in ``model`` by path, under all their names."""
+    found: dict[str, CompressedConv2d] = {}
+    for path, module in model.named_modules(remove_duplicate=False):
+        if isinstance(module, CompressedConv2d) and not is_inside(path, found):
+            found[path] = module
+    return found
+
+
+def is_inside(path: str, outer: Iterable[str]) -> bool:
+    """Return whether ``path`` is that inside a module at one of the paths ``outer``."""
+    return any(path.startswith(f"{above}.") for above in outer)

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd
 
+from .arguments import require_model, require_plan
 from .calibration import Batch, refit_layers, take
 from .cost import Target
 from .method import Method, Part
@@ -111,8 +112,11 @@ def begin(model: nn.Module, plan: Plan, *, seed: int = 0, calibration: Iterable[
     ValueError
         If the model is not the one the plan was made for.
     SettingError
-        If a method looks at activations and there is no calibration; the model is then unchanged.
+        If an argument is of the wrong type, or a method looks at activations and there is no calibration; the model
+        is then unchanged.
     """
+    require_model(model)
+    require_plan(plan)
     generator = torch.Generator().manual_seed(seed)
     convs = planned_convs(model, plan)
     batches = take(calibration, plan)
@@ -181,6 +185,9 @@ def compress(
     **options: Any,
 ) -> nn.Module:
     """Compress ``model`` in place with no training at all: plan, begin, finish.
+
+    The layers of ``model`` itself are replaced: compress a ``copy.deepcopy`` of it to keep the dense one. A model that
+    is compressed already is refused.
 
     Parameters
     ----------

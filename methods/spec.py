@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd
 
 from .cost import Cost
+from .errors import require
 from .functional import ConvolutionCounter
 
 
@@ -186,6 +187,16 @@ def call(model: nn.Module, example: Any) -> Any:
     return model(*example) if isinstance(example, tuple) else model(example)
 
 
+def require_example(example: Any) -> None:
+    """Raise `SettingError` unless ``example`` is an input that a model can be called with."""
+    first = example[0] if isinstance(example, tuple) and example else example
+    require(
+        isinstance(first, Tensor),
+        "the example is an input that the model accepts, such as torch.zeros(1, 3, 224, 224), or a tuple of arguments "
+        f"whose first is one; got {example!r}",
+    )
+
+
 def first_argument(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Tensor:
     """Return the input of a module with one, as a hook sees it: ``conv(x)`` or ``conv(input=x)``."""
     return args[0] if args else next(iter(kwargs.values()))
@@ -205,7 +216,13 @@ def trace(model: nn.Module, example: Tensor | tuple[Any, ...]) -> Trace:
     -------
     Trace
         Specs in the order of the first call; layers never called come last, with no positions.
+
+    Raises
+    ------
+    SettingError
+        If ``example`` is no input.
     """
+    require_example(example)
     specs: dict[nn.Module, ConvSpec] = {}
     for path, module in model.named_modules(remove_duplicate=False):
         if isinstance(module, _ConvNd):

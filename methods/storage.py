@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -13,9 +14,11 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from .counting import stored_tensors
 from .errors import StorageError
+from .packing import pack, unpack
 from .plan import Plan
-from .rewrite import adopt, replace_conv
+from .rewrite import adopt, compressed_layers, replace_conv
 from .session import groups_by_method, planned_convs
 from .spec import untouched_random_numbers
 
@@ -24,8 +27,13 @@ MODEL_SOURCE = "decompbench.model_source"
 """Entry-point group of the functions that build a dense model from its name."""
 
 
+_INTEGERS = {"uint8": torch.uint8, "int16": torch.int16, "int32": torch.int32, "int64": torch.int64}
+
+
 def save(model: nn.Module, path: str | Path) -> Path:
     """Write a compressed model to a safetensors file, with the dense model's name and the plan in its metadata.
+
+    Indices and codes are stored in as many bits as they are counted with.
 
     Parameters
     ----------
@@ -38,14 +46,25 @@ def save(model: nn.Module, path: str | Path) -> Path:
     -------
     Path
         The file written.
+
+    Raises
+    ------
+    StorageError
+        If the model could not be loaded again, since it is deployed or its plan does not describe it, or the file
+        cannot be written.
     """
     path = Path(path)
     plan: Plan | None = getattr(model, "decompbench_plan", None)
+    _require_loadable(model, plan)
+    if not path.parent.is_dir():
+        raise StorageError(f"cannot write {path}: there is no folder {path.parent}")
     tensors: dict[str, Tensor] = {}
     aliases: dict[str, str] = {}
     channels_last: list[str] = []
+    packed: dict[str, dict[str, Any]] = {}
+    widths = _integer_widths(model)
     first_name: dict[tuple[int, int, torch.Size], str] = {}
-    for name, tensor in model.state_dict().items():
+    for name, tensor in model.state_dict(keep_vars=True).items():
         # a shared tensor is stored once; an empty one has no address to tell it by
         key = (tensor.data_ptr(), tensor.storage_offset(), tensor.shape)
         if tensor.numel() and key in first_name:
@@ -55,12 +74,16 @@ def save(model: nn.Module, path: str | Path) -> Path:
         if tensor.dim() == 4 and not tensor.is_contiguous() and tensor.is_contiguous(memory_format=torch.channels_last):
             channels_last.append(name)
         tensors[name] = tensor.detach().contiguous().cpu()
+        if (bits := widths.get(id(tensor))) is not None:
+            packed[name] = {"bits": bits, "dtype": str(tensor.dtype).removeprefix("torch."), "shape": tensor.shape}
+            tensors[name] = pack(tensors[name], bits)
     metadata = {
         "format": FORMAT,
         "model": json.dumps(getattr(model, "decompbench_ref", None)),
         "plan": json.dumps(plan.to_json() if plan else None),
         "aliases": json.dumps(aliases),
         "channels_last": json.dumps(channels_last),
+        "packed": json.dumps(packed),
     }
     part = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
@@ -71,6 +94,41 @@ def save(model: nn.Module, path: str | Path) -> Path:
     finally:
         part.unlink(missing_ok=True)
     return path
+
+
+def _integer_widths(model: nn.Module) -> dict[int, int]:
+    """Return, by ``id``, the bits of one element of integer tensors that have fewer than their type."""
+    return {
+        id(tensor): bits
+        for tensor, bits in stored_tensors(model)
+        if not tensor.is_floating_point() and bits < 8 * tensor.element_size()
+    }
+
+
+def _unpacked(tensor: Tensor, packed: dict[str, Any]) -> Tensor:
+    """Return integers that were stored in fewer bits than their type has; a `TypeError` if they do not fit."""
+    bits, shape, dtype = packed["bits"], packed["shape"], _INTEGERS[packed["dtype"]]
+    count = math.prod(shape)
+    if not 0 < bits < 32 or tensor.dtype != torch.uint8 or tensor.shape != (math.ceil(count * bits / 8),):
+        raise TypeError(f"{count} numbers of {bits} bits are not {tuple(tensor.shape)} of {tensor.dtype}")
+    return unpack(tensor, bits, count).to(dtype).reshape(shape)
+
+
+def _require_loadable(model: nn.Module, plan: Plan | None) -> None:
+    """Raise `StorageError` for a model that `load` could not build from its plan."""
+    if "decompbench_forms" in vars(model):
+        raise StorageError(
+            "a deployed model is not rebuilt from a plan: save the model it was deployed from and deploy that again "
+            "after loading, or ship the deployed one with torch.export.export or torch.onnx.export"
+        )
+    planned = {path for layer in plan.layers if layer.group is not None
+               for path in (layer.path, *layer.spec.aliases)} if plan else set[str]()  # fmt: skip
+    for path, layer in compressed_layers(model).items():
+        if path not in planned:
+            raise StorageError(
+                f"no plan on the model says how its layer {path!r}, a {type(layer).__name__}, was made, so it could "
+                "not be loaded again: save what compress or Session.finish returned, compressed in one go"
+            )
 
 
 @untouched_random_numbers()
@@ -97,6 +155,7 @@ def load(path: str | Path, model: nn.Module | None = None) -> nn.Module:
     path = Path(path)
     metadata, tensors = _read(path)
     try:
+        tensors |= {name: _unpacked(tensors[name], packed) for name, packed in metadata.get("packed", {}).items()}
         tensors |= {name: tensors[stored] for name, stored in metadata["aliases"].items()}
         plan = Plan.from_json(metadata["plan"]) if metadata["plan"] else None
         channels_last = set(metadata["channels_last"])

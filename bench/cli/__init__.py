@@ -7,7 +7,7 @@ import sys
 import typer
 
 from ..errors import is_user_error
-from . import baseline, check, compress, data, leaderboard, methods, models, plan, published, run, suites
+from . import baseline, check, compress, data, leaderboard, methods, models, plan, published, run, suites, sweep
 
 app = typer.Typer(
     name="decompbench",
@@ -18,7 +18,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-for verb in (run, plan, leaderboard, methods, models, suites, data, compress, baseline, check, published):
+for verb in (run, plan, leaderboard, methods, models, suites, data, compress, baseline, check, published, sweep):
     name = verb.__name__.rpartition(".")[2]
     app.command(name, epilog=verb.EXAMPLE)(getattr(verb, f"{name}_command"))
 

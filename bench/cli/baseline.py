@@ -41,7 +41,7 @@ def baseline_command(
     chosen = _chosen(model, like, task, data, parse_settings(recipe or []))
     if seed is not None:
         chosen = replace(chosen, seed=seed)
-    progress.note(f"training {chosen.model} on {chosen.data} for {chosen.recipe.epochs:g} epochs")
+    progress.note(f"training {chosen.model} on {chosen.data} for {chosen.recipe.total_epochs:g} epochs")
 
     def report(epoch: int, step: int, total: int, loss: float) -> None:
         if step % max(1, total // 20) == 0:

@@ -17,7 +17,7 @@ from fvcore.nn.jit_handles import get_shape
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from ...methods import count_stored, deploy, save, stored_tensors
+from ...methods import CompressedConv2d, count_stored, deploy, save, stored_tensors
 from ..record import Counts
 
 #: Operators of convs and linear layers, which the formulas know. Products of two activations, as in attention, are
@@ -71,16 +71,19 @@ def count_model(
         )
     # an index is a parameter by the papers' count, though no gradient reaches it: hence not model.parameters()
     parameters = stored.weights + other_parameters(model)
+    state = parameters + running_statistics(model)
     return Counts(
         conv_weights=stored.weights,
         conv_fc_weights=stored.weights + linear_weights(model),
         parameters=parameters,
-        state=parameters + running_statistics(model),
+        state=state,
+        effective=state - 0.75 * stored.quantised,
         bits=stored.bits,
         disk=_saved_bytes(model),
         macs=macs,
         macs_formula=planned_macs,
         macs_torch=macs_torch,
+        macs_shared=_macs_shared(model, macs),
         not_counted=not_counted,
     )
 
@@ -171,6 +174,14 @@ def running_statistics(model: nn.Module) -> int:
         for buffer in (module.running_mean, module.running_var)
     )
     return sum(buffer.numel() for buffer in buffers if buffer is not None)
+
+
+def _macs_shared(model: nn.Module, macs: int) -> int | None:
+    """Return ``macs`` with equal products done once in the layers that share any; None if there are no such layers."""
+    layers = [module for module in model.modules() if isinstance(module, CompressedConv2d)]
+    sharing = [(layer.spec, shared) for layer in layers if (shared := layer.shared_macs()) is not None]
+    saved = sum(spec.cost.macs - shared for spec, shared in sharing)
+    return macs - saved if sharing else None
 
 
 def _saved_bytes(model: nn.Module) -> int:

@@ -58,8 +58,9 @@ class RandomProjection(Method):
 
     def compress_layer(self, conv: nn.Conv2d, spec: ConvSpec, generator: torch.Generator) -> nn.Module:
         layer = FactoredConv2d(spec, self.width(spec))
-        filters = torch.randn(self.width(spec), spec.fan_in, generator=generator)
-        filters = torch.linalg.qr(filters.mT).Q.mT.to(conv.weight)  # orthonormal rows
+        # as many directions as there can be, then the first r: a larger r keeps those of a smaller one
+        directions = torch.randn(min(spec.out_channels, spec.fan_in), spec.fan_in, generator=generator)
+        filters = torch.linalg.qr(directions.mT).Q.mT[: self.width(spec)].to(conv.weight)  # orthonormal rows
         layer.set_factors(filters, mixing=conv.weight.detach().flatten(1) @ filters.mT)
         copy_bias(conv, layer.second)
         return layer

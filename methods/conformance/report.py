@@ -37,12 +37,11 @@ class CheckResult:
         return "failed" if self.failures else "passed" if self.passed else "skipped"
 
     def skipped_in_short(self) -> str:
-        """Return the number of skipped cases and the most frequent reasons."""
-        if not self.skipped:
-            return ""
+        """Return the two most frequent reasons with their numbers of cases, and how many there are for others."""
         often = sorted(self.skipped.items(), key=lambda item: -item[1])
-        text = ", ".join(f"{reason} ({count})" for reason, count in often[:2])
-        return f"{sum(self.skipped.values())}: {text}" + (f" and {len(often) - 2} more reasons" if often[2:] else "")
+        shown = [f"{reason} ({count})" for reason, count in often[:2]]
+        others = sum(count for _, count in often[2:])
+        return ", ".join([*shown, *([f"other reasons ({others})"] if others else [])])
 
     def to_json(self) -> dict[str, Any]:
         """Return all of it as a plain mapping."""
@@ -87,7 +86,7 @@ class Report:
         for result in self.results:
             line = f"{result.name:{width}}  {result.outcome:7}  {result.passed:>3} passed"
             skipped = result.skipped_in_short()
-            lines.append(f"{line}  skipped {skipped}" if skipped else line)
+            lines.append(f"{line}, skipped: {skipped}" if skipped else line)
             if result.failures:
                 lines.append(f"    {len(result.failures)} failed, the first: {result.failures[0]}")
         return "\n".join([self.method, *lines])

@@ -14,6 +14,7 @@ from decompbench.bench.measure import (
     measure_latency,
     state_sha256,
 )
+from decompbench.bench.record import Counts
 from decompbench.methods import Target, begin, get_method, plan
 from decompbench.models import load_model
 
@@ -100,6 +101,48 @@ def test_the_counters_agree_on_unusual_networks():
     assert macs == 8 * 27 * 64 + 8 * 4 * 16 + 16 * 8 * 6 + 6 * 6 * 5
     counts = count_model(model, example, planned_weights=216, planned_macs=macs, what="dense")
     assert counts.macs == counts.macs_torch == macs
+
+
+def counted(method):
+    model = load_model("resnet8", in_chans=1, num_classes=10)
+    example = torch.zeros(1, 1, 28, 28)
+    planned = plan(model, method, example)
+    after, macs = planned.after, planned.after.macs + planned.linear_macs
+    small = begin(model, planned, seed=0).finish()
+    return small, count_model(small, example, planned_weights=after.weights, planned_macs=macs, what="compressed")
+
+
+def test_a_quantised_byte_is_a_quarter_of_an_effective_parameter():
+    small, counts = counted(get_method("fsnet", weight_bits=8))
+    bytes_ = sum(m.summary.numel() for m in small.modules() if hasattr(m, "summary"))
+    assert bytes_ > 0
+    assert counts.effective == counts.state - bytes_ + bytes_ / 4
+    # scales of 8 bits are such values, indices are not
+    small, counts = counted(get_method("kmeans", clusters=16, scale_bits=8))
+    scales = sum(m.scale.numel() for m in small.modules() if hasattr(m, "scale"))
+    assert counts.effective == counts.state - scales + scales / 4
+
+
+@pytest.mark.parametrize("name", ["dense", "svd", "fsnet", "kmeans"])
+def test_without_quantised_values_all_of_the_state_is_effective(name):
+    _, counts = counted(get_method(name))
+    assert counts.effective == counts.state
+
+
+def test_shared_macs_are_those_of_the_layers_that_share_and_all_of_the_others():
+    small, counts = counted(get_method("kmeans", clusters=4))
+    layers = [m for m in small.modules() if hasattr(m, "codebook")]
+    others = counts.macs - sum(layer.spec.cost.macs for layer in layers)
+    assert counts.macs_shared == others + sum(layer.shared_macs() for layer in layers)
+    assert others < counts.macs_shared < counts.macs
+    assert counted(get_method("fsnet"))[1].macs_shared is None
+
+
+def test_counts_of_before_a_field_was_added_still_read():
+    _, counts = counted(get_method("kmeans"))
+    old = counts.model_dump(exclude={"effective", "macs_shared"})
+    read = Counts.model_validate(old)
+    assert (read.effective, read.macs_shared, read.state) == (None, None, counts.state)
 
 
 def test_state_hash_sees_values_names_and_buffers():

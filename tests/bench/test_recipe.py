@@ -83,6 +83,29 @@ def test_sgd_is_nesterov_and_momentum_is_not() -> None:
         assert optimizer.param_groups[0]["momentum"] == 0.8
 
 
+def test_cycles_repeat_the_schedule() -> None:
+    once = Recipe(epochs=2, lr=1.0, schedule="step", milestones=(1,), warmup_epochs=0.5)
+    thrice = once.model_copy(update={"cycles": 3})
+    assert learning_rates(thrice, steps_per_epoch=10) == 3 * learning_rates(once, steps_per_epoch=10)
+    assert thrice.total_epochs == 6
+    half = Recipe(epochs=0.5, lr=0.4, cycles=2)
+    assert learning_rates(half, steps_per_epoch=10) == 2 * learning_rates(Recipe(epochs=0.5, lr=0.4), 10)
+
+
+def test_only_a_recipe_that_says_so_takes_the_methods_cycles() -> None:
+    assert Recipe(cycles="method").with_cycles_of(4) == Recipe(cycles=4)
+    assert Recipe(cycles=2).with_cycles_of(4) == Recipe(cycles=2)
+    assert Recipe().with_cycles_of(4) == Recipe()
+    # without a method, as for a packaged baseline
+    assert Recipe(cycles="method", epochs=3).total_epochs == 3
+
+
+@pytest.mark.parametrize("cycles", [0, -1, 1.5, "papers"])
+def test_cycles_are_whole_or_the_methods(cycles: object) -> None:
+    with pytest.raises(ValidationError, match="cycles"):
+        Recipe.model_validate({"cycles": cycles})
+
+
 def test_json_round_trip() -> None:
-    recipe = Recipe(epochs=2, schedule="step", milestones=(1,), clip_grad=1.0)
+    recipe = Recipe(epochs=2, schedule="step", milestones=(1,), clip_grad=1.0, cycles="method")
     assert Recipe.model_validate(recipe.model_dump(mode="json")) == recipe

@@ -74,6 +74,26 @@ def test_same_as_a_loop_written_out(task: Classification) -> None:
     assert result.history[1]["lr"] == pytest.approx(0.05 * (1 + math.cos(math.pi * 19 / 20)))
 
 
+def test_cycles_go_on_from_each_other(task: Classification) -> None:
+    recipe = Recipe(epochs=0.5, batch_size=100, optimizer="momentum", momentum=0, lr=0.1)
+    once, twice = linear(), linear()
+    result = train(twice, task, recipe.model_copy(update={"cycles": 2}), seed=1)
+    assert (result.epochs, result.steps) == (1, 10)
+    # plain gradient descent keeps nothing but the weights: two cycles are two trainings over one epoch's batches
+    generator = torch.Generator().manual_seed(1)
+    batches = list(task.train_batches(100, generator))
+    for step, (images, labels) in enumerate(batches):
+        once.zero_grad()
+        nn.functional.cross_entropy(once(images), labels).backward()
+        with torch.no_grad():
+            for parameter in once.parameters():
+                assert parameter.grad is not None
+                decay = 5e-4 * parameter if parameter.ndim > 1 else 0
+                parameter -= 0.05 * (1 + math.cos(math.pi * (step % 5) / 5)) * (parameter.grad + decay)
+    for key, tensor in once.state_dict().items():
+        torch.testing.assert_close(twice.state_dict()[key], tensor, rtol=1e-4, atol=1e-6)
+
+
 def test_same_seed_same_weights(task: Classification) -> None:
     recipe = Recipe(epochs=0.4, batch_size=32)
     states = []

@@ -325,7 +325,6 @@ def test_joint_objective_is_the_distance_to_the_trained_weights(method):
         (Basis(0.3, sliced=True), {"compact", "dense", "unshared"}),
         (Basis(size=2, projection_kernel=3, sliced=True), {"compact", "unshared"}),
     ],
-    ids=str,
 )
 def test_every_equal_form_is_offered(method, forms):
     assert set(compress(small_net(), method, EXAMPLE).stage1[0][0].forms()) == forms

@@ -123,7 +123,7 @@ def test_a_report_has_a_line_for_each_check_and_reasons_in_short():
     assert report.ok
     assert len(report.results) == len(str(report).splitlines()) - 1 == len(told)
     assert told[-1][1:] == (len(told), len(told))
-    assert "skipped 14: dense keeps every layer (14)" in str(report)
+    assert "skipped: dense keeps every layer (14)" in str(report)
     assert {check["outcome"] for check in report.to_json()["checks"]} == {"passed", "skipped"}
 
 

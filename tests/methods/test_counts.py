@@ -34,6 +34,7 @@ VARIANTS = [
     ("factor", {"stacks": 3}),
     ("kmeans", {"clusters": 20}),
     ("kmeans", {"clusters": 5, "codebook": "layer"}),
+    ("kmeans", {"clusters": 5, "codebook": "group", "symmetry": "D4", "scale_bits": 4}),
     ("group", {}),
     ("group", {"groups": 2, "width": "out"}),
     ("group", {"group_size": 8, "degree": 2}),
@@ -43,6 +44,7 @@ VARIANTS = [
     ("tucker2", {"coefficients": "identity", "groups": 2, "groups_pointwise": 4, "hooi": 1}),
     ("fsnet", {}),
     ("fsnet", {"depth": 1}),
+    ("fsnet", {"weight_bits": 8}),
     ("dense", {}),
 ]
 
@@ -53,7 +55,8 @@ def test_analytic_counts_equal_measured_ones(name, settings):
     todo = plan(net, get_method(name, **settings), EXAMPLE)
     small = begin(net, todo).finish()
     stored = count_stored(small)
-    assert (stored.weights, stored.bits) == (todo.after.weights, todo.after.bits)
+    after = todo.after
+    assert (stored.weights, stored.bits, stored.quantised) == (after.weights, after.bits, after.quantised)
     compact = deploy(small, EXAMPLE, forms="compact")
     counted = FlopCountAnalysis(compact, EXAMPLE[:1]).unsupported_ops_warnings(False).by_operator()
     assert counted["conv"] == todo.after.macs
@@ -101,6 +104,14 @@ def cifar_resnet18():
     net = torchvision.models.resnet18(num_classes=10)
     net.conv1, net.maxpool = nn.Conv2d(3, 64, 3, 1, 1, bias=False), nn.Identity()
     return net
+
+
+@pytest.mark.parametrize(("dtype", "bits"), [(torch.float32, 32), (torch.bfloat16, 16), (torch.float64, 64)])
+@pytest.mark.parametrize("name", ["dense", "svd", "basis", "fsnet"])
+def test_bits_are_those_of_the_dtype(name, dtype, bits):
+    net = small_net().to(dtype)
+    stored = count_stored(compress(net, get_method(name), EXAMPLE.to(dtype)))
+    assert stored.bits == bits * stored.weights
 
 
 def test_fsnet_resnet18_has_the_published_size():

@@ -2,10 +2,16 @@
 
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
 
-from decompbench.methods import FSNet
+from decompbench.methods import FSNet, SettingError, begin, compress, count_stored, plan
+from decompbench.methods.quantisation import from_levels, to_levels
 
-from .cases import compressed, spec_of
+from .cases import compressed, small_net, spec_of
+
+EXAMPLE = torch.randn(2, 3, 12, 12)
 
 
 def loop_filters(summary, k1, k2, k3, c, kh, kw):
@@ -72,3 +78,98 @@ def test_pointwise_summary_is_one_dimensional_and_sized_by_ratio():
     starts = layer.index[:, 0, 0, 0]
     assert torch.equal(starts, torch.arange(64) * 256 // 64)
     assert spec_of(conv, torch.randn(1, 32, 4, 4)).kernel_area == 1
+
+
+@pytest.mark.parametrize(
+    ("filters", "depth"), [(12, 2), (16, 4), (32, 2), (64, 4), (128, 4), (256, 4), (512, 8), (24, 2), (100, 4)]
+)
+def test_the_ratio_is_that_of_the_papers_table(filters, depth):
+    # yang2020, table 1 and eq. 1; other numbers of filters take the nearest of the table
+    spec = spec_of(nn.Conv2d(16, filters, 3), torch.randn(1, 16, 4, 4))
+    assert spec.weights / FSNet().layer_cost(spec).weights == 9 * depth / 4
+
+
+def cifar_resnet(name):
+    """Return torchvision's ResNet with the 3×3 stem that CIFAR networks have, without weights."""
+    torchvision = pytest.importorskip("torchvision")
+    with torch.device("meta"):
+        net = getattr(torchvision.models, name)(num_classes=10)
+        net.conv1, net.maxpool = nn.Conv2d(3, 64, 3, 1, 1, bias=False), nn.Identity()
+    return net
+
+
+@pytest.mark.parametrize(
+    ("name", "dense", "fsnet", "quantised"),
+    [
+        ("resnet18", 11_183_562, 807_882, 220_218),
+        ("resnet34", 21_299_146, 1_682_890, 450_106),
+        ("resnet50", 23_573_962, 2_507_210, 721_850),
+    ],
+)
+def test_resnets_have_the_published_sizes(name, dense, fsnet, quantised):
+    net = cifar_resnet(name)
+    # yang2020 counts batch-norm statistics and the classifier, and neither is quantised
+    state = sum(t.numel() for key, t in net.state_dict().items() if not key.endswith("num_batches_tracked"))
+    after = plan(net, FSNet(weight_bits=8), torch.randn(1, 3, 32, 32, device="meta")).after
+    others = state - plan(net, FSNet(), torch.randn(1, 3, 32, 32, device="meta")).before.weights
+    assert state == dense
+    assert others + after.weights == fsnet
+    assert others + after.weights - after.quantised + after.quantised / 4 == quantised
+
+
+def test_summaries_end_on_256_levels_between_their_ends():
+    net = nn.Sequential(nn.Conv2d(8, 64, 3), nn.Conv2d(64, 32, 1))
+    session = begin(net, plan(net, FSNet(weight_bits=8), torch.randn(1, 8, 8, 8)))
+    before = [layer.summary.detach().clone() for layer in net]
+    assert all(layer.summary.requires_grad for layer in net)
+    session.finish()
+    for layer, summary in zip(net, before, strict=True):
+        low, high = summary.min(), summary.max()
+        weight = layer.dense_weight()
+        assert layer.summary.dtype == torch.uint8
+        assert torch.equal(layer.ends, torch.stack([low, high]))
+        assert weight.min() == low
+        assert weight.max() == high
+        levels = (weight - low) / (high - low) * 255
+        torch.testing.assert_close(levels, levels.round(), atol=1e-3, rtol=0)
+        assert (weight - summary.flatten()[layer.index]).abs().max() <= 0.5001 * (high - low) / 255
+        assert [name for name, _ in layer.named_parameters()] == ["bias"]
+
+
+def test_a_quantised_element_is_a_byte_and_a_summary_keeps_its_ends():
+    net = compress(small_net(), FSNet(weight_bits=8), EXAMPLE)
+    plain = compress(small_net(), FSNet(), EXAMPLE)
+    layers = [module for module in net.modules() if hasattr(module, "summary")]
+    elements = sum(layer.summary.numel() for layer in layers)
+    stored, unquantised = count_stored(net), count_stored(plain)
+    assert stored.weights == unquantised.weights
+    assert stored.quantised == elements
+    assert stored.bits == unquantised.bits - 24 * elements + 64 * len(layers)
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    values=st.lists(st.floats(-1e3, 1e3, width=32), min_size=1, max_size=20),
+    dtype=st.sampled_from([torch.float32, torch.float64]),
+)
+def test_levels_are_the_nearest_and_keep_both_ends(values, dtype):
+    tensor = torch.tensor(values, dtype=dtype)
+    codes, ends = to_levels(tensor, 8)
+    back = from_levels(codes, ends, 8)
+    assert (back - tensor).abs().max() <= 0.5001 * (ends[1] - ends[0]) / 255 + 1e-6 * tensor.abs().max()
+    assert (back.min(), back.max()) == (tensor.min(), tensor.max())
+
+
+def test_half_precision_summaries_are_quantised_too():
+    net = compress(small_net().bfloat16(), FSNet(weight_bits=8), EXAMPLE.bfloat16())
+    assert net.stem.dense_weight().dtype == torch.bfloat16
+    assert net(EXAMPLE.bfloat16()).isfinite().all()
+
+
+def test_only_whole_bytes_are_offered():
+    with pytest.raises(SettingError, match="None or 8, got 4"):
+        FSNet(weight_bits=4)
+
+
+def test_the_paper_trains_for_four_cycles():
+    assert FSNet().training_cycles == 4

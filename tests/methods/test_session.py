@@ -4,7 +4,20 @@ import pytest
 import torch
 from torch import nn
 
-from decompbench.methods import SVD, Basis, Tucker2, begin, compress, get_method, list_methods, plan
+from decompbench.methods import (
+    SVD,
+    Basis,
+    MethodError,
+    Select,
+    Target,
+    Tucker2,
+    begin,
+    compress,
+    deploy,
+    get_method,
+    list_methods,
+    plan,
+)
 
 from .cases import SmallNet, small_net
 
@@ -93,6 +106,32 @@ def test_a_model_cannot_be_compressed_twice():
     begin(net, todo)
     with pytest.raises(ValueError, match="compressed already"):
         begin(net, todo)
+
+
+@pytest.mark.parametrize("name", [name for name in list_methods() if name != "dense"])
+def test_a_compressed_model_is_not_compressed_again(name):
+    net = compress(small_net(), get_method(name), EXAMPLE)
+    with pytest.raises(MethodError, match=r"compressed already, 'st\S+' is a \w+: start from the dense model"):
+        compress(net, SVD(0.3), EXAMPLE)
+    with pytest.raises(MethodError, match="compressed already"):
+        plan(net, SVD(0.3), EXAMPLE, Target(params=0.3), select=Select(include=("stage2*",)))
+
+
+def test_a_deployed_model_is_not_compressed():
+    fast = deploy(compress(small_net(), SVD(0.3), EXAMPLE), EXAMPLE)
+    with pytest.raises(MethodError, match="is deployed"):
+        compress(fast, SVD(0.3), EXAMPLE)
+    assert plan(deploy(small_net(), EXAMPLE), SVD(0.3), EXAMPLE).groups  # a dense one is
+
+
+def test_chosen_layers_of_a_compressed_model_are_a_next_stage():
+    net = compress(small_net(), SVD(0.3), EXAMPLE, select=Select(include=("stage1*",)))
+    first = net.stage1[0][0]
+    todo = plan(net, SVD(0.3), EXAMPLE, select=Select(exclude=("stem",)))
+    assert {layer.reason for layer in todo.layers if "stage1" in layer.path} == {"part of a compressed layer"}
+    begin(net, todo).finish()(EXAMPLE)
+    assert net.stage1[0][0] is first
+    assert type(net.stage2[0][0]).__name__ == "FactoredConv2d"
 
 
 def test_methods_without_a_penalty_add_nothing():

@@ -5,21 +5,40 @@ import os
 import pytest
 import torch
 
-from decompbench.methods import SVD, Basis, StorageError, compress, count_stored, get_method, list_methods, load, save
+from decompbench.methods import (
+    SVD,
+    Basis,
+    Select,
+    StorageError,
+    begin,
+    compress,
+    count_stored,
+    deploy,
+    get_method,
+    list_methods,
+    load,
+    plan,
+    save,
+)
 from decompbench.models import load_model
 
 from .cases import SmallNet, small_net
 
 EXAMPLE = torch.randn(2, 3, 12, 12)
+VARIANTS = [
+    *((name, {}) for name in list_methods()),
+    ("kmeans", {"symmetry": "D4", "scale_bits": 5, "codebook": "group"}),
+    ("fsnet", {"weight_bits": 8}),
+]
 SETTINGS = {"kmeans": {"clusters": 20}, "basis": {"sharing": "group"}, "tucker2": {"learn": "arp"}}
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
-@pytest.mark.parametrize("name", list_methods())
-def test_loaded_model_gives_bit_equal_outputs(name, dtype, tmp_path):
+@pytest.mark.parametrize(("name", "settings"), VARIANTS)
+def test_loaded_model_gives_bit_equal_outputs(name, settings, dtype, tmp_path):
     net = small_net().to(dtype)
     # planning in the dtype of the model, as a user would
-    small = compress(net, get_method(name, **SETTINGS.get(name, {})), EXAMPLE.to(dtype)).eval()
+    small = compress(net, get_method(name, **{**SETTINGS.get(name, {}), **settings}), EXAMPLE.to(dtype)).eval()
     again = load(save(small, tmp_path / "small.safetensors"), model=SmallNet())
     assert torch.equal(again(EXAMPLE.to(dtype)), small(EXAMPLE.to(dtype)))
     assert count_stored(again) == count_stored(small)
@@ -71,6 +90,34 @@ def test_the_wrong_model_is_refused(tmp_path):
     dense = save(small_net(), tmp_path / "dense.safetensors")
     with pytest.raises(StorageError, match=r"of another shape: depthwise.bias is .* and 22 more"):
         load(dense, model=SmallNet(channels=16))
+
+
+@pytest.mark.parametrize("forms", ["fastest", "compact"])
+def test_a_deployed_model_is_refused(forms, tmp_path):
+    deployed = deploy(compress(small_net(), SVD(0.3), EXAMPLE), EXAMPLE, forms=forms)
+    with pytest.raises(StorageError, match=r"save the model it was deployed from.*torch\.export"):
+        save(deployed, tmp_path / "a.safetensors")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_model_that_is_not_finished_is_refused(tmp_path):
+    net = small_net()
+    session = begin(net, plan(net, SVD(0.3), EXAMPLE))
+    with pytest.raises(StorageError, match=r"'stage1\.0\.0', a FactoredConv2d.*Session\.finish"):
+        save(net, tmp_path / "a.safetensors")
+    save(session.finish(), tmp_path / "a.safetensors")
+
+
+def test_a_model_compressed_in_stages_is_refused(tmp_path):
+    net = compress(small_net(), SVD(0.3), EXAMPLE, select=Select(include=("stage1*",)))
+    compress(net, SVD(0.3), EXAMPLE, select=Select(include=("stage2*",)))
+    with pytest.raises(StorageError, match=r"'stage1\.0\.0'.*in one go"):
+        save(net, tmp_path / "a.safetensors")
+
+
+def test_a_missing_folder_is_named(tmp_path):
+    with pytest.raises(StorageError, match=r"cannot write \S+a\.safetensors: there is no folder \S+absent$"):
+        save(small_net(), tmp_path / "absent" / "a.safetensors")
 
 
 def test_files_that_are_not_ours_are_refused(tmp_path):

@@ -1,0 +1,113 @@
+"""``decompbench sweep``: every method on one model of each of timm's families."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import typer
+
+from ..errors import BenchError
+from .common import AsJson, output, parse_settings, print_json, print_list
+
+EXAMPLE = "Example: decompbench sweep --model 'resnet*' --markdown"
+INTERRUPTED = 130
+
+
+def sweep_command(
+    model: Annotated[
+        list[str] | None,
+        typer.Option(help="Only models whose name or family matches; or another model's full name. Repeatable."),
+    ] = None,
+    method: Annotated[list[str] | None, typer.Option(help="Only this method. Repeatable.")] = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", help="A setting of a method: METHOD.FIELD=VALUE. Repeatable.")
+    ] = None,
+    plugin: Annotated[
+        list[str] | None, typer.Option(help="A module with methods of its own, beside you or installed. Repeatable.")
+    ] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="Only eight small models.")] = False,
+    seconds: Annotated[float, typer.Option(help="Time limit of a model for each method, in s.")] = 600.0,
+    memory: Annotated[float, typer.Option(help="Memory limit of a model's process, in GiB.")] = 8.0,
+    as_markdown: Annotated[bool, typer.Option("--markdown", help="Markdown, as in docs/timm-sweep.md.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Check that every method compresses, or says why not: output shapes, weights and MACs against the formulas.
+
+    Models have fresh weights and the smallest input they accept. Exit code 0: all is well; 1: something failed;
+    130: ended by Ctrl-C, what is known by then is printed.
+    """
+    from ..process import start_server
+
+    start_server()
+    from ...methods import get_method, list_methods
+    from ..fingerprint import code_revision, library_versions
+    from ..progress import create_progress
+    from ..sweep import ModelOutcome, choose_models, run_sweep, table
+
+    if as_markdown and as_json:
+        raise typer.BadParameter("give one of --markdown and --json")
+    models = choose_models(model or (), quick=quick)
+    plugins = plugin or []
+    _import(plugins)
+    methods = _with_settings(method or list_methods(), settings or [])
+    for name, changes in methods.items():
+        get_method(name, **changes)  # a mistake is told now, not once for each model
+    progress = create_progress()
+    outcomes: list[ModelOutcome] = []
+
+    def on_model(outcome: ModelOutcome) -> None:
+        outcomes.append(outcome)
+        state = "ok" if outcome.ok else "; ".join(": ".join(filter(None, pair)) for pair in outcome.failures())
+        progress.note(f"[{len(outcomes)}/{len(models)}] {outcome.model}: {state}")
+
+    interrupted = False
+    try:
+        limits = {"seconds": seconds, "memory": int(memory * 2**30)}
+        run_sweep(models, methods, on_model, plugins=plugins, **limits)
+    except KeyboardInterrupt:
+        interrupted = True
+        progress.note(f"interrupted: {len(outcomes)} of {len(models)} models are done")
+    versions = {"decompbench": code_revision(), **library_versions()}
+    if as_json:
+        print_json({"versions": versions, "models": [outcome.to_json() for outcome in outcomes]})
+    elif as_markdown:
+        sys.stdout.write(table.to_markdown(outcomes, _command(), versions))
+    else:
+        print_list(table.rows(outcomes), table.columns(outcomes), as_json=False)
+        output().print(f"{table.summary(outcomes)}\n{table.LEGEND}", markup=False, highlight=False)
+    if interrupted:
+        raise typer.Exit(INTERRUPTED)
+    if not all(outcome.ok for outcome in outcomes):
+        raise typer.Exit(1)
+
+
+def _import(plugins: Sequence[str]) -> None:
+    """Import the plugins, which may lie in the working directory, as the processes will."""
+    if plugins and "" not in sys.path:
+        sys.path.insert(0, "")
+    for name in plugins:
+        try:
+            importlib.import_module(name)
+        except Exception as error:  # a stranger's module may fail in any way
+            raise BenchError(f"--plugin {name}: {type(error).__name__}: {error}") from error
+
+
+def _with_settings(names: Sequence[str], pairs: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Return the settings of each method that are not the default ones."""
+    methods: dict[str, dict[str, Any]] = {name: {} for name in names}
+    for key, value in parse_settings(pairs).items():
+        name, dot, field = key.partition(".")
+        if not dot or name not in methods:
+            raise typer.BadParameter(f"--set {key}=…: must be METHOD.FIELD=VALUE of a method that is run")
+        methods[name][field] = value
+    return methods
+
+
+def _command() -> str:
+    """Return the command line as it can be given again."""
+    import shlex
+
+    return shlex.join(["decompbench", *sys.argv[1:]])
