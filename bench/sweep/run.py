@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ..process import Outcome, run_in_process
+from .kept import KeptOutcomes
 from .models import SweepModel
 from .outcome import MethodOutcome, ModelOutcome
 
@@ -19,6 +20,7 @@ def run_sweep(
     on_model: Callable[[ModelOutcome], None],
     *,
     plugins: Sequence[str] = (),
+    kept: KeptOutcomes | None = None,
     seconds: float | None = None,
     memory: int | None = None,
 ) -> list[ModelOutcome]:
@@ -32,6 +34,8 @@ def run_sweep(
         Called when a model is done.
     plugins
         Modules to import first, with methods of their own.
+    kept
+        Outcomes of before: a model that has one here is not checked again, and new ones are added.
     seconds
         Time limit of a process in s, for each method it has to check.
     memory
@@ -39,7 +43,11 @@ def run_sweep(
     """
     outcomes = []
     for model in models:
-        outcome = _check_in_processes(model, methods, list(plugins), seconds, memory)
+        outcome = kept.find(model.name) if kept else None
+        if outcome is None:
+            outcome = _check_in_processes(model, methods, list(plugins), seconds, memory)
+            if kept:
+                kept.add(outcome)
         outcomes.append(outcome)
         on_model(outcome)
     return outcomes

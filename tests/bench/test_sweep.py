@@ -6,8 +6,17 @@ import pytest
 import timm
 from torch import nn
 
-from decompbench.bench.errors import BenchError
-from decompbench.bench.sweep import FAMILIES, QUICK, ModelOutcome, SweepModel, choose_models, run_sweep
+from decompbench.bench.errors import BenchError, StoreError
+from decompbench.bench.sweep import (
+    FAMILIES,
+    QUICK,
+    KeptOutcomes,
+    ModelOutcome,
+    SweepModel,
+    choose_models,
+    run_sweep,
+    sweep_key,
+)
 from decompbench.bench.sweep.check import SIZES, SweepError, smallest_example
 from decompbench.bench.sweep.outcome import MethodOutcome
 from decompbench.bench.sweep.table import reasons, rows, summary, to_markdown
@@ -65,6 +74,28 @@ def test_a_model_that_does_not_exist_is_one_failure():
     assert outcome.failures() == [("", outcome.message)]
 
 
+def test_outcomes_kept_are_not_found_again_unless_something_failed_or_changed(tmp_path):
+    good, bad, broken = example_outcomes()
+    path = tmp_path / "kept.jsonl"
+    kept = KeptOutcomes(path, "key")
+    for outcome in (good, bad, broken):
+        kept.add(outcome)
+    again = KeptOutcomes(path, "key")
+    assert again.find(good.model) == good
+    assert again.find(bad.model) is again.find(broken.model) is again.find("timm/else") is None
+    assert KeptOutcomes(path, "other key").find(good.model) is None
+    seen = []
+    assert run_sweep([SweepModel("F", good.model)], {"a": {}}, seen.append, kept=again) == seen == [good]
+    path.write_text("{}\n")
+    with pytest.raises(StoreError, match=r"kept\.jsonl"):
+        KeptOutcomes(path, "key")
+
+
+def test_the_key_of_a_sweep_follows_the_settings():
+    keys = {sweep_key(methods) for methods in ({"svd": {}}, {"svd": {"rank": 0.2}}, {"tt": {}})}
+    assert len(keys) == 3
+
+
 def test_families_are_many_and_all_there():
     assert len(FAMILIES) >= 40
     assert len(set(FAMILIES.values())) == len(FAMILIES)
@@ -115,7 +146,7 @@ def test_the_table_tells_what_was_found():
     assert "| timm/z | (dense) | OSError: gone |" in text
 
 
-def test_the_command_line_gives_json_and_an_exit_code():
+def test_the_command_line_gives_json_and_an_exit_code(tmp_path):
     for mistake in (["--model", "regnetx_003"], ["--plugin", "no_such_module"], ["--set", "svd.rnak=1"]):
         run = decompbench("sweep", *mistake)
         assert run.returncode == 2
@@ -127,6 +158,6 @@ def test_the_command_line_gives_json_and_an_exit_code():
     assert found["ok"]
     assert found["methods"][0]["weights"] < 0.3 * found["weights"]
     assert "[1/1] timm/test_resnet: ok" in run.stderr
-    text = decompbench(*arguments, "--markdown").stdout
-    assert "`decompbench sweep --model timm/test_resnet --method svd --set svd.rank=0.2 --markdown`" in text
+    text = decompbench(*arguments, "--keep", tmp_path / "kept.jsonl", "--markdown").stdout
+    assert "`decompbench sweep --model timm/test_resnet --method svd --set svd.rank=0.2 --keep " in text
     assert f"timm {timm.__version__}" in text
