@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from .cost import Target
 from .errors import UnreachableTarget
 from .method import Knob
+from .plan import LayerPlan
 
 Setting = Any
 """A value of a method's knob."""
@@ -21,6 +23,7 @@ def meet(
     untouched: int,
     name: str,
     *,
+    stuck: str | None = None,
     nearest: bool,
 ) -> tuple[list[Setting], str | None]:
     """Choose a value of the knob for every group of layers so that the total comes to the target from below.
@@ -39,6 +42,8 @@ def meet(
         Count of the layers that keep their cost whatever the knob.
     name
         The method's name, for messages.
+    stuck
+        Why the knob does not change the count, where it does not.
     nearest
         Whether an unreachable budget is answered with the nearest end of the range instead of an error.
 
@@ -63,15 +68,38 @@ def meet(
     low, high = total(knob.low), total(knob.high)
     if goal < low or goal > high:
         end = knob.low if goal < low else knob.high
-        message = (
-            f"{name} cannot be sized to {target}: {knob.field} from {knob.low} to {knob.high} reaches "
-            f"{100 * low / dense:.2f} % to {100 * high / dense:.2f} % of the dense model's {target.count}"
+        reach = (
+            f"{knob.field} from {knob.low} to {knob.high} reaches {100 * low / dense:.2f} % to "
+            f"{100 * high / dense:.2f} % of the dense model's {target.count}"
         )
+        message = f"{name} cannot be sized to {target}: {stuck or reach}"
         if not nearest:
-            raise UnreachableTarget(message, low / dense, high / dense)
+            hint = "" if stuck else "; unreachable='nearest' takes the nearest size"
+            raise UnreachableTarget(message + hint, low / dense, high / dense)
         return [end] * groups, message
     below, above = _bracket(knob, total, goal)
     return _mix(below, above, counts, goal - untouched), None
+
+
+def why_stuck(knob: Knob, target: Target, layers: Sequence[LayerPlan], moved: Sequence[str]) -> str:
+    """Return why no value of the knob changes the target's count.
+
+    Parameters
+    ----------
+    knob, target
+        What is searched, and the budget.
+    layers
+        The plan at ``knob.low``.
+    moved
+        The counts that the knob does change.
+    """
+    if all(layer.group is None for layer in layers):
+        reasons = Counter((layer.reason or "").partition(": ")[0] for layer in layers)
+        listed = [f"{count} × {reason}" for reason, count in reasons.most_common(5)]
+        others = [f"{len(reasons) - 5} other reasons"] if len(reasons) > 5 else []
+        return f"nothing to compress, {len(layers)} convolutions stay as they are ({', '.join(listed + others)})"
+    changes = f"; it changes {' and '.join(moved)}" if moved else ""
+    return f"{knob.field} does not change the model's {target.count}{changes}"
 
 
 def _bracket(knob: Knob, total: Callable[[Setting], int], goal: float) -> tuple[Setting, Setting]:

@@ -10,13 +10,13 @@ from typing import Any, Literal, cast
 from torch import Tensor, nn
 
 from .arguments import require_dense, require_method, require_model, require_target
-from .budget import Setting, meet
-from .cost import Cost, Skip, Target
+from .budget import Setting, meet, why_stuck
+from .cost import COUNTS, Cost, Skip, Target
 from .errors import SettingError
 from .method import Method
 from .plan import GroupPlan, LayerPlan, Plan
 from .rewrite import compressed_layers, is_inside
-from .select import Select
+from .select import Select, paths_in_short
 from .spec import ConvSpec, Trace, trace
 
 Overrides = Mapping[str, Method | Mapping[str, Any] | None]
@@ -82,6 +82,8 @@ def plan(
     require_target(target)
     require_dense(model, stage=select is not None and target is None)
     traced = traced or trace(model, example)
+    if select is not None:
+        select.require_matches(traced.specs, some=not overrides)
     planner = _Planner(model, traced.specs, method, select or method.default_select, overrides or {}, inefficient)
     note = None
     if target is None:
@@ -107,8 +109,7 @@ class _Planner:
         self.skips: dict[str, str] = {}
         for pattern in self.overrides:
             if not any(fnmatchcase(spec.path, pattern) for spec in self.specs):
-                paths = ", ".join(spec.path for spec in self.specs[:8])
-                raise SettingError(f"override {pattern!r} matches no convolution; their paths are {paths}, …")
+                raise SettingError(f"override {pattern!r} matches no convolution; {paths_in_short(self.specs)}")
         convs = sum(spec.position >= 0 for spec in self.specs)
         self.compressed = compressed_layers(self.model)
         for spec in self.specs:
@@ -204,15 +205,17 @@ class _Planner:
                 variants[value] = method.with_settings(**{knob.field: value})
             return variants[value]
 
-        def group_counts(value: Setting) -> list[int]:
+        def group_counts(value: Setting, count: str = target.count) -> list[int]:
             costs = (group_cost(variant(value), specs, self.inefficient) for specs in self.free)
-            return [_count(cost, specs, target.count) for cost, specs in zip(costs, self.free, strict=True)]
+            return [_count(cost, specs, count) for cost, specs in zip(costs, self.free, strict=True)]
 
         dense = sum(spec.cost.count(target.count) for spec in self.specs)
         layers, groups = self.draft(lambda _: variant(knob.low))
         at_low = Cost.total(x.after for x in layers) + Cost.total(g.shared for g in groups)
         untouched = at_low.count(target.count) - sum(group_counts(knob.low))
-        chosen, note = meet(knob, group_counts, target, dense, untouched, method.name, nearest=nearest)
+        moved = [count for count in COUNTS if group_counts(knob.low, count) != group_counts(knob.high, count)]
+        stuck = None if target.count in moved else why_stuck(knob, target, layers, moved)
+        chosen, note = meet(knob, group_counts, target, dense, untouched, method.name, stuck=stuck, nearest=nearest)
         layers, groups = self.draft(lambda i: variant(chosen[i]))
         return layers, groups, note
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -29,8 +30,8 @@ class Select:
     exclude: tuple[str, ...] = ()
     skip_first: int = 0
     skip_last: int = 0
-    kernel_sizes: tuple[tuple[int, int], ...] = field(default=())
-    strides: tuple[tuple[int, int], ...] = field(default=())
+    kernel_sizes: tuple[tuple[int, int], ...] = ()
+    strides: tuple[tuple[int, int], ...] = ()
 
     def __post_init__(self) -> None:
         for name in ("include", "exclude"):
@@ -54,6 +55,44 @@ class Select:
             return Skip(f"stride {spec.stride} not selected")
         return None
 
+    def require_matches(self, specs: Sequence[ConvSpec], *, some: bool) -> None:
+        """Check the choice against a model's convolutions.
+
+        Parameters
+        ----------
+        specs
+            All convolutions of the model.
+        some
+            Whether at least one has to be left.
+
+        Raises
+        ------
+        SettingError
+            If a pattern matches no convolution, or none is left.
+        """
+        convs = sum(spec.position >= 0 for spec in specs)
+        for name, patterns in (("include", self.include), ("exclude", self.exclude)):
+            for pattern in patterns:
+                require(
+                    pattern == "*" or any(fnmatchcase(spec.path, pattern) for spec in specs),
+                    f"select: {name} {pattern!r} matches no convolution; {paths_in_short(specs)}",
+                )
+        require(
+            not some or not specs or any(self.reason_to_skip(spec, convs) is None for spec in specs),
+            f"select leaves none of the {len(specs)} convolutions to compress, with {self._changed()}",
+        )
+
+    def _changed(self) -> str:
+        """Return the fields that differ from their defaults, as they are written."""
+        changed = (f for f in fields(self) if getattr(self, f.name) != f.default)
+        return ", ".join(f"{f.name}={getattr(self, f.name)!r}" for f in changed)
+
     def to_json(self) -> dict[str, Any]:
         """Return the fields as a plain mapping."""
         return asdict(self)
+
+
+def paths_in_short(specs: Sequence[ConvSpec]) -> str:
+    """Return a clause with the first paths of a model's convolutions, for the message on a pattern that is wrong."""
+    more = ", …" if len(specs) > 8 else ""
+    return f"their paths are {', '.join(spec.path for spec in specs[:8])}{more}"

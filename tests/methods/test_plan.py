@@ -128,6 +128,58 @@ def test_unreachable_budget_names_the_range():
     assert todo.ratio() == pytest.approx(caught.value.low)
 
 
+def test_an_unreachable_budget_says_what_to_do_instead_and_a_note_does_not():
+    with pytest.raises(UnreachableTarget, match=r"unreachable='nearest' takes the nearest size$"):
+        plan(small_net(), KMeans(), EXAMPLE, Target(params=0.1))
+    note = plan(small_net(), KMeans(), EXAMPLE, Target(params=0.1), unreachable="nearest").note
+    assert note is not None
+    assert "nearest" not in note
+
+
+def test_a_budget_for_a_model_with_nothing_to_compress_names_the_reasons():
+    net = nn.Sequential(nn.Conv2d(3, 8, 3), *(nn.Conv2d(8, 8, 1) for _ in range(3)), nn.Conv2d(8, 8, 3, groups=8))
+    message = (
+        r"nothing to compress, 5 convolutions stay as they are "
+        r"\(3 × 1×1 convolution, 1 × first convolution, 1 × depthwise convolution\)$"
+    )
+    with pytest.raises(UnreachableTarget, match=message) as caught:
+        plan(net, Group(), EXAMPLE, Target(params=0.3))
+    assert caught.value.low == caught.value.high == 1
+    assert plan(net, Group(), EXAMPLE, Target(params=1.0)).note is None
+    tiny = nn.Sequential(nn.Conv2d(3, 4, 3), nn.Conv2d(4, 1, 1), nn.Conv2d(1, 4, 1))
+    with pytest.raises(UnreachableTarget, match=r"\(2 × not efficient, 1 × first convolution\)"):
+        plan(tiny, SVD(), EXAMPLE, Target(params=0.3))
+
+
+def test_a_budget_on_a_count_that_the_knob_does_not_move_names_those_it_moves():
+    with pytest.raises(UnreachableTarget, match="clusters does not change the model's macs; it changes params and"):
+        plan(small_net(), KMeans(), EXAMPLE, Target(macs=0.5))
+    with pytest.raises(UnreachableTarget, match=r"rank does not change the model's params$"):
+        plan(small_net(), SVD(), EXAMPLE, Target(params=0.1), overrides={"stage*": {"rank": 0.3}, "p*": {"rank": 0.3}})
+
+
+@pytest.mark.parametrize(
+    ("select", "message"),
+    [
+        (
+            Select(include=("stage*", "layer9.*")),
+            r"include 'layer9\.\*' matches no convolution; their paths are stem",
+        ),
+        (Select(exclude=("layr*",)), r"exclude 'layr\*' matches no convolution"),
+        (Select(kernel_sizes=((7, 7),)), r"leaves none of the 7 convolutions .*kernel_sizes=\(\(7, 7\),\)"),
+        (Select(include=("stem",), skip_first=1), r"leaves none.*include=\('stem',\), skip_first=1"),
+    ],
+)
+def test_a_selection_that_matches_nothing_is_an_error(select, message):
+    with pytest.raises(SettingError, match=message):
+        plan(small_net(), SVD(), EXAMPLE, select=select)
+
+
+def test_overrides_may_be_all_that_is_compressed():
+    todo = plan(small_net(), SVD(), EXAMPLE, select=Select(exclude=("*",)), overrides={"stage1.0.0": {"rank": 0.2}})
+    assert [layer.path for layer in todo.layers if layer.reason is None] == ["stage1.0.0"]
+
+
 def test_a_method_without_a_knob_cannot_be_sized():
     with pytest.raises(SettingError, match="has no knob"):
         plan(small_net(), get_method("dense"), EXAMPLE, Target(params=0.5))
