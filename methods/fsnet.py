@@ -85,7 +85,7 @@ class SummaryConv2d(VirtualWeightConv2d):
             self.register_buffer("ends", torch.zeros(2))
 
     def dense_weight(self) -> Tensor:
-        if self.weight_bits is not None and not self.summary.is_floating_point():
+        if self.weight_bits is not None and "summary" in self._buffers:  # quantised
             return from_levels(self.summary, self.ends, self.weight_bits).flatten()[self.index]
         return mean_gather(self.summary.flatten(), self.index, self.uses)
 

@@ -62,11 +62,11 @@ class ClusteredConv2d(VirtualWeightConv2d):
     def dense_weight(self) -> Tensor:
         kernels = self.codebook
         if self.symmetry != "i":
-            kernels = kernels.flatten(1)[:, self.permutations].reshape(self.images, *kernels.shape[1:])
+            kernels = kernels.flatten(1)[:, self.permutations].reshape(self.images, *self.spec.kernel_size)
         return self._scales()[:, :, None, None] * kernels[self.index.long()]
 
     def _scales(self) -> Tensor:
-        if not self.scale.is_floating_point():
+        if "scale" in self._buffers:  # quantised; a symbolic trace can ask this, but not what a parameter's dtype is
             return from_steps(self.scale, self.step, self.scale_bits).to(self.codebook.dtype)
         # a finished layer has 16-bit scales; they are never stored in more than they are counted as
         return self.scale.to(self.codebook.dtype)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self
 
 import torch
 from torch import Tensor, nn
@@ -128,6 +128,11 @@ class Tucker2(Method):
         require(self.hooi >= 0, f"tucker2: hooi is a number of sweeps, at least 0, got {self.hooi}")
         require(self.epsilon >= 0, f"tucker2: epsilon is at least 0, got {self.epsilon}")
         require(self.growth >= 1, f"tucker2: growth is a factor of at least 1, got {self.growth}")
+
+    def at_full(self) -> Self | Skip:
+        full = super().at_full()
+        # with several groups the rank at a ratio of 1 is less than that of all blocks where n > c·kh·kw
+        return full if isinstance(full, Skip) else replace(full, ranks=(1 << 30, 1 << 30))
 
     # -- shapes and costs -----------------------------------------------------------------------------------------
 
