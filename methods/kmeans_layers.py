@@ -63,7 +63,7 @@ class ClusteredConv2d(VirtualWeightConv2d):
     def dense_weight(self) -> Tensor:
         kernels = self.codebook
         if self.symmetry != "i":
-            kernels = kernels.flatten(1)[:, self.permutations].reshape(self.images, *kernels.shape[1:])
+            kernels = kernels.flatten(1)[:, self.permutations].reshape(self.images, *self.spec.kernel_size)
         return self._scales()[:, :, None, None] * kernels[self.index.long()]
 
     def _scales(self) -> Tensor:

@@ -164,9 +164,8 @@ class Method(ABC):
         """
         if self.kind != "weight-space":
             return Skip(f"{self.kind}: nothing is approximated")
-        if self.knob is None:
-            return Skip("no knob to turn up")
-        return self.with_settings(**{self.knob.field: self.knob.high})
+        knob = self.budget_knob()
+        return Skip("no knob to turn up") if knob is None else self.with_settings(**{knob.field: knob.high})
 
     def resolve(self, convs: Mapping[str, nn.Conv2d], specs: Sequence[ConvSpec]) -> Mapping[str, Mapping[str, Any]]:
         """Return, by path, settings that are read off the weights; a plan is made with them. By default none.

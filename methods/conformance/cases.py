@@ -4,7 +4,8 @@ The values below have some 7,000 allowed combinations. Of these are taken:
 
 * 3×3 kernels in one group: every *pair* of values of stride, padding, dilation, padding mode, bias and channels meets;
 * every other kernel in one group: every value of the others appears;
-* 4 groups and depthwise: every value of the others, kernels included, appears.
+* 4 groups and depthwise: every value of the others, kernels included, appears;
+* transposed convolutions: every value that they can have appears.
 
 What a method skips (grouped convolutions, 1×1 kernels) therefore takes no pair away from what it does compress.
 """
@@ -51,6 +52,8 @@ class ConvCase:
         As in `torch.nn.Conv2d`.
     dtype, device
         Of weights and input.
+    transposed
+        Whether it is a `torch.nn.ConvTranspose2d`, which few methods express.
     """
 
     in_channels: int = 8
@@ -64,14 +67,16 @@ class ConvCase:
     bias: bool = True
     dtype: torch.dtype = torch.float32
     device: str = "cpu"
+    transposed: bool = False
 
-    def conv(self, seed: int = 0) -> nn.Conv2d:
+    def conv(self, seed: int = 0) -> nn.Conv2d | nn.ConvTranspose2d:
         """Return the convolution with weights that follow from ``seed``."""
         geometry: dict[str, Any] = {
             name: getattr(self, name)
             for name in ("kernel_size", "stride", "padding", "dilation", "groups", "padding_mode", "bias")
         }
-        conv = nn.Conv2d(self.in_channels, self.out_channels, **geometry)
+        kind = nn.ConvTranspose2d if self.transposed else nn.Conv2d
+        conv = kind(self.in_channels, self.out_channels, **geometry)
         randomise(conv, seed)
         return conv.to(self.device, self.dtype)
 
@@ -107,7 +112,7 @@ class ConvCase:
         parts += [] if self.bias else ["no bias"]
         parts += [str(self.dtype).removeprefix("torch.")] if self.dtype != torch.float32 else []
         parts += [self.device] if self.device != "cpu" else []
-        return "conv " + ", ".join(parts)
+        return ("transposed conv " if self.transposed else "conv ") + ", ".join(parts)
 
 
 def _combinations(kernels: tuple[Any, ...], groups: Any) -> list[Combination]:
@@ -138,7 +143,18 @@ def conv_cases() -> tuple[ConvCase, ...]:
         chosen += covering(_combinations((kernel,), 1), strength=1)
     for groups in GROUPINGS:
         chosen += covering(_combinations(KERNELS, groups), strength=1)
-    return tuple(map(_case, chosen))
+    return (*map(_case, chosen), *_transposed_cases())
+
+
+def _transposed_cases() -> list[ConvCase]:
+    """Return a few transposed convolutions, in which every value appears that they can have."""
+    combinations = [
+        combination
+        for groups in (1, 4)
+        for combination in _combinations(KERNELS[:3], groups)
+        if not isinstance(combination[2], str) and combination[4] == "zeros"
+    ]
+    return [replace(_case(combination), transposed=True) for combination in covering(combinations, strength=1)]
 
 
 @cache
@@ -157,13 +173,14 @@ def compiled_cases() -> tuple[ConvCase, ...]:
 
 @cache
 def precision_cases() -> tuple[ConvCase, ...]:
-    """Return the short list in float64 and bfloat16, and on a GPU where there is one."""
-    cases = [replace(case, dtype=dtype) for case in few_conv_cases() for dtype in (torch.float64, HALF)]
+    """Return half of the short list in float64 and bfloat16, and on a GPU where there is one."""
+    few = few_conv_cases()[::2]
+    cases = [replace(case, dtype=dtype) for case in few for dtype in (torch.float64, HALF)]
     if torch.cuda.is_available():
-        cases += [replace(case, device="cuda") for case in few_conv_cases()]
+        cases += [replace(case, device="cuda") for case in few]
     return tuple(cases)
 
 
 def plain_cases() -> Iterator[ConvCase]:
     """Yield the 3×3 convolutions in one group, which every method should be able to compress."""
-    return (case for case in conv_cases() if case.kernel_size == (3, 3) and case.groups == 1)
+    return (case for case in conv_cases() if case.kernel_size == (3, 3) and case.groups == 1 and not case.transposed)

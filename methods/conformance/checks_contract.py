@@ -6,13 +6,13 @@ import json
 import math
 from typing import Any, get_args
 
-from ..cost import Cost, Skip
+from ..cost import Skip
 from ..errors import MethodError, SettingError
 from ..method import Kind, Method
 from ..registry import get_method, method_class
 from .cases import plain_cases
 from .checks_costs import knob_of
-from .compressing import Case, lone_spec
+from .compressing import Case, plan_lone_conv
 from .failure import NotApplicable, demand
 
 
@@ -112,14 +112,11 @@ def check_plain_convolutions_are_compressed(method: Method) -> None:
 
 
 def check_skips_have_a_reason(method: Method, case: Case) -> None:
-    """`layer_cost` gives a cost, or a skip whose reason is a sentence."""
-    answer = method.layer_cost(lone_spec(case))
-    demand(
-        isinstance(answer, Cost | Skip), f"layer_cost() returns {answer!r}: return a Cost, or a Skip with the reason"
-    )
-    if isinstance(answer, Skip):
+    """What is skipped is skipped with a reason, which is a line of words."""
+    made = plan_lone_conv(method, case)
+    if isinstance(made, Skip):
         demand(
-            isinstance(answer.reason, str) and len(answer.reason.split()) >= 2 and "\n" not in answer.reason,
-            f"layer_cost() skips with the reason {answer.reason!r}: give a line that a person can read, such as "
+            isinstance(made.reason, str) and len(made.reason.split()) >= 2 and "\n" not in made.reason,
+            f"layer_cost() skips with the reason {made.reason!r}: give a line that a person can read, such as "
             "Skip('grouped convolution (4 groups)')",
         )

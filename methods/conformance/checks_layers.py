@@ -8,9 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from ..method import Method
-from ..session import begin
 from .cases import ConvCase
-from .compressing import Case, compress_case, compressed, lone_layer
+from .compressing import Case, as_decomposed, compress_case, compressed, lone_layer, start
 from .failure import NotApplicable, demand, demand_same
 
 
@@ -55,6 +54,8 @@ def check_bias_is_kept(method: Method, case: ConvCase) -> None:
     """A weight-space layer has the convolution's bias."""
     if method.kind != "weight-space":
         raise NotApplicable("the layers are trained anew: the bias is theirs")
+    if method.calibration_samples:
+        raise NotApplicable("the layers are fitted to activations, and the bias with them")
     bias, expected = lone_layer(method, case).bias_tensor(), case.conv().bias
     if expected is None:
         demand(bias is None, "the convolution has no bias and the layer has: pass bias=spec.bias to its last factor")
@@ -68,7 +69,7 @@ def check_bias_is_kept(method: Method, case: ConvCase) -> None:
 def check_dtype_device_and_memory_format_are_kept(method: Method, case: ConvCase) -> None:
     """Weights have the convolution's dtype, unless they are counted as narrower, its device and its memory format."""
     model = case.model().to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
-    begin(model, case.plan(method)).finish()
+    start(model, method, case).finish()
     layer, weight = model.get_submodule("0"), case.conv().weight
     narrow = {id(tensor): bits for tensor, bits in _stored(layer) if bits < 32}
     for name, tensor in layer.state_dict(keep_vars=True).items():
@@ -102,7 +103,7 @@ def check_mode_and_freezing_are_kept(method: Method, case: ConvCase) -> None:
     """The new layer trains where the convolution did, and is frozen where it was."""
     for training, trainable in ((True, True), (True, False), (False, True)):
         model = case.model().train(training).requires_grad_(trainable)
-        layer = begin(model, case.plan(method)).finish().get_submodule("0")
+        layer = as_decomposed(method, model, case)
         demand(
             all(module.training == training for module in layer.modules()),
             f"a convolution with training={training} is replaced by a layer that has modules of another mode: leave "
@@ -120,8 +121,8 @@ def check_convolutions_given_are_not_changed(method: Method, case: ConvCase) -> 
     """Compressing leaves the convolution it is given as it was, and shares no memory with it."""
     conv = case.conv()
     model = nn.Sequential(conv).eval()
-    made, before = case.plan(method), copy.deepcopy(conv.state_dict())
-    layer = begin(model, made).finish().get_submodule("0")
+    before = copy.deepcopy(conv.state_dict())
+    layer = start(model, method, case).finish().get_submodule("0")
     demand(
         all(torch.equal(conv.state_dict()[name], value) for name, value in before.items()),
         "the convolution's own weights were changed: work on conv.weight.detach().clone()",

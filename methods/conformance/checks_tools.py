@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from ..deploy import deploy
 from ..method import Method
-from .compressing import Case, compressed
+from .compressing import Case, as_decomposed, compressed
 from .failure import ConformanceFailure, demand, demand_same
 
 
@@ -50,7 +50,7 @@ def check_traces_symbolically(method: Method, case: Case) -> None:
 
 def check_compiles_in_one_graph(method: Method, case: Case) -> None:
     """`torch.compile` takes forward and backward pass without a graph break, and they compute the same."""
-    model, x = copy.deepcopy(compressed(method, case)).train(), case.example()
+    model, x = as_decomposed(method, case.model().train(), case), case.example()
     expected = _gradients(copy.deepcopy(model), x)
     torch.compiler.reset()  # what was compiled before counts towards the limit of recompilations
     try:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 
 from ..method import Method
-from ..session import Session, begin
-from .compressing import Case
+from ..session import Session
+from .compressing import Case, start
 from .failure import demand
 
 
@@ -81,7 +81,7 @@ def check_trains_under_autocast(method: Method, case: Case) -> None:
 
 
 def _training(method: Method, case: Case) -> Session:
-    return begin(case.model().train(), case.plan(method))
+    return start(case.model().train(), method, case)
 
 
 def _step(session: Session, x: torch.Tensor) -> None:

@@ -6,12 +6,10 @@ import torch
 from torch import Tensor, nn
 
 from ..cost import Skip
-from ..layers import CompressedConv2d
 from ..method import Method
-from ..session import begin
 from .cases import ConvCase
 from .checks_costs import sized_methods
-from .compressing import ignores_weights, lone_layer
+from .compressing import as_decomposed, ignores_weights, lone_layer
 from .failure import NotApplicable, demand, demand_same, relative_difference, tolerance
 
 
@@ -56,7 +54,7 @@ def check_full_size_gives_the_convolution_back(method: Method, case: ConvCase) -
         raise NotApplicable(full.reason)
     x = case.example()
     demand_same(
-        as_decomposed(full, case)(x),
+        as_decomposed(full, case.model(), case)(x),
         case.conv()(x),
         f"{full} does not give the convolution back: put right compress_layer(), or return a Skip with the reason from "
         "at_full() if the method cannot be exact at any size",
@@ -69,14 +67,16 @@ def check_error_never_grows_with_the_knob(method: Method, case: ConvCase) -> Non
     A method that is exact at no size approaches nothing step by step: only the ends of its knob are compared.
     """
     weight = case.conv().weight
-    sizes = sized_methods(method, 8)
+    if method.calibration_samples:
+        raise NotApplicable("the layers are fitted to activations, not to the weight")
+    sizes = sized_methods(case.plan(method).groups[0].method, 8)
     if isinstance(method.at_full(), Skip):
         sizes = [sizes[0], sizes[-1]]
     if ignores_weights(sizes[-1], case):
         raise NotApplicable("with these settings the layers start from random numbers, not from the weights")
     previous, smaller = float("inf"), method
     for sized in sizes:
-        layer = as_decomposed(sized, case)
+        layer = as_decomposed(sized, case.model(), case)
         if not layer.linear:
             raise NotApplicable("architectural: there is no dense weight")
         error = relative_difference(layer.dense_weight(), weight)
@@ -89,24 +89,9 @@ def check_error_never_grows_with_the_knob(method: Method, case: ConvCase) -> Non
         previous, smaller = error, sized
 
 
-def as_decomposed(method: Method, case: ConvCase) -> CompressedConv2d:
-    """Return the layer as it is right after its decomposition, before a session's end rounds anything."""
-    session = begin(case.model(), case.plan(method))
-    if session.decomposes_at == "finish":
-        session.finish()
-    layer = session.model.eval().get_submodule("0")
-    demand(
-        isinstance(layer, CompressedConv2d),
-        f"after {'finish' if session.decomposes_at == 'finish' else 'begin'} the layer is a {type(layer).__name__} "
-        f"though decomposes_at is {session.decomposes_at!r}: return CompressedConv2d layers from where it says",
-    )
-    assert isinstance(layer, CompressedConv2d)
-    return layer
-
-
 def convolve(case: ConvCase, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     """Return the case's convolution of ``x`` with another weight and bias."""
-    conv: nn.Conv2d = case.conv()
+    conv = case.conv()
     with torch.no_grad():
         conv.weight.copy_(weight)
     conv.bias = None if bias is None else nn.Parameter(bias.detach())

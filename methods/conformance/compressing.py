@@ -13,9 +13,11 @@ from ..cost import Skip
 from ..errors import SettingError
 from ..layers import CompressedConv2d
 from ..method import Method
-from ..plan import GroupPlan, LayerPlan, Plan
-from ..session import begin
-from ..spec import ConvSpec, trace
+from ..plan import Plan
+from ..planner import plan
+from ..select import Select
+from ..session import Session, begin
+from ..spec import ConvSpec, Trace, trace
 from .failure import demand
 
 
@@ -36,30 +38,34 @@ class Case(Protocol):
 
 
 @lru_cache(maxsize=512)
+def _lone_trace(case: Case) -> Trace:
+    return trace(case.model(), case.example())
+
+
 def lone_spec(case: Case) -> ConvSpec:
     """Return the spec of a case's only convolution."""
-    (spec,) = trace(case.model(), case.example()).specs
+    (spec,) = _lone_trace(case).specs
     return spec
 
 
 @lru_cache(maxsize=512)
 def plan_lone_conv(method: Method, case: Case) -> Plan | Skip:
     """Return the plan that compresses a case's only convolution, whether or not it gets smaller by that."""
-    spec = lone_spec(case)
-    alone = method.layer_cost(spec)
-    if isinstance(alone, Skip):
-        return alone
     try:
-        groups = method.share([spec])
+        made = plan(
+            case.model(), method, case.example(), select=Select(), inefficient="replace", traced=_lone_trace(case)
+        )
     except SettingError as error:  # a setting that names layers which are not here
         return Skip(str(error))
-    demand(
-        groups == [[spec]],
-        f"share() of one layer returned {groups}: it has to be the partition [[spec]], every layer in one group",
-    )
-    costs, shared = method.group_costs([spec])
-    demand(len(costs) == 1, f"group_costs() of one layer returned {len(costs)} costs: return one for each layer")
-    return Plan(method, (LayerPlan(spec, spec.cost, costs[0], group=0),), (GroupPlan(method, (spec.path,), shared),))
+    return made if made.groups else Skip(made.layers[0].reason or "")
+
+
+def start(model: nn.Module, method: Method, case: Case, seed: int = 0) -> Session:
+    """Begin to compress ``model``, which is the case's or one of its shape, by the case's plan.
+
+    A method that looks at activations sees those of the case's example.
+    """
+    return begin(model, case.plan(method), seed=seed, calibration=[case.example()])
 
 
 def compress_case(method: Method, case: Case, seed: int = 0, weights: int = 0) -> nn.Module:
@@ -76,7 +82,7 @@ def compress_case(method: Method, case: Case, seed: int = 0, weights: int = 0) -
     weights
         Seed of the dense model's weights.
     """
-    return begin(case.model(weights), case.plan(method), seed=seed).finish().eval()
+    return start(case.model(weights), method, case, seed).finish().eval()
 
 
 @lru_cache(maxsize=512)
@@ -90,7 +96,7 @@ def compress_changed(method: Method, case: Case, change: Callable[[Tensor], obje
     model = case.model()
     with torch.no_grad():
         change(model.get_parameter("0.weight"))
-    return begin(model, case.plan(method)).finish().eval().get_submodule("0")
+    return start(model, method, case).finish().eval().get_submodule("0")
 
 
 def ignores_weights(method: Method, case: Case) -> bool:
@@ -119,6 +125,24 @@ def lone_layer(method: Method, case: Case) -> CompressedConv2d:
     return layer
 
 
+def as_decomposed(method: Method, model: nn.Module, case: Case) -> CompressedConv2d:
+    """Return a lone convolution's layer right after its decomposition, as it trains, if it still does.
+
+    What the end of a session rounds or freezes on purpose is not yet. ``model`` is the case's, and is changed.
+    """
+    session = start(model, method, case)
+    if session.decomposes_at == "finish":
+        session.finish()
+    layer = session.model.get_submodule("0")
+    demand(
+        isinstance(layer, CompressedConv2d),
+        f"after {'finish' if session.decomposes_at == 'finish' else 'begin'} the layer is a {type(layer).__name__} "
+        f"though decomposes_at is {session.decomposes_at!r}: return CompressedConv2d layers from where it says",
+    )
+    assert isinstance(layer, CompressedConv2d)
+    return layer
+
+
 def randomise(module: nn.Module, seed: int) -> None:
     """Give a module weights and statistics that follow from ``seed``, none of them zero or one by default."""
     generator = torch.Generator().manual_seed(seed)
@@ -128,7 +152,7 @@ def randomise(module: nn.Module, seed: int) -> None:
 
     with torch.no_grad():
         for part in module.modules():
-            if isinstance(part, nn.Conv2d | nn.Linear):
+            if isinstance(part, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
                 draw(part.weight, part.weight[0].numel() ** -0.5)
                 if part.bias is not None:
                     draw(part.bias, 0.3)
