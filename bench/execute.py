@@ -17,8 +17,8 @@ from ..methods import Method, Plan, UnreachableTarget, begin, deploy
 from ..models import load_model
 from .errors import SuiteError
 from .measure import count_model, measure_latency, memory_layout, state_sha256
-from .planning import choose_method, choose_overrides, plan_choice
-from .record import Counts, Decomposition, Quality, Size, Training
+from .planning import choose_method, choose_overrides, plan_choice, plan_size
+from .record import Counts, Decomposition, Quality, Training
 from .runtime import RuntimeSettings, configure, seed_everything
 from .tasks import Task, create_task
 from .train import Diverged, train
@@ -88,23 +88,6 @@ def create_trial_overrides(trial: Trial) -> dict[str, Method | dict[str, Any] | 
 def create_trial_plan(trial: Trial, method: Method, model: nn.Module, example: Tensor) -> Plan:
     """Return the plan of the trial's method for its budget."""
     return plan_choice(trial.method, method, model, example, trial.budget)
-
-
-def plan_size(plan: Plan) -> Size:
-    """Return what a plan comes to."""
-    return Size(
-        weights=plan.after.weights,
-        dense_weights=plan.before.weights,
-        macs=plan.after.macs + plan.linear_macs,
-        dense_macs=plan.before.macs + plan.linear_macs,
-        bits=plan.after.bits,
-        dense_bits=plan.before.bits,
-        budget_ratio=plan.ratio(plan.target.count) if plan.target else None,
-        compressed_layers=sum(layer.group is not None for layer in plan.layers),
-        layers=len(plan.layers),
-        other_weights=plan.other_weights,
-        note=plan.note,
-    )
 
 
 def import_plugins(trial: Trial) -> None:

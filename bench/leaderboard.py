@@ -87,6 +87,8 @@ def leaderboard(records: Iterable[Record]) -> pd.DataFrame:
     pandas.DataFrame
         Percentages are of the dense model's counts; sizes are in bytes, latencies in ms a batch, times in s,
         quality in the unit of ``metric``. ``drop`` is how much worse the final quality is than the dense one.
+        ``settings`` are without the setting that a budget moves: ``knob`` has its field and the values it took.
+        ``other_load`` is how many cores other processes kept busy during timing.
         ``notes`` is a list of texts. What was not measured is missing.
     """
     tables: dict[tuple[str, ...], dict[tuple[str, str], list[Record]]] = {}
@@ -118,6 +120,7 @@ def _row(group: list[Record], dense: dict[int, Record]) -> Row:
         "data": trial.data,
         "method": first.method.label,
         "settings": first.method.settings,
+        "knob": _knob(group),
         "kind": first.method.kind,
         "budget": str(trial.budget or ""),
         "seeds": len(group),
@@ -139,6 +142,7 @@ def _row(group: list[Record], dense: dict[int, Record]) -> Row:
         "train_seconds": _mean(r.measured.training and r.measured.training.seconds for r in group),
         "compress_seconds": _mean(record.measured.compress_seconds for record in group),
         "peak_rss": max((r.measured.peak_rss or 0 for r in group), default=0) or None,
+        "other_load": max((_other_load(record) for record in group), default=0.0),
         "notes": _notes(group, dense),
     }
 
@@ -151,6 +155,12 @@ def _order(row: Row) -> tuple[Any, ...]:
     sign = 1.0 if row["higher_is_better"] is False else -1.0
     count = row["budget"].partition("=")[0]
     return (row["kind"] != "none", count, size, final is None, sign * (final or 0.0))
+
+
+def _knob(group: list[Record]) -> Row | None:
+    """Return the values that the budget gave to the method's knob; the plan is the same for every seed."""
+    planned = group[0].measured.planned
+    return planned.knob.model_dump() if planned and planned.knob else None
 
 
 def _sizes(group: list[Record]) -> Row:
@@ -234,10 +244,17 @@ def _folding_note(record: Record) -> str | None:
 
 
 def _load_note(record: Record) -> str | None:
-    loads = [latency.other_load or 0.0 for latency in record.measured.latency]
-    if max(loads, default=0.0) <= NOTABLE_LOAD:
+    load = _other_load(record)
+    if load <= NOTABLE_LOAD:
         return None
-    return f"timed while other processes kept {max(loads):.1f} cores busy"
+    # whole cores, so that rows timed under much the same load share one footnote
+    cores = math.ceil(load)
+    return f"timed while other processes kept up to {cores} {'core' if cores == 1 else 'cores'} busy"
+
+
+def _other_load(record: Record) -> float:
+    """Return the cores that other processes kept busy while the trial was timed, at the busiest batch size."""
+    return max((latency.other_load or 0.0 for latency in record.measured.latency), default=0.0)
 
 
 def _differences(record: Record, reference: Record) -> list[str]:

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from ..methods import Method, MethodError, Plan, Target, Trace, get_method, plan
 from .errors import SuiteError
+from .record import KnobRange, Size
 from .suite import Budget, MethodChoice
 
 
@@ -72,3 +73,36 @@ def plan_choice(
         inefficient=choice.inefficient,
         traced=traced,
     )
+
+
+def plan_size(plan: Plan) -> Size:
+    """Return what a plan comes to."""
+    return Size(
+        weights=plan.after.weights,
+        dense_weights=plan.before.weights,
+        macs=plan.after.macs + plan.linear_macs,
+        dense_macs=plan.before.macs + plan.linear_macs,
+        bits=plan.after.bits,
+        dense_bits=plan.before.bits,
+        budget_ratio=plan.ratio(plan.target.count) if plan.target else None,
+        compressed_layers=sum(layer.group is not None for layer in plan.layers),
+        layers=len(plan.layers),
+        other_weights=plan.other_weights,
+        note=plan.note,
+        knob=_knob_range(plan),
+    )
+
+
+def _knob_range(plan: Plan) -> KnobRange | None:
+    """Return the values a budget gave to the method's knob, over the layers that have this method."""
+    knob = plan.method.budget_knob()
+    if plan.target is None or knob is None:
+        return None
+    values = {getattr(group.method, knob.field) for group in plan.groups if group.method.name == plan.method.name}
+    if not values:
+        return None
+    if knob.choices:
+        ordered = sorted(values, key=lambda value: knob.choices.index(value) if value in knob.choices else -1)
+    else:
+        ordered = sorted(values, reverse=knob.low > knob.high)
+    return KnobRange(field=knob.field, low=ordered[0], high=ordered[-1])

@@ -24,6 +24,17 @@ class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="allow", protected_namespaces=())
 
 
+class KnobRange(_Part):
+    """The setting that a budget moved: its name, and the values of least and of most cost that layers have.
+
+    A budget is met by giving neighbouring values to different layers, so there are two values as a rule.
+    """
+
+    field: str
+    low: Any
+    high: Any
+
+
 class Size(_Part):
     """What a plan comes to, per image and without looking at any weight.
 
@@ -41,6 +52,8 @@ class Size(_Part):
         How many convs are touched, and how many there are.
     note
         Why the size is not the one asked for.
+    knob
+        What the budget set the method's knob to; null without a budget.
     other_weights
         ``weights`` by further conventions of the method's paper, by name.
     """
@@ -55,6 +68,7 @@ class Size(_Part):
     compressed_layers: int
     layers: int
     note: str | None
+    knob: KnobRange | None = None
     other_weights: dict[str, int] = Field(default_factory=dict)
 
 
@@ -192,7 +206,10 @@ class Failure(_Part):
 
 
 class MethodInfo(_Part):
-    """The method with all its settings, the defaults included."""
+    """The method with all its settings, the defaults included.
+
+    Under a budget the setting that the budget moves is not among them: see ``Size.knob``.
+    """
 
     name: str
     label: str
@@ -211,7 +228,8 @@ class Measured(_Part):
     runtime
         Global settings in force: threads, precision of products, determinism.
     plan
-        The plan as JSON: per layer the settings and the cost before and after, or why it was left alone.
+        The plan as JSON: per layer the cost before and after, or why it was left alone; per group of layers the
+        settings. The settings under ``method`` are those asked for, before a budget moved the knob.
     planned
         What the plan comes to.
     metric, unit, higher_is_better

@@ -16,7 +16,7 @@ from .machine import describe_machine, usable_cores, write_machine
 from .process import Outcome, run_in_process
 from .progress import Progress
 from .record import FINAL, Failure, Measured, Record, Status
-from .store import RecordStore
+from .store import RecordStore, describe_damages
 from .suite import Suite
 from .trial import Trial, expand, matching
 
@@ -93,8 +93,8 @@ def run_suite(
         checked = survey_trials(trials)
         keys = [trial_key(one.fingerprint) for one in checked]
         records, damages = store.read()
-        for damage in damages:
-            progress.note(str(damage))
+        for line in describe_damages(damages):
+            progress.note(line)
         known = {record.key: record for record in records}
         done = set() if force else {key for key, record in known.items() if record.status in FINAL}
         todo = [i for i, key in enumerate(keys) if key not in done]

@@ -167,12 +167,33 @@ def read_all(folders: Iterable[Path]) -> tuple[list[Record], list[Damage]]:
     return records, damages
 
 
+def describe_damages(damages: Iterable[Damage]) -> list[str]:
+    """Return a line for each reason in each file, with the numbers of all lines it holds for."""
+    alike: dict[tuple[Path, str], list[int]] = {}
+    for damage in damages:
+        alike.setdefault((damage.path, damage.reason), []).append(damage.line)
+    return [
+        str(Damage(path, lines[0], reason))
+        if len(lines) == 1
+        else f"{path}: {reason}; {len(lines)} lines are left out: {_ranges(lines)}"
+        for (path, reason), lines in alike.items()
+    ]
+
+
+def _ranges(numbers: list[int]) -> str:
+    """Return ascending numbers as ``1-3, 7``."""
+    starts = [number for number in numbers if number - 1 not in numbers]
+    ends = [number for number in numbers if number + 1 not in numbers]
+    return ", ".join(f"{a}-{b}" if b > a else str(a) for a, b in zip(starts, ends, strict=True))
+
+
 def _parse(line: bytes) -> Record:
     """Return the record in a line; ValueError says what is wrong with it."""
     try:
         content = json.loads(line)
     except ValueError as error:
-        raise ValueError(f"not JSON ({error})") from None
+        detail = error.msg if isinstance(error, json.JSONDecodeError) else error  # without the place, which differs
+        raise ValueError(f"not JSON ({detail})") from None
     version = content.get("schema_version") if isinstance(content, dict) else None
     if not isinstance(version, int):
         raise ValueError("not a record: it has no schema_version")

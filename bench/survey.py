@@ -20,10 +20,10 @@ from .execute import (
     create_trial_plan,
     create_trial_task,
     import_plugins,
-    plan_size,
 )
 from .fingerprint import library_versions, plugin_hash, source_hash
 from .measure import state_sha256
+from .planning import plan_size
 from .record import MethodInfo
 from .tasks import Task
 from .trial import Trial
@@ -89,6 +89,9 @@ def _check(trial: Trial, cache: _Cache) -> Checked:
         if is_user_error(error):
             raise
         return _unusable(trial, _fingerprint(trial, task, weights, device, None), error)
+    settings = method.settings()
+    if trial.budget is not None and (knob := method.budget_knob()) is not None:
+        del settings[knob.field]  # the budget sets it, layer by layer: see Size.knob
     info = MethodInfo(
         name=method.name,
         label=trial.method.row,
@@ -96,7 +99,7 @@ def _check(trial: Trial, cache: _Cache) -> Checked:
         kind=method.kind,
         paper=method.paper,
         summary=method.summary(),
-        settings=method.settings(),
+        settings=settings,
     )
     fingerprint = _fingerprint(trial, task, weights, device, method)
     try:

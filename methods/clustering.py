@@ -174,7 +174,8 @@ def _lloyd(points: Tensor, centroids: Tensor, settings: Settings) -> Clustering:
         sums, sizes = _sums(points, index, len(images), settings.run)
         sums, sizes = _undo(sums, symmetries), sizes.view(len(centroids), -1).sum(1)
         centroids = torch.where(sizes[:, None] > 0, sums / sizes[:, None].clamp(min=1), centroids).to(points.dtype)
-        revived = _revive(centroids, sizes == 0, points, images[index], distances)
+        far = distances.topk(min(int((sizes == 0).sum()), len(points))).indices
+        revived = _revive(centroids, sizes == 0, points[far], images[index[far]])
     raise AssertionError("the last iteration returns")
 
 
@@ -204,12 +205,9 @@ def _undo(sums: Tensor, symmetries: Tensor) -> Tensor:
     return sums.gather(2, inverse.expand(sums.shape)).sum(1)
 
 
-def _revive(centroids: Tensor, empty: Tensor, points: Tensor, nearest: Tensor, distances: Tensor) -> bool:
-    """Move centroids without points to the points farthest from their own; tell whether any was moved."""
-    places = empty.nonzero()[:, 0]
-    far = distances.topk(min(len(places), len(points))).indices
+def _revive(centroids: Tensor, empty: Tensor, far: Tensor, nearest: Tensor) -> bool:
+    """Move empty centroids to the points ``far`` from their ``nearest`` centroids; tell whether any was moved."""
     # a point that is its own centroid gains nothing; its distance by way of products is not exactly zero
-    gap = (points[far] - nearest[far]).square().sum(1)
-    far = far[gap > 1e-10 * points[far].square().sum(1)]
-    centroids[places[: len(far)]] = points[far]
+    far = far[(far - nearest).square().sum(1) > 1e-10 * far.square().sum(1)]
+    centroids[empty.nonzero()[: len(far), 0]] = far
     return len(far) > 0

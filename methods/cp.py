@@ -40,7 +40,8 @@ class CP(Method):
     rank
         ``R`` as a fraction of ``kh·kw·min(n, c)``, in (0, 1].
     sweeps
-        Most sweeps of alternating least squares; 0 takes the start as it is.
+        Most sweeps of alternating least squares; 0 takes the start as it is. They are all the time this takes: a
+        sweep over a 512→512 3×3 layer at the default rank is about a second on one core.
     ridge
         What the components' squared norms cost beside the squared error, in units of the start's relative squared
         error. Their sum stays below ``(1 + 1/ridge)`` times the weight's.
@@ -49,7 +50,7 @@ class CP(Method):
     """
 
     rank: float = 0.25
-    sweeps: int = 25
+    sweeps: int = 50
     ridge: float = 1e-2
     tolerance: float = 1e-3
 

@@ -36,6 +36,8 @@ def pack(numbers: Tensor, bits: int) -> Tensor:
 
 def unpack(packed: Tensor, bits: int, count: int) -> Tensor:
     """Return the ``count`` numbers that `pack` stored, ``(count,)``, as ``int32``."""
+    if bits == 0:  # all of them are 0
+        return torch.zeros(count, dtype=torch.int32, device=packed.device)
     values = 2 ** torch.arange(bits, device=packed.device)
     numbers = []
     for part in packed.split(PART // 8 * bits):

@@ -109,7 +109,7 @@ def _unpacked(tensor: Tensor, packed: dict[str, Any]) -> Tensor:
     """Return integers that were stored in fewer bits than their type has; a `TypeError` if they do not fit."""
     bits, shape, dtype = packed["bits"], packed["shape"], _INTEGERS[packed["dtype"]]
     count = math.prod(shape)
-    if not 0 < bits < 32 or tensor.dtype != torch.uint8 or tensor.shape != (math.ceil(count * bits / 8),):
+    if not 0 <= bits < 32 or tensor.dtype != torch.uint8 or tensor.shape != (math.ceil(count * bits / 8),):
         raise TypeError(f"{count} numbers of {bits} bits are not {tuple(tensor.shape)} of {tensor.dtype}")
     return unpack(tensor, bits, count).to(dtype).reshape(shape)
 

@@ -36,11 +36,11 @@ class TT(Method):
     Parameters
     ----------
     rank
-        Each of the three ranks as a fraction of its full rank, in (0, 1]; the full ranks are ``min(c, kh·kw·n)``,
-        ``min(c·kh, kw·n)`` and ``min(c·kh·kw, n)``.
+        One number for all three ranks, each clipped at its full rank ``min(c, kh·kw·n)``, ``min(c·kh, kw·n)`` or
+        ``min(c·kh·kw, n)``; as a fraction of the largest of these, in (0, 1].
     """
 
-    rank: float = 0.5
+    rank: float = 0.25
 
     paper: ClassVar[str] = (
         "Garipov et al., Ultimate Tensorization: Compressing Convolutional and FC Layers Alike, 2016 "
@@ -50,17 +50,14 @@ class TT(Method):
     default_select: ClassVar[Select] = Select(skip_first=1)
 
     def __post_init__(self) -> None:
-        require(0 < self.rank <= 1, f"tt: rank is a fraction of the full ranks in (0, 1], got {self.rank}")
+        require(0 < self.rank <= 1, f"tt: rank is a fraction of the largest full rank in (0, 1], got {self.rank}")
 
     def ranks(self, spec: ConvSpec) -> list[int]:
         """Return the ranks between the cores, from the input channels on."""
         modes = _modes(spec)
-        ranks: list[int] = []
-        for position, size in enumerate(modes[:-1], start=1):
-            rank = ratio_rank(self.rank, min(prod(modes[:position]), prod(modes[position:])))
-            # rounding may leave a core with fewer rows than columns: more than the rows can hold is no use
-            ranks.append(min(rank, size * ranks[-1]) if ranks else rank)
-        return ranks
+        full = [min(prod(modes[:cut]), prod(modes[cut:])) for cut in range(1, len(modes))]
+        rank = ratio_rank(self.rank, max(full))
+        return [min(rank, limit) for limit in full]
 
     def layer_cost(self, spec: ConvSpec) -> Cost | Skip:
         return refuse_grouped(spec) or chain_cost(spec, separable_links(spec, self.ranks(spec)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self
 
 import torch
 from torch import Tensor, nn
@@ -26,6 +26,9 @@ from .tucker2_layers import IdentityPair, Tucker2Conv2d, strides_first
 from .tucker2_weights import decompose
 from .unfolding import Unfolding, spectra
 
+_ALL = 2**31 - 1
+"""A rank that is cut down to whatever is full."""
+
 
 @register("tucker2")
 @dataclass(frozen=True)
@@ -46,7 +49,7 @@ class Tucker2(Method):
         How ranks are found. ``"ratio"`` takes ``rank``. ``"energy"`` and ``"evbmf"`` look at the weights when a plan is
         made, and the ranks found are in the plan as ``ranks``: the smallest that keep the fraction ``energy`` of the
         squared norm of each unfolding, or those that empirical variational Bayes tells from noise (see `evbmf_rank`).
-        Layers whose ranks were so chosen keep them whatever the budget.
+        Nothing is then left for a budget to size.
     energy
         Fraction in (0, 1] for ``choose="energy"``.
     ranks
@@ -58,7 +61,8 @@ class Tucker2(Method):
         ``N`` of 1×1 convs; None for the same as ``groups``. The paper has 4, beside 1 for larger kernels.
     coefficients
         ``"identity"`` writes ``Z = Z′·[I | Z‴]`` and ``A`` alike, with ``Z′`` merged into the core; the identity costs
-        neither weights nor MACs (yu2021, eq. 9). ``"dense"`` keeps plain 1×1 convs.
+        neither weights nor MACs (yu2021, eq. 9). ``"dense"`` keeps plain 1×1 convs. The identity grows with the rank:
+        a strided layer may lose a few MACs where rounding raises ``r_in`` alone.
     hooi
         Sweeps of higher-order orthogonal iteration that refine ``A`` and ``Z``.
     learn
@@ -129,6 +133,10 @@ class Tucker2(Method):
         require(self.epsilon >= 0, f"tucker2: epsilon is at least 0, got {self.epsilon}")
         require(self.growth >= 1, f"tucker2: growth is a factor of at least 1, got {self.growth}")
 
+    def budget_knob(self) -> Knob | None:
+        # ranks that are given, or read off the weights, leave nothing to a budget
+        return self.knob if self.choose == "ratio" and self.ranks is None else None
+
     # -- shapes and costs -----------------------------------------------------------------------------------------
 
     def layer_groups(self, spec: ConvSpec) -> tuple[int, int]:
@@ -194,6 +202,10 @@ class Tucker2(Method):
         stored = rank * (channels - rank) // groups
         # a bit a channel says whether the identity holds it, unless it holds all
         return Cost(stored, stored * positions, 32 * stored + (channels if rank < channels else 0))
+
+    def at_full(self) -> Self | Skip:
+        # as many ranks as the blocks can hold: a ratio of 1 is less where several groups share a short unfolding
+        return replace(self, ranks=(_ALL, _ALL))
 
     # -- ranks from weights ---------------------------------------------------------------------------------------
 

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON to standard output, and nothing else.")]
 Results = Annotated[Path, typer.Option("--results", help="Folder of all results.", file_okay=False)]
@@ -49,11 +50,10 @@ def print_list(rows: Sequence[dict[str, Any]], columns: Sequence[str], as_json: 
         return
     table = Table(show_edge=False, pad_edge=False)
     for number, column in enumerate(columns):
-        table.add_column(column, no_wrap=number == 0)
+        table.add_column(column, no_wrap=number == 0, overflow="fold")
     for row in rows:
-        table.add_row(*("" if row.get(column) is None else str(row[column]) for column in columns))
-    console = output()
-    console.print(table, markup=False)
+        table.add_row(*("" if row.get(column) is None else Text(str(row[column])) for column in columns))
+    output().print(table)
 
 
 def parse_settings(pairs: Sequence[str]) -> dict[str, Any]:

@@ -1,23 +1,43 @@
-"""``decompbench methods``: what can be compared."""
+"""``decompbench methods``: what can be compared, and what each method can be set to."""
 
 from __future__ import annotations
 
-from .common import AsJson, print_list
+import json
+import textwrap
+from typing import Annotated, Any
 
-EXAMPLE = "Example: decompbench methods --json"
+import typer
+from rich.console import Console
+
+from .common import AsJson, output, print_json, print_list
+
+EXAMPLE = "Example: decompbench methods tucker2"
+#: Widest line of a text.
+PROSE_WIDTH = 100
 
 
-def methods_command(as_json: AsJson = False) -> None:
-    """List the methods, those of plugins included, with their settings."""
+def methods_command(
+    name: Annotated[str | None, typer.Argument(help="Show all settings of this method. Default: list all.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List the methods, those of plugins included; with a NAME show each of its settings."""
     from ...methods import get_method, list_methods
+    from ..describe import describe_method
 
+    if name is not None:
+        described = describe_method(get_method(name))
+        if as_json:
+            print_json(described)
+        else:
+            _print_method(described, output())
+        return
     rows = []
-    for name in list_methods():
-        method = get_method(name)
+    for known in list_methods():
+        method = get_method(known)
         knob = method.knob
         rows.append(
             {
-                "method": name,
+                "method": known,
                 "kind": method.kind,
                 "version": method.version,
                 "knob": knob.field if knob else None,
@@ -27,3 +47,26 @@ def methods_command(as_json: AsJson = False) -> None:
             }
         )
     print_list(rows, ("method", "kind", "knob", "paper", "summary"), as_json)
+    if not as_json:
+        output().print("decompbench methods NAME shows the settings", markup=False, highlight=False)
+
+
+def _print_method(described: dict[str, Any], console: Console) -> None:
+    width = min(console.width, PROSE_WIDTH)
+    knob = described["knob"]
+    sized = (
+        f"a budget moves {knob['field']} from {knob['low']} to {knob['high']}" if knob else "it has no size to choose"
+    )
+    lines = [
+        *textwrap.wrap(f"{described['method']}: {described['summary']}", width),
+        *textwrap.wrap(described["description"], width),
+        f"kind {described['kind']}; version {described['version']}; {sized}",
+        *textwrap.wrap(f"paper: {described['paper'] or 'none'}", width),
+        "",
+    ]
+    for setting in described["settings"]:
+        default = json.dumps(setting["default"], ensure_ascii=False)
+        lines.append(f"{setting['name']}: {setting['type']}, default {default}")
+        lines += textwrap.wrap(setting["meaning"], width, initial_indent="    ", subsequent_indent="    ")
+    console.print("\n".join(lines if described["settings"] else [*lines, "It has no settings."]),
+                  markup=False, highlight=False, soft_wrap=True)  # fmt: skip

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from ..errors import BenchError
 from .common import AsJson, output, parse_settings, print_json, print_list
 
 EXAMPLE = "Example: decompbench sweep --model 'resnet*' --markdown"
@@ -23,7 +26,13 @@ def sweep_command(
     settings: Annotated[
         list[str] | None, typer.Option("--set", help="A setting of a method: METHOD.FIELD=VALUE. Repeatable.")
     ] = None,
+    plugin: Annotated[
+        list[str] | None, typer.Option(help="A module with methods of its own, beside you or installed. Repeatable.")
+    ] = None,
     quick: Annotated[bool, typer.Option("--quick", help="Only eight small models.")] = False,
+    keep: Annotated[
+        Path | None, typer.Option(help="File of outcomes: what is in it is not done again.", dir_okay=False)
+    ] = None,
     seconds: Annotated[float, typer.Option(help="Time limit of a model for each method, in s.")] = 600.0,
     memory: Annotated[float, typer.Option(help="Memory limit of a model's process, in GiB.")] = 8.0,
     as_markdown: Annotated[bool, typer.Option("--markdown", help="Markdown, as in docs/timm-sweep.md.")] = False,
@@ -31,8 +40,9 @@ def sweep_command(
 ) -> None:
     """Check that every method compresses, or says why not: output shapes, weights and MACs against the formulas.
 
-    Models have fresh weights and the smallest input they accept. Exit code 0: all is well; 1: something failed;
-    130: ended by Ctrl-C, what is known by then is printed.
+    Models have fresh weights and the smallest input they accept. All of it takes about an hour on one core, --quick
+    a minute; methods that search until they converge take longer, and --set can end that early. Exit code 0: all is
+    well; 1: something failed; 130: ended by Ctrl-C, what is known by then is printed.
     """
     from ..process import start_server
 
@@ -40,14 +50,17 @@ def sweep_command(
     from ...methods import get_method, list_methods
     from ..fingerprint import code_revision, library_versions
     from ..progress import create_progress
-    from ..sweep import ModelOutcome, choose_models, run_sweep, table
+    from ..sweep import KeptOutcomes, ModelOutcome, choose_models, run_sweep, sweep_key, table
 
     if as_markdown and as_json:
         raise typer.BadParameter("give one of --markdown and --json")
     models = choose_models(model or (), quick=quick)
+    plugins = plugin or []
+    _import(plugins)
     methods = _with_settings(method or list_methods(), settings or [])
     for name, changes in methods.items():
         get_method(name, **changes)  # a mistake is told now, not once for each model
+    kept = KeptOutcomes(keep, sweep_key(methods)) if keep else None
     progress = create_progress()
     outcomes: list[ModelOutcome] = []
 
@@ -58,7 +71,8 @@ def sweep_command(
 
     interrupted = False
     try:
-        run_sweep(models, methods, on_model, seconds=seconds, memory=int(memory * 2**30))
+        limits = {"seconds": seconds, "memory": int(memory * 2**30)}
+        run_sweep(models, methods, on_model, plugins=plugins, kept=kept, **limits)
     except KeyboardInterrupt:
         interrupted = True
         progress.note(f"interrupted: {len(outcomes)} of {len(models)} models are done")
@@ -74,6 +88,17 @@ def sweep_command(
         raise typer.Exit(INTERRUPTED)
     if not all(outcome.ok for outcome in outcomes):
         raise typer.Exit(1)
+
+
+def _import(plugins: Sequence[str]) -> None:
+    """Import the plugins, which may lie in the working directory, as the processes will."""
+    if plugins and "" not in sys.path:
+        sys.path.insert(0, "")
+    for name in plugins:
+        try:
+            importlib.import_module(name)
+        except Exception as error:  # a stranger's module may fail in any way
+            raise BenchError(f"--plugin {name}: {type(error).__name__}: {error}") from error
 
 
 def _with_settings(names: Sequence[str], pairs: Sequence[str]) -> dict[str, dict[str, Any]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import importlib
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -27,7 +28,9 @@ class SweepError(ValueError):
     """Something that must hold of every method on every model does not."""
 
 
-def check_model(emit: Emit, name: str, methods: Sequence[tuple[str, dict[str, Any]]]) -> None:
+def check_model(
+    emit: Emit, name: str, methods: Sequence[tuple[str, dict[str, Any]]], plugins: Sequence[str] = ()
+) -> None:
     """Check methods on one model with fresh weights.
 
     Parameters
@@ -39,6 +42,8 @@ def check_model(emit: Emit, name: str, methods: Sequence[tuple[str, dict[str, An
         As `load_model` takes it.
     methods
         Names of methods, with the settings that are not the default ones.
+    plugins
+        Modules to import first, with methods of their own.
 
     Raises
     ------
@@ -48,6 +53,8 @@ def check_model(emit: Emit, name: str, methods: Sequence[tuple[str, dict[str, An
         If the counters disagree on the dense model.
     """
     configure()
+    for plugin in plugins:
+        importlib.import_module(plugin)
     seed_everything(0)
     model = load_model(name).eval()
     example = smallest_example(model)

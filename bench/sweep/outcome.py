@@ -91,3 +91,10 @@ class ModelOutcome:
     def to_json(self) -> dict[str, Any]:
         """Return the same as plain JSON values."""
         return asdict(self) | {"ok": self.ok}
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> ModelOutcome:
+        """Rebuild an outcome from `to_json`."""
+        fields: dict[str, Any] = {name: value for name, value in data.items() if name != "ok"}
+        fields["methods"] = [MethodOutcome(**one) for one in data["methods"]]
+        return cls(**fields)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ..process import Outcome, run_in_process
+from .kept import KeptOutcomes
 from .models import SweepModel
 from .outcome import MethodOutcome, ModelOutcome
 
@@ -18,6 +19,8 @@ def run_sweep(
     methods: Methods,
     on_model: Callable[[ModelOutcome], None],
     *,
+    plugins: Sequence[str] = (),
+    kept: KeptOutcomes | None = None,
     seconds: float | None = None,
     memory: int | None = None,
 ) -> list[ModelOutcome]:
@@ -29,6 +32,10 @@ def run_sweep(
         What to check.
     on_model
         Called when a model is done.
+    plugins
+        Modules to import first, with methods of their own.
+    kept
+        Outcomes of before: a model that has one here is not checked again, and new ones are added.
     seconds
         Time limit of a process in s, for each method it has to check.
     memory
@@ -36,13 +43,19 @@ def run_sweep(
     """
     outcomes = []
     for model in models:
-        outcome = _check_in_processes(model, methods, seconds, memory)
+        outcome = kept.find(model.name) if kept else None
+        if outcome is None:
+            outcome = _check_in_processes(model, methods, list(plugins), seconds, memory)
+            if kept:
+                kept.add(outcome)
         outcomes.append(outcome)
         on_model(outcome)
     return outcomes
 
 
-def _check_in_processes(model: SweepModel, methods: Methods, seconds: float | None, memory: int | None) -> ModelOutcome:
+def _check_in_processes(
+    model: SweepModel, methods: Methods, plugins: list[str], seconds: float | None, memory: int | None
+) -> ModelOutcome:
     """Check one model; where a method takes its process down, another goes on with the next method."""
     found = ModelOutcome(model.family, model.name)
     todo = [(name, dict(settings)) for name, settings in methods.items()]
@@ -58,7 +71,8 @@ def _check_in_processes(model: SweepModel, methods: Methods, seconds: float | No
                 found.methods.append(value)
 
         limit = None if seconds is None else seconds * (len(todo) + 1)
-        ended = run_in_process(".sweep.check:check_model", (model.name, todo), on_event, seconds=limit, memory=memory)
+        arguments = (model.name, todo, plugins)
+        ended = run_in_process(".sweep.check:check_model", arguments, on_event, seconds=limit, memory=memory)
         if ended.how == "ok":
             return found
         if not begun:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 
-import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from ..cost import COUNTS, Cost, Skip, Target
@@ -39,7 +38,7 @@ def check_cost_of_a_layer_alone_is_that_of_its_group(method: Method, case: Case)
 
 
 def check_stored_weights_are_as_promised(method: Method, case: Case) -> None:
-    """The finished model stores as many weights, and in float32 as many bits, as the plan said."""
+    """The finished model stores as many weights and bits as the plan said."""
     promised, stored = case.plan(method).after, count_stored(compressed(method, case))
     demand(
         stored.weights == promised.weights,
@@ -47,8 +46,7 @@ def check_stored_weights_are_as_promised(method: Method, case: Case) -> None:
         "layer_cost() or group_costs(), or name in weight_tensors() what stands for the weight and nothing else",
     )
     demand(
-        # a plan takes floating-point weights for float32
-        stored.bits == promised.bits or case.dtype != torch.float32,
+        stored.bits == promised.bits,
         f"the layers store {stored.bits:,} bits, the plan said {promised.bits:,}: weight_tensors() gives each tensor "
         "with the bits of one element, and Cost.bits has to be their sum",
     )

@@ -6,6 +6,8 @@ import sys
 
 import pytest
 
+from decompbench.methods import get_method, list_methods
+
 from .conftest import decompbench
 
 VERBS = (
@@ -59,6 +61,29 @@ def test_methods_say_kind_and_settings():
     assert methods["factor"]["kind"] == "architectural"
     assert methods["svd"]["kind"] == "weight-space"
     assert "rank" in methods["svd"]["settings"]
+
+
+@pytest.mark.parametrize("name", list_methods())
+def test_methods_name_shows_every_setting_with_type_default_and_meaning(name):
+    told = run_json("methods", name)
+    method = get_method(name)
+    assert {one["name"]: one["default"] for one in told["settings"]} == json.loads(json.dumps(method.settings()))
+    assert all(one["type"] and one["meaning"] for one in told["settings"]), told["settings"]
+    knob = method.budget_knob()
+    assert [one["name"] for one in told["settings"] if one["is_knob"]] == ([knob.field] if knob else [])
+    words = " ".join(decompbench("methods", name).stdout.split())
+    assert all(
+        f"{one['name']}: {one['type']}, default {json.dumps(one['default'])}" in words for one in told["settings"]
+    )
+    assert all(" ".join(one["meaning"].split()[:4]) in words for one in told["settings"])
+    assert (told["paper"] or "none") in words
+    assert f"version {method.version}" in words
+
+
+def test_methods_with_an_unknown_name_says_the_nearest():
+    run = decompbench("methods", "tuker2")
+    assert run.returncode == 2
+    assert "'tucker2'" in run.stderr
 
 
 def test_plan_gives_every_trial_its_size_and_trains_nothing():

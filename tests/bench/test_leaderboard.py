@@ -151,7 +151,8 @@ def test_what_makes_a_row_not_comparable_is_said(points):
     folded = make_record(points["svd", "params=50%", 0], **measured(80.0, latency=[latency(0.5, folded=False)]))
     assert "folded into one of the two" in leaderboard([dense, folded]).iloc[1]["notes"][0]
     busy = make_record(points["svd", "params=50%", 0], **measured(80.0, latency=[latency(0.5, 1.25)]))
-    assert leaderboard([dense, busy]).iloc[1]["notes"] == ["timed while other processes kept 1.2 cores busy"]
+    assert leaderboard([dense, busy]).iloc[1]["other_load"] == 1.25
+    assert leaderboard([dense, busy]).iloc[1]["notes"] == ["timed while other processes kept up to 2 cores busy"]
 
 
 def test_machines_and_devices_get_tables_of_their_own(records):

@@ -6,8 +6,9 @@ import torch
 from decompbench.bench.errors import SuiteError
 from decompbench.bench.execute import create_trial_method, create_trial_overrides, create_trial_plan
 from decompbench.bench.suite_file import load_suite
+from decompbench.bench.survey import survey
 from decompbench.bench.trial import expand
-from decompbench.methods import SVD, Basis
+from decompbench.methods import SVD, Basis, Target, get_method, plan
 from decompbench.models import load_model
 
 from .conftest import suite_content, write_suite
@@ -61,3 +62,34 @@ def test_a_method_that_is_no_name_is_refused_where_it_stands(tmp_path):
 def test_all_methods_at_work_are_known(tmp_path):
     trial = trial_of(tmp_path, {"layer1.*": {"method": "svd"}, "layer2.*": {"rank": 0.1}, "layer3.*": None})
     assert trial.method.names == {"basis", "svd"}
+
+
+def test_a_sized_trial_says_what_the_knob_was_set_to_and_not_its_default(tmp_path):
+    content = suite_content()
+    content["entries"][0] |= {"methods": ["svd", "fsnet"], "budgets": [{"params": 0.3}]}
+    checked = []
+    survey(lambda _, value: checked.append(value), expand(load_suite(str(write_suite(tmp_path, content)))))
+    dense, *sized = checked
+    assert dense.size.knob is None
+    for one in sized:
+        net = load_model("resnet8", in_chans=1)
+        method = get_method(one.method.name)
+        chosen = plan(net, method, torch.zeros(1, 1, 28, 28), Target(params=0.3))
+        field = method.budget_knob().field
+        values = {getattr(group.method, field) for group in chosen.groups}
+        assert one.size.knob.field == field
+        assert {one.size.knob.low, one.size.knob.high} == {min(values), max(values)}
+        assert getattr(method, field) not in values
+        assert field not in one.method.settings
+        assert one.method.settings.keys() == method.settings().keys() - {field}
+        # what tells two trials apart is as it was: the key of a record does not change
+        assert one.fingerprint["method"]["settings"] == method.settings()
+
+
+def test_a_trial_without_a_budget_keeps_all_settings(tmp_path):
+    content = suite_content()
+    content["entries"][0] |= {"methods": [{"name": "svd", "rank": 0.3}], "budgets": []}
+    checked = []
+    survey(lambda _, value: checked.append(value), expand(load_suite(str(write_suite(tmp_path, content)))))
+    assert checked[1].method.settings["rank"] == 0.3
+    assert checked[1].size.knob is None

@@ -23,6 +23,7 @@ VARIANTS = [
     ("group", {"group_size": 16}),
     ("kmeans", {"clusters": 20, "codebook": "layer"}),
     ("tucker2", {"learn": "arp"}),
+    ("tucker2", {"learn": "lc", "groups": 4, "coefficients": "identity"}),
 ]
 CHECKS = [check for name in list_methods() for check in conformance_checks(get_method(name))]
 CHECKS += [check for name, changed in VARIANTS for check in conformance_checks(get_method(name, **changed), quick=True)]

@@ -177,7 +177,13 @@ def test_steps_are_the_nearest_and_keep_zero(values, bits, dtype):
 
 @pytest.mark.parametrize(
     "method",
-    [KMeans(20), KMeans(20, scale_bits=4), KMeans(5, symmetry="D4", scale_bits=3), KMeans(50, symmetry="D4")],
+    [
+        KMeans(1),
+        KMeans(20),
+        KMeans(20, scale_bits=4),
+        KMeans(5, symmetry="D4", scale_bits=3),
+        KMeans(50, symmetry="D4"),
+    ],
     ids=str,
 )
 def test_the_file_holds_the_bits_that_are_counted(method, tmp_path):

@@ -12,7 +12,6 @@ from decompbench.methods import (
     SettingError,
     Target,
     Tucker2,
-    UnreachableTarget,
     begin,
     compress,
     load,
@@ -120,8 +119,9 @@ def test_ranks_of_groups_are_multiples_of_them():
 
 
 def test_ranks_from_weights_leave_nothing_to_a_budget():
-    with pytest.raises(UnreachableTarget):
-        plan(small_net(), Tucker2(choose="energy", energy=0.9), EXAMPLE, Target(params=0.05))
+    for method in (Tucker2(choose="energy"), Tucker2(choose="evbmf"), Tucker2(ranks=(3, 4))):
+        with pytest.raises(SettingError, match="has no knob"):
+            plan(small_net(), method, EXAMPLE, Target(params=0.3))
 
 
 def test_without_weights_no_rank_can_be_chosen():

@@ -64,19 +64,18 @@ def test_full_rank_reproduces_the_convolution(form):
 
 
 @pytest.mark.parametrize("form", FORMS)
-@pytest.mark.parametrize("rank", [0.3, 0.7])
-def test_every_form_is_the_same_operator(form, rank):
+def test_every_form_is_the_same_operator(form):
     for conv in cases():
         x = torch.randn(2, conv.in_channels, 9, 10)
-        layer = compressed(conv, Tucker2(rank, **FORMS[form]), x)
+        layer = compressed(conv, Tucker2(0.4, **FORMS[form]), x)
         for name, module in layer.forms().items():
             assert relative_error(module(x), layer(x)) < 1e-5, (name, conv)
 
 
 @pytest.mark.parametrize("form", FORMS)
-@pytest.mark.parametrize("rank", [0.3, 0.7, 1.0])
+@pytest.mark.parametrize("rank", [0.4, 1.0])
 def test_counts_of_a_layer_are_those_of_its_formula(form, rank):
-    for conv in cases():
+    for conv in cases()[::2]:
         x = torch.randn(1, conv.in_channels, 9, 10)
         method, spec = Tucker2(rank, **FORMS[form]), spec_of(conv, x)
         net = nn.Sequential(compressed(conv, method, x)).requires_grad_(False)
