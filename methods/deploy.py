@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Callable, Mapping
+import warnings
+from collections.abc import Callable, Collection, Mapping
 from statistics import median
 from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
+from torch.fx import GraphModule, Tracer
 from torch.fx.experimental.optimization import fuse
 
 from .layers import CompressedConv2d
@@ -45,7 +47,8 @@ def deploy(
     nn.Module
         In eval mode, its parameters without gradients. ``decompbench_forms`` maps each compressed layer's path to the
         name of its form; ``decompbench_folded`` tells whether batch-norm could be folded (it needs a model that
-        ``torch.fx`` can trace).
+        ``torch.fx`` can trace). A compressed layer that cannot be traced is kept whole, with a warning: the batch-norm
+        behind it stays, all others are folded.
     """
     require_example(example)
     deployed = copy.deepcopy(model).eval().requires_grad_(False)
@@ -72,7 +75,7 @@ def deploy(
             chosen[path] = name
             for alias in paths[layer]:
                 replace_module(deployed, alias, module.eval().requires_grad_(False))
-    deployed, folded = _fold_batch_norm(deployed, example)
+    deployed, folded = _fold_batch_norm(deployed, list(layers), example)
     if channels_last:  # what was folded or built anew is in the default layout
         deployed.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
     vars(deployed).update(decompbench_forms=chosen, decompbench_folded=folded)
@@ -121,16 +124,60 @@ def _synchronise(device: torch.device) -> None:
         torch.cuda.synchronize(device)
 
 
-def _fold_batch_norm(model: nn.Module, example: Tensor | tuple[Any, ...]) -> tuple[nn.Module, bool]:
-    """Fold batch-norm where ``torch.fx`` can trace the model and the result computes the same."""
-    try:
-        fused = fuse(model).eval().requires_grad_(False)
-    except Exception:  # symbolic tracing fails in as many ways as there are forwards
+def _fold_batch_norm(
+    model: nn.Module, paths: Collection[str], example: Tensor | tuple[Any, ...]
+) -> tuple[nn.Module, bool]:
+    """Fold batch-norm where ``torch.fx`` can trace the model and the result computes the same.
+
+    The replacements at ``paths`` are traced through if they can be, so that batch-norm is folded into their last
+    convolution.
+    """
+    fused = _traced_and_fused(model, ())
+    if fused is None and (whole := _untraceable(model, paths)):
+        fused = _traced_and_fused(model, whole)
+    if fused is None:
         return model, False
     with evaluating(model):
         expected, actual = call(model, example), call(fused, example)
     same = isinstance(expected, Tensor) and isinstance(actual, Tensor) and _close(actual, expected)
     return (fused, True) if same else (model, False)
+
+
+class _KeepingWhole(Tracer):
+    """A symbolic trace that does not go into some modules."""
+
+    def __init__(self, whole: Collection[nn.Module]) -> None:
+        super().__init__()
+        self.whole = whole
+
+    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
+        return m in self.whole or super().is_leaf_module(m, module_qualified_name)
+
+
+def _traced_and_fused(model: nn.Module, whole: Collection[nn.Module]) -> nn.Module | None:
+    """Return the model with batch-norm folded, or None where it cannot be traced."""
+    try:
+        traced = GraphModule(model, _KeepingWhole(whole).trace(model), type(model).__name__)
+        return fuse(traced, no_trace=True).eval().requires_grad_(False)
+    except Exception:  # symbolic tracing fails in as many ways as there are forwards
+        return None
+
+
+def _untraceable(model: nn.Module, paths: Collection[str]) -> list[nn.Module]:
+    """Return the modules at ``paths`` that ``torch.fx`` cannot trace, having warned of them."""
+    whole: list[nn.Module] = []
+    for path in paths:
+        layer = model.get_submodule(path)
+        try:
+            _KeepingWhole(()).trace(layer)
+        except Exception as error:
+            whole.append(layer)
+            reason = f"{type(error).__name__}: {error}"
+            warnings.warn(
+                f"batch-norm behind {path} is not folded: torch.fx cannot trace its {type(layer).__name__} ({reason})",
+                stacklevel=5,  # where deploy was called, past the decorator
+            )
+    return whole
 
 
 def _close(actual: Tensor, expected: Tensor) -> bool:

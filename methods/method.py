@@ -5,8 +5,8 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
-from types import UnionType
-from typing import Any, ClassVar, Literal, Self, Union, get_args, get_origin, get_type_hints
+from functools import wraps
+from typing import Any, ClassVar, Literal, Self
 
 import torch
 from torch import Tensor, nn
@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from .cost import Cost, Skip
 from .errors import SettingError, did_you_mean
 from .select import Select
+from .setting_types import require_types
 from .spec import ConvSpec
 
 Kind = Literal["weight-space", "architectural", "none"]
@@ -122,6 +123,22 @@ class Method(ABC):
     knob: ClassVar[Knob | None] = None
     default_select: ClassVar[Select] = Select()
     expresses: ClassVar[tuple[str, ...]] = ("Conv2d",)
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """Have the types of the settings checked before the subclass's own ``__post_init__`` compares their values."""
+        super().__init_subclass__(**kwargs)
+        own = cls.__dict__.get("__post_init__")
+        if own is not None:
+
+            @wraps(own)
+            def checked(self: Method, *args: Any) -> None:
+                require_types(self.name, self)
+                own(self, *args)
+
+            cls.__post_init__ = checked
+
+    def __post_init__(self) -> None:
+        require_types(self.name, self)
 
     # -- what an author writes ------------------------------------------------------------------------------------
 
@@ -257,10 +274,6 @@ class Method(ABC):
         for name in changes:
             if name not in known:
                 raise SettingError(f"method {self.name!r} has no setting {name!r}: {did_you_mean(name, known)}")
-        hints = get_type_hints(type(self))
-        for name, value in changes.items():
-            if not _fits(value, hints[name]):
-                raise SettingError(f"{self.name}: {name} is {_in_words(hints[name])}, got {value!r}")
         return replace(self, **changes)
 
     @classmethod
@@ -286,30 +299,3 @@ class Method(ABC):
             for name, value in self.changed_settings().items()
         )
         return f"{self.name}({', '.join(shown)})"
-
-
-def _fits(value: Any, hint: Any) -> bool:
-    """Return whether ``value`` is of the type a setting is declared with; types we do not know of are let through."""
-    origin = get_origin(hint)
-    if origin in (Union, UnionType):
-        return any(_fits(value, option) for option in get_args(hint))
-    if origin is Literal:
-        return value in get_args(hint)
-    if hint is float:
-        return isinstance(value, int | float) and not isinstance(value, bool)
-    if hint is int:
-        return isinstance(value, int) and not isinstance(value, bool)
-    if hint in (str, bool, type(None)):
-        return isinstance(value, hint)
-    return True
-
-
-def _in_words(hint: Any) -> str:
-    """Return a type hint as an error message names it."""
-    if get_origin(hint) in (Union, UnionType):
-        return " or ".join(_in_words(option) for option in get_args(hint))
-    if get_origin(hint) is Literal:
-        return " or ".join(map(repr, get_args(hint)))
-    return {type(None): "None", float: "a number", int: "a whole number", str: "a text"}.get(
-        hint, getattr(hint, "__name__", str(hint))
-    )

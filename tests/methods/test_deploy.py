@@ -1,12 +1,13 @@
 """Deployment computes the same, folds what it can, and treats dense models alike."""
 
 import copy
+from dataclasses import dataclass
 
 import pytest
 import torch
 from torch import nn
 
-from decompbench.methods import compress, deploy, get_method, list_methods
+from decompbench.methods import SVD, FactoredConv2d, Select, compress, deploy, get_method, list_methods
 
 from .cases import SmallNet, relative_error, small_net
 
@@ -39,6 +40,32 @@ def test_models_that_cannot_be_traced_are_deployed_unfolded():
     net = Untraceable().eval()
     deployed = deploy(compress(net, get_method("fsnet"), EXAMPLE), EXAMPLE)
     assert not deployed.decompbench_folded
+    assert relative_error(deployed(EXAMPLE), net(EXAMPLE)) < 1e-5
+
+
+class Undecided(FactoredConv2d):
+    """A replacement as a plugin may have it: its forward looks at values, which a symbolic trace cannot."""
+
+    def forward(self, x):
+        return super().forward(x) if x.isfinite().all() else x
+
+
+@dataclass(frozen=True)
+class UndecidedLayers(SVD):
+    def compress_layer(self, conv, spec, generator):
+        layer = Undecided(spec, self.width(spec))
+        layer.load_state_dict(super().compress_layer(conv, spec, generator).state_dict())
+        return layer
+
+
+def test_a_layer_that_cannot_be_traced_is_named_and_the_rest_is_folded():
+    net = compress(small_net(), UndecidedLayers(0.2), EXAMPLE, select=Select(include=("stage1.0.0",)))
+    message = r"batch-norm behind stage1\.0\.0 is not folded: torch\.fx cannot trace its Undecided \(TraceError: "
+    with pytest.warns(UserWarning, match=message) as caught:
+        deployed = deploy(net, EXAMPLE, forms="compact")
+    assert [warning.filename for warning in caught] == [__file__]
+    assert deployed.decompbench_folded
+    assert sum(isinstance(m, nn.BatchNorm2d) for m in deployed.modules()) == 1
     assert relative_error(deployed(EXAMPLE), net(EXAMPLE)) < 1e-5
 
 

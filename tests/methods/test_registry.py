@@ -3,12 +3,45 @@
 import importlib.metadata
 import warnings
 from dataclasses import dataclass
+from typing import Literal
 
 import pytest
 
-from decompbench.methods import MethodError, SettingError, Skip, UnknownNameError, get_method, list_methods, register
+from decompbench.methods import (
+    SVD,
+    Basis,
+    KMeans,
+    MethodError,
+    SettingError,
+    Skip,
+    Tucker2,
+    UnknownNameError,
+    get_method,
+    list_methods,
+    register,
+)
 from decompbench.methods import registry as registry_module
 from decompbench.methods.method import Method
+
+
+@dataclass(frozen=True)
+class Own(Method):
+    """A stranger's method: its ``__post_init__`` compares at once."""
+
+    size: int = 1
+    words: Literal["a", "b"] = "a"
+    anything: tuple[int, ...] = ()
+
+    name = "own"
+
+    def __post_init__(self):
+        assert self.size > 0
+
+    def layer_cost(self, spec):
+        return Skip("never")
+
+    def compress_layer(self, conv, spec, generator):
+        return conv
 
 
 def test_the_six_methods_and_the_baselines_are_there():
@@ -52,6 +85,24 @@ def test_typos_get_the_nearest_names():
 def test_bad_settings_are_refused_with_the_value(name, settings, message):
     with pytest.raises(SettingError, match=message):
         get_method(name, **settings)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: SVD(rank="a"), "svd: rank is a number, got 'a'"),
+        (lambda: SVD(rank=True), "svd: rank is a number, got True"),
+        (lambda: SVD(samples=2.5), r"svd: samples is a whole number, got 2\.5"),
+        (lambda: KMeans(clusters=None), "kmeans: clusters is a whole number, got None"),
+        (lambda: Basis(sliced="yes"), "basis: sliced is True or False, got 'yes'"),
+        (lambda: Tucker2(learn="magic"), "tucker2: learn is 'arp' or"),
+        (lambda: Own(size="much"), "own: size is a whole number, got 'much'"),
+        (lambda: Own(words=["a"]), r"own: words is 'a' or 'b', got \['a'\]"),
+    ],
+)
+def test_types_are_checked_where_a_method_is_constructed(make, message):
+    with pytest.raises(SettingError, match=message):
+        make()
 
 
 @pytest.mark.parametrize("name", list_methods())
