@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 
 from .errors import BenchError, suggestion
+from .machine import NOTABLE_LOAD
 from .record import Counts, Latency, Record
 from .store import Damage, read_all
 
@@ -18,8 +19,6 @@ from .store import Damage, read_all
 BUDGET_TOLERANCE = 0.1
 #: Difference of the deployed model's quality, in the metric's unit, above which a row must say so.
 NOTABLE_DIFFERENCE = 0.1
-#: Cores kept busy by other processes above which a latency is marked.
-NOTABLE_LOAD = 0.3
 
 #: Counts that become columns, each with its share of the dense model's.
 COUNTS = (

@@ -7,6 +7,7 @@ import json
 import os
 import platform
 import re
+import time
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ from .errors import StoreError
 
 #: Environment variable that names the machine, for those who have several of one kind.
 MACHINE_VARIABLE = "DECOMPBENCH_MACHINE"
+#: Cores kept busy by other processes above which what was timed is told apart.
+NOTABLE_LOAD = 0.3
 
 
 def describe_machine() -> dict[str, Any]:
@@ -103,3 +106,35 @@ def _gpus() -> list[str]:
             if line.startswith("Model:"):
                 names.append(line.partition(":")[2].strip())
     return names
+
+
+class OtherLoad:
+    """Measures how many cores all processes but one kept busy since this was made.
+
+    Parameters
+    ----------
+    pid
+        The process that does not count.
+    """
+
+    def __init__(self, pid: int) -> None:
+        self.pid = pid
+        self._start = (time.monotonic(), busy_seconds())
+
+    def cores(self) -> float | None:
+        """Return the number of cores, None where the system does not say."""
+        wall, busy = time.monotonic() - self._start[0], busy_seconds() - self._start[1]
+        try:
+            own = psutil.Process(self.pid).cpu_times()
+        except psutil.Error:
+            return None
+        return max(0.0, busy - own.user - own.system) / wall if wall > 0 and busy > 0 else None
+
+
+def busy_seconds() -> float:
+    """Return the CPU seconds all processes have used since the system started, 0 where it does not say."""
+    try:
+        times = psutil.cpu_times()
+    except (OSError, RuntimeError):
+        return 0.0
+    return times.user + times.system + getattr(times, "nice", 0.0)

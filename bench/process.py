@@ -27,6 +27,7 @@ from typing import Any, Literal
 import psutil
 
 from .errors import is_user_error
+from .machine import NOTABLE_LOAD, OtherLoad
 
 #: Imported by the fork server before the first process is started.
 PRELOAD = [f"{__package__}.preload"]
@@ -74,6 +75,18 @@ def start_server() -> None:
         forkserver.ensure_running()
 
 
+def stop_server() -> None:
+    """Kill the fork server, be it still importing, and what it started: an interrupted program is to be gone at once.
+
+    Left alone it would end by itself, but only after its imports, with our standard output open until then.
+    """
+    for child in psutil.Process().children():
+        with contextlib.suppress(psutil.Error):
+            if any("multiprocessing.forkserver" in word for word in child.cmdline()):
+                for one in (*child.children(recursive=True), child):
+                    one.kill()
+
+
 def run_in_process(
     function: str,
     arguments: tuple[Any, ...],
@@ -81,6 +94,7 @@ def run_in_process(
     *,
     seconds: float | None = None,
     memory: int | None = None,
+    on_wait: Callable[[], None] = lambda: None,
 ) -> Outcome:
     """Call ``function(emit, *arguments)`` in a process of its own and wait for it.
 
@@ -95,6 +109,13 @@ def run_in_process(
         Called here with each ``(name, value)``.
     seconds, memory
         Limits: wall-clock time in s, resident memory in bytes. No limit if None.
+    on_wait
+        Called here again and again while the process runs, whether or not it has said something.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        As ever; the process is gone then, and the fork server with it.
     """
     start_server()
     context = multiprocessing.get_context("forkserver")
@@ -103,19 +124,36 @@ def run_in_process(
         output = Path(folder) / "output.txt"
         process = context.Process(target=_main, args=(sender, str(output), function, arguments))
         try:
-            # An interrupt while it starts would leave a process that nobody knows of: it has to wait.
-            interrupts: list[int] = []
-            with _interrupts_handled_by(lambda number, _: interrupts.append(number)):
-                process.start()
-            if interrupts:
-                raise KeyboardInterrupt
+            _start(process)
             sender.close()
-            outcome = _watch(process, receiver, on_event, seconds, memory)
+            outcome = _watch(process, receiver, on_event, seconds, memory, on_wait)
+        except KeyboardInterrupt:
+            _kill(process, close=False)
+            stop_server()
+            raise
         finally:
             _kill(process)
         text = output.read_text(errors="replace") if output.exists() else ""
     tail = "\n".join(text.rstrip().splitlines()[-OUTPUT_LINES:])
     return Outcome(**{**outcome.__dict__, "output": tail})
+
+
+def _start(process: Any) -> None:
+    """Start a process; an interrupt meanwhile, when it may or may not be there already, takes the server down."""
+    interrupts: list[int] = []
+
+    def interrupt(number: int, _: Any) -> None:
+        interrupts.append(number)
+        stop_server()
+
+    with _interrupts_handled_by(interrupt):
+        try:
+            process.start()
+        except (OSError, EOFError):  # what a server says that was killed
+            if not interrupts:
+                raise
+    if interrupts:
+        raise KeyboardInterrupt
 
 
 def _main(sender: Connection, output: str, function: str, arguments: tuple[Any, ...]) -> None:
@@ -149,10 +187,13 @@ def _watch(
     on_event: OnEvent,
     seconds: float | None,
     memory: int | None,
+    on_wait: Callable[[], None],
 ) -> Outcome:
     """Follow a process to its end; the caller makes sure that it is gone."""
     start = time.monotonic()
+    load = OtherLoad(process.pid)
     while True:
+        on_wait()
         ready = wait([receiver, process.sentinel], timeout=WATCH_SECONDS)
         if receiver in ready:
             try:
@@ -169,10 +210,21 @@ def _watch(
         elif ready:
             return _death(process)
         if seconds is not None and time.monotonic() - start > seconds:
-            return Outcome("timeout", "Timeout", f"ended after {seconds:g} s, its time limit")
+            return Outcome("timeout", "Timeout", f"ended after {seconds:g} s, its time limit{_load_hint(load)}")
         if memory is not None and (used := _resident(process.pid)) > memory:
             message = f"ended at {used / 2**30:.2f} GiB of memory; its limit is {memory / 2**30:.2f} GiB"
             return Outcome("oom", "MemoryLimit", message)
+
+
+def _load_hint(load: OtherLoad) -> str:
+    """Say that other processes took much of the machine, where they did."""
+    cores = load.cores()
+    if cores is None or cores < NOTABLE_LOAD:
+        return ""
+    return (
+        f"; other processes kept {cores:.1f} of the machine's {psutil.cpu_count()} cores busy meanwhile: "
+        "run it when they have ended, or raise limits: {seconds: ...} in the suite"
+    )
 
 
 def _death(process: Any) -> Outcome:
@@ -188,7 +240,7 @@ def _death(process: Any) -> Outcome:
     return Outcome("died", "Exited", f"the process ended with exit code {code} and without a result")
 
 
-def _kill(process: Any) -> None:
+def _kill(process: Any, *, close: bool = True) -> None:
     """End a process and what it started."""
     if process.is_alive():
         with contextlib.suppress(psutil.NoSuchProcess):
@@ -197,7 +249,8 @@ def _kill(process: Any) -> None:
                     child.kill()
         process.kill()
         process.join()
-    process.close()
+    if close:
+        process.close()
 
 
 def _resident(pid: int) -> int:

@@ -14,11 +14,13 @@ from rich.text import Text
 from .record import Record
 from .trial import Trial
 
+#: Where there is no live display, a trial in progress is not passed over in silence for longer than this, in s.
+SILENCE_SECONDS = 30.0
 _STYLES = {"ok": "green", "skipped": "yellow"}
 
 
 class Progress:
-    """Tells a run's progress in lines, one when a trial begins and one when it ends.
+    """Tells a run's progress in lines: when a trial begins, when it ends, and every half minute in between.
 
     Parameters
     ----------
@@ -32,9 +34,12 @@ class Progress:
         self._ended = 0
         self._began = 0.0
         self._durations: dict[str, list[float]] = {}
+        self._doing, self._since = "", time.monotonic()
+        self._told = self._since
 
     def note(self, text: str) -> None:
         """Say something that is not about a single trial."""
+        self._told = time.monotonic()
         self.console.print(Text(text), soft_wrap=True)
 
     def begin(self, todo: Sequence[Trial], total: int, earlier: Iterable[Record]) -> None:
@@ -52,26 +57,36 @@ class Progress:
         self._todo = list(todo)
         for record in earlier:
             self._learn(record)
-        have = f", {total - len(todo)} have a record" if total > len(todo) else ""
+        have = f", {total - len(todo)} are done" if total > len(todo) else ""
         self.note(f"{len(todo)} of {total} trials to run{have}")
 
     def trial_begins(self, trial: Trial) -> None:
         """Say that a trial starts."""
         self._began = time.monotonic()
+        self.stage("starting")
         left = self.remaining()
         ending = f"  (about {duration(left)} left)" if left is not None else ""
         self.note(f"[{self._ended + 1}/{len(self._todo)}] {trial.name}{ending}")
 
     def stage(self, text: str) -> None:
-        """Say what the trial is doing."""
+        """Say what is being done."""
+        self._doing, self._since = text, time.monotonic()
 
     def step(self, done: int, total: int, loss: float) -> None:
         """Say how far training is."""
+        self._doing = f"training, step {done} of {total}, loss {loss:.3g}"
+
+    def wait(self) -> None:
+        """Say that it goes on, where nothing has been said for long; to be called often."""
+        now = time.monotonic()
+        if self._doing and now - self._told >= SILENCE_SECONDS:
+            self.note(f"  {self._doing} ({duration(now - self._since)} so far)")
 
     def trial_ends(self, record: Record) -> None:
         """Say how a trial ended."""
         self._ended += 1
         self._learn(record)
+        self._told = time.monotonic()
         self.console.print(_ending(record), soft_wrap=True)
 
     def end(self) -> None:
@@ -132,6 +147,9 @@ class LiveProgress(Progress):
     def step(self, done: int, total: int, loss: float) -> None:
         self._bars.update(self._trial, completed=done, total=total, detail=f"steps, loss {loss:.3g}")
         self._draw()
+
+    def wait(self) -> None:
+        pass  # the display says it, whenever something happens
 
     def trial_ends(self, record: Record) -> None:
         super().trial_ends(record)

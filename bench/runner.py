@@ -47,6 +47,11 @@ class RunResult:
     interrupted: bool = False
 
     @property
+    def retried(self) -> list[Record]:
+        """Records of trials that the same run would run again."""
+        return [record for record in self.records if record.status not in FINAL]
+
+    @property
     def all_ok(self) -> bool:
         """Whether every trial asked for has a record with status ``ok``."""
         return len(self.records) == self.total and all(record.status == "ok" for record in self.records)
@@ -90,7 +95,7 @@ def run_suite(
     machine_path = write_machine(results, machine)
     with store.run_lock():
         progress.note(f"checking {len(trials)} trials")
-        checked = survey_trials(trials)
+        checked = survey_trials(trials, progress)
         keys = [trial_key(one.fingerprint) for one in checked]
         records, damages = store.read()
         for line in describe_damages(damages):
@@ -115,8 +120,15 @@ def run_suite(
     return RunResult(found, new, len(trials), store.path, machine_path, interrupted)
 
 
-def survey_trials(trials: Sequence[Trial]) -> list[Checked]:
+def survey_trials(trials: Sequence[Trial], progress: Progress | None = None) -> list[Checked]:
     """Check all trials in one process of its own and return what is known of each beforehand.
+
+    Parameters
+    ----------
+    trials
+        The trials, in order.
+    progress
+        Told how far it is.
 
     Raises
     ------
@@ -124,7 +136,19 @@ def survey_trials(trials: Sequence[Trial]) -> list[Checked]:
         Something in the suite cannot be; the message has all of it. Or the process died.
     """
     checked: list[Checked] = []
-    outcome = run_in_process(".survey:survey", (list(trials),), lambda _, value: checked.append(value))
+
+    def wait() -> None:
+        if progress is not None:
+            progress.wait()
+
+    def on_checked(_: str, one: Checked) -> None:
+        checked.append(one)
+        if progress is not None:
+            progress.stage(f"checking, {len(checked)} of {len(trials)} trials done")
+
+    if progress is not None:
+        progress.stage("checking")
+    outcome = run_in_process(".survey:survey", (list(trials),), on_checked, on_wait=wait)
     if outcome.how == "ok":
         return checked
     if outcome.user_error:
@@ -145,6 +169,7 @@ def run_trial(trial: Trial, checked: Checked, key: str, machine: str, progress: 
         watched.on_event,
         seconds=trial.limits.seconds,
         memory=int(trial.limits.memory),
+        on_wait=progress.wait,
     )
     status, failure = watched.conclude(outcome)
     watched.enter("ended")

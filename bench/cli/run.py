@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import sys
+from collections import Counter
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from .common import DEFAULT_RESULTS, AsJson, Device, Results, counted, output, print_json
+
+if TYPE_CHECKING:
+    from ..runner import RunResult
 
 EXAMPLE = "Example: decompbench run quick --only 'resnet8*params=30%*'"
 #: What a shell expects of a program ended by Ctrl-C.
@@ -27,22 +32,26 @@ def run_command(
 
     An interrupted run goes on where it was when started again. Exit code 0: every trial is ok; 1: some are
     not; 2: the run could not be made; 130: ended by Ctrl-C.
+
+    Trials that ended as ok, skipped or diverged are done: they would end alike. Those that ended as failed,
+    timeout or oom are run again the next time, as time, memory or a mended fault may change that; --force
+    runs all.
     """
-    from ..process import start_server
+    from ..process import start_server, stop_server
 
     start_server()
-    from ..leaderboard import leaderboard
-    from ..progress import create_progress
-    from ..render import print_tables, to_rows
-    from ..runner import run_suite
-    from ..suite_file import load_suite
-
-    progress = create_progress()
-    loaded = load_suite(suite)
     try:
-        result = run_suite(loaded, results, progress=progress, device=device, only=only, force=force)
+        from ..leaderboard import leaderboard
+        from ..progress import create_progress
+        from ..render import print_tables, to_rows
+        from ..runner import run_suite
+        from ..suite_file import load_suite
+
+        progress = create_progress()
+        result = run_suite(load_suite(suite), results, progress=progress, device=device, only=only, force=force)
     except KeyboardInterrupt:
-        progress.note("interrupted before a trial was run")
+        stop_server()
+        print("interrupted before a trial was run", file=sys.stderr)
         raise typer.Exit(INTERRUPTED) from None
     frame = leaderboard(result.records)
     not_ok = sum(record.status != "ok" for record in result.records)
@@ -64,11 +73,26 @@ def run_command(
         new = counted(result.new, "new record")
         output().print(f"{new} in {result.path}\nmachine: {result.machine_path}", highlight=False)
     if result.interrupted:
-        progress.note(
-            f"interrupted: {len(result.records)} of {result.total} trials have a record; "
-            "start the same command again to go on"
-        )
+        done = len(result.records) - len(result.retried)
+        progress.note(f"interrupted: {done} of {result.total} trials are done; start the same command again to go on")
         raise typer.Exit(INTERRUPTED)
     if not result.all_ok:
-        progress.note(f"{counted(not_ok, 'trial')} not ok; the same command again retries what may change")
+        progress.note(_not_ok(result))
         raise typer.Exit(1)
+
+
+def _not_ok(result: RunResult) -> str:
+    """Return how many trials are not ok, which the same command would run again and which not."""
+    counts = Counter(record.status for record in result.records if record.status != "ok")
+    again = Counter(record.status for record in result.retried)
+    final = counts - again
+    parts = [f"{counted(counts.total(), 'trial')} not ok"]
+    if again:
+        parts.append(f"the same command again retries {_listed(again)}")
+    if final:
+        parts.append(f"{_listed(final)} would end alike (--force runs all)")
+    return "; ".join(parts)
+
+
+def _listed(counts: Counter[str]) -> str:
+    return ", ".join(f"{count} {status}" for status, count in sorted(counts.items()))

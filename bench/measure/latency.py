@@ -13,11 +13,11 @@ import time
 from collections.abc import Callable, Iterator
 
 import numpy as np
-import psutil
 import torch
 from scipy import stats
 from torch import Tensor, nn
 
+from ..machine import busy_seconds
 from ..record import Latency
 from .counts import count_macs
 
@@ -160,16 +160,7 @@ class _OtherLoad:
 
     @staticmethod
     def _now() -> tuple[float, float, float]:
-        return time.perf_counter(), _busy_seconds(), time.process_time()
-
-
-def _busy_seconds() -> float:
-    """Return the CPU seconds all processes have used since the system started, 0 where it does not say."""
-    try:
-        times = psutil.cpu_times()
-    except (OSError, RuntimeError):
-        return 0.0
-    return times.user + times.system + getattr(times, "nice", 0.0)
+        return time.perf_counter(), busy_seconds(), time.process_time()
 
 
 def _summarise(samples: np.ndarray, **settings: object) -> Latency:

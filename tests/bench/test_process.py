@@ -11,6 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from decompbench.bench import machine
 from decompbench.bench.process import run_in_process
 
 from .conftest import wait_for
@@ -58,6 +59,56 @@ def test_time_limit_ends_the_process():
     assert "1 s" in outcome.message
     assert time.monotonic() - start < 20
     assert not psutil.pid_exists(dict(events)["pid"])
+
+
+def test_time_limit_names_other_processes_that_took_the_machine(monkeypatch):
+    seconds = iter(range(0, 10**9, 10**6))  # a machine with a million cores, all busy
+    monkeypatch.setattr(machine, "busy_seconds", lambda: next(seconds))
+    outcome, _ = run("sleep", 60, seconds=0.5)
+    assert "cores busy meanwhile" in outcome.message
+    assert "limits: {seconds: ...}" in outcome.message
+    monkeypatch.setattr(machine, "busy_seconds", lambda: 1.0)
+    outcome, _ = run("sleep", 60, seconds=0.5)
+    assert outcome.message == "ended after 0.5 s, its time limit"
+
+
+def test_caller_is_called_while_the_process_is_silent():
+    calls = []
+    run("sleep", 60, seconds=1.0, on_wait=lambda: calls.append(1))
+    assert len(calls) >= 2
+
+
+@pytest.mark.parametrize("when", ["starting", "running"])
+def test_an_interrupt_takes_the_fork_server_down(tmp_path: Path, when):
+    preload = {"starting": "slow_to_import", "running": "process_functions"}[when]
+    script = textwrap.dedent(
+        f"""
+        import os, signal, threading
+        import psutil
+        from decompbench.bench import process
+        process.PRELOAD[:] = [{preload!r}]
+        if __name__ == "__main__":
+            interrupt = lambda *_: os.kill(os.getpid(), signal.SIGINT)
+            if {when == "starting"}:
+                threading.Timer(0.5, interrupt).start()
+            try:
+                process.run_in_process("process_functions:sleep", (120,), interrupt)
+            except KeyboardInterrupt:
+                alive = [p for p in psutil.Process().children() if p.status() != psutil.STATUS_ZOMBIE]
+                print("interrupted", [p.pid for p in alive if "forkserver" in " ".join(p.cmdline())])
+        """
+    )
+    (tmp_path / "parent.py").write_text(script)
+    (tmp_path / "slow_to_import.py").write_text("import time; time.sleep(600)")
+    folders = [str(tmp_path), str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")]
+    done = subprocess.run(
+        [sys.executable, str(tmp_path / "parent.py")],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(folders)},
+    )
+    assert done.stdout == "interrupted []\n", done.stderr
 
 
 def test_memory_limit_ends_the_process():

@@ -260,7 +260,7 @@ def test_interrupt_keeps_what_is_done_and_says_how_to_go_on(waiting_suite, tmp_p
     run.send_signal(signal.SIGINT)
     stdout, stderr = run.communicate(timeout=60)
     assert run.returncode == 130
-    assert "1 of 3 trials have a record; start the same command again to go on" in stderr
+    assert "1 of 3 trials are done; start the same command again to go on" in stderr
     assert "Traceback" not in stderr
     assert "dense" in stdout
     assert_all_end(processes)
