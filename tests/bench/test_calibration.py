@@ -72,7 +72,7 @@ def execute(folder, task, **settings):
     model = create_trial_model(trial, task)
     execution.evaluate("start", model)
     plan = create_trial_plan(trial, create_trial_method(trial), model, task.example())
-    execution.compress_and_train(model, plan)
+    execution.compress_and_train(model, plan, teacher=model)
     return measured | {"plan": plan.to_json()}
 
 
