@@ -15,7 +15,7 @@ leaderboard: $(VENV)/.installed
 	$(BIN)/decompbench run quick
 
 test: $(VENV)/.installed-test lint
-	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadgroup
+	$(BIN)/python -m pytest
 
 lint: $(VENV)/.installed-test
 	$(BIN)/ruff check .
