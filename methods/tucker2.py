@@ -248,7 +248,7 @@ class Tucker2(Method):
         layer = self.skeleton(spec)
         weight = conv.weight.detach().double()
         if isinstance(layer, Tucker2Conv2d):
-            layer.set_factors(*decompose(weight, layer.ranks, layer.groups, self.hooi))
+            layer.set_factors(*decompose(weight, layer.ranks, layer.blocks, self.hooi))
             copy_bias(conv, layer.last)
         else:
             mixing, filters = truncated_svd(weight.flatten(1), min(self.layer_ranks(spec)))

@@ -138,7 +138,8 @@ class Tucker2Conv2d(CompressedConv2d):
         self, spec: ConvSpec, ranks: tuple[int, int], groups: tuple[int, int] = (1, 1), *, identity: bool = False
     ) -> None:
         super().__init__(spec)
-        self.ranks, self.groups, self.identity = ranks, groups, identity
+        # not "groups": a network may read that of the layer as it would of the convolution
+        self.ranks, self.blocks, self.identity = ranks, groups, identity
         c, n = spec.in_channels, spec.out_channels
         early = strides_first(spec)
         stride = spec.stride if early else (1, 1)
@@ -166,10 +167,10 @@ class Tucker2Conv2d(CompressedConv2d):
 
     def factors(self) -> Tucker2Conv2d:
         """Return the same with plain 1×1 convs: more multiply-accumulates, no gathering of channels."""
-        plain = Tucker2Conv2d(self.spec, self.ranks, self.groups).to(self.core.weight)
+        plain = Tucker2Conv2d(self.spec, self.ranks, self.blocks).to(self.core.weight)
         with torch.no_grad():
-            set_pointwise(plain.first, diagonal_blocks(coefficients(self.first), self.groups[0]))
-            set_pointwise(plain.last, diagonal_blocks(coefficients(self.last), self.groups[1]))
+            set_pointwise(plain.first, diagonal_blocks(coefficients(self.first), self.blocks[0]))
+            set_pointwise(plain.last, diagonal_blocks(coefficients(self.last), self.blocks[1]))
             plain.core.weight.copy_(self.core.weight)
             copy_bias(self.last, plain.last)
         return plain.train(self.training)

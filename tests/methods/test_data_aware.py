@@ -178,7 +178,7 @@ def test_other_precisions(dtype):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"refit": "lasso"}, "refit is one of none, ridge"),
+        ({"refit": "lasso"}, "refit is 'none' or 'ridge'"),
         ({"samples": 0}, "samples is at least 1"),
         ({"positions": 0}, "positions is at least 1"),
         ({"damping": 0.0}, "damping is positive"),
