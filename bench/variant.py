@@ -13,12 +13,13 @@ from typing import Any
 
 import torch
 from pydantic import Field, ValidationError
-from torch import Tensor, nn
+from torch import nn
 
-from ..methods import Plan, Trace, trace
+from ..methods import Plan
 from ..models import load_model
 from .errors import SuiteError, suggestion
 from .planning import choose_method, plan_choice
+from .shapes import traced_model
 from .suite import MethodChoice, Strict
 from .suite_file import parse_value
 
@@ -111,13 +112,6 @@ def load_variant(name: str, *, device: str = "cpu", pretrained: bool | str = Fal
 def plan_variant(name: str) -> tuple[nn.Module, Plan]:
     """Return what ``load_variant(name, device="meta")`` does, the model being one for all variants of it."""
     variant = find_variant(name)
-    model, example, traced = traced_model(variant.model, json.dumps(variant.model_options), variant.input)
-    return model, plan_choice(variant.method, choose_method(variant.method), model, example, traced=traced)
-
-
-@cache
-def traced_model(name: str, options: str, size: tuple[int, int, int]) -> tuple[nn.Module, Tensor, Trace]:
-    """Return a dense model without memory for its weights, an input and its trace; ``options`` are JSON."""
-    with torch.device("meta"):
-        model, example = load_model(name, **json.loads(options)), torch.zeros(1, *size)
-    return model, example, trace(model, example)
+    shape = traced_model(variant.model, json.dumps(variant.model_options), variant.input)
+    method = choose_method(variant.method)
+    return shape.model, plan_choice(variant.method, method, shape.model, shape.example, traced=shape.traced)

@@ -160,6 +160,11 @@ class Trace:
     specs: tuple[ConvSpec, ...]
     linear_macs: int
 
+    @property
+    def macs(self) -> int:
+        """MACs per image of all convolutions and linear layers."""
+        return sum(spec.cost.macs for spec in self.specs) + self.linear_macs
+
 
 @contextmanager
 def untouched_random_numbers() -> Iterator[None]:

@@ -3,10 +3,11 @@
 ``load_model("resnet20")``, ``load_model("timm/resnet18")``, ``load_model("resnet8", pretrained=True)``.
 """
 
+from .checkpoint import read_state
 from .errors import ModelSettingError, UnknownModelError, WeightsError
 from .loader import load_model
 from .registry import ModelInfo, list_models
-from .weights import PackagedWeights, packaged_weights, read_state, read_weights_metadata
+from .weights import PackagedWeights, packaged_weights, read_weights_metadata
 
 __all__ = [
     "ModelInfo",

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
 from types import MappingProxyType
 from typing import Any
 
 from torch import nn
 
 from .errors import ModelSettingError, UnknownModelError, WeightsError, nearest
-from .family import Family
+from .family import Family, ImageSize
 
 
 class TimmModels(Family):
@@ -28,6 +29,12 @@ class TimmModels(Family):
         import timm
 
         return timm.list_models()
+
+    def input_size(self, name: str) -> ImageSize | None:
+        import timm
+
+        config = timm.get_pretrained_cfg(name.removeprefix(self.prefix))
+        return None if config is None else tuple(config.input_size)
 
     def build(self, name: str, *, pretrained: bool, **kwargs: Any) -> nn.Module:
         import timm
@@ -65,6 +72,14 @@ class TorchvisionModels(Family):
 
         return torchvision.models.list_models()
 
+    def input_size(self, name: str) -> ImageSize | None:
+        """Read off the size that the default weights want; detectors take images of any."""
+        import torchvision
+
+        transforms = torchvision.models.get_model_weights(name.removeprefix(self.prefix)).DEFAULT.transforms()
+        side = getattr(transforms, "crop_size", None) or getattr(transforms, "resize_size", None)
+        return (3, side[0], side[0]) if side and len(side) == 1 else None  # a video's has two
+
     def build(self, name: str, *, pretrained: bool, **kwargs: Any) -> nn.Module:
         import torchvision
 
@@ -74,6 +89,11 @@ class TorchvisionModels(Family):
             raise UnknownModelError(f"torchvision has no model {bare!r}.{hint}")
         if kwargs.pop("in_chans", 3) != 3:
             raise ModelSettingError(f"{name}: torchvision's models take 3 input channels; timm's take in_chans=.")
+        if (
+            not pretrained
+            and "weights_backbone" in inspect.signature(torchvision.models.get_model_builder(bare)).parameters
+        ):
+            kwargs = {"weights_backbone": None, **kwargs}  # a detector's is downloaded otherwise
         try:
             return torchvision.models.get_model(bare, weights="DEFAULT" if pretrained else None, **kwargs)
         except TypeError as error:

@@ -10,7 +10,9 @@ from typing import Any, ClassVar
 from torch import nn
 
 from .errors import ModelSettingError, nearest
-from .weights import packaged_weights
+
+ImageSize = tuple[int, int, int]
+"""Channels, height and width of one image."""
 
 
 class Family(ABC):
@@ -32,11 +34,12 @@ class Family(ABC):
         """Build the model; ``pretrained`` is only ever true where ``own_weights`` is."""
 
     def names(self) -> list[str]:
-        """Names that load, for suggestions: all of them where they are few, else the usual ones."""
+        """Names that load: all of them where they are few, else the usual ones."""
         return [self.example]
 
-    def packaged(self) -> tuple[str, ...]:
-        return tuple(weights.path.stem for weights in packaged_weights() if self.claims(weights.model))
+    @abstractmethod
+    def input_size(self, name: str) -> ImageSize | None:
+        """Channels, height and width of the input that a model's MACs are usually given for; None where unknown."""
 
     def check_kwargs(self, name: str, kwargs: Mapping[str, Any]) -> None:
         """Refuse keyword arguments that the family does not take, and counts that are none."""

@@ -8,9 +8,10 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from .checkpoint import load_into, read_state
 from .errors import ModelSettingError, WeightsError
 from .registry import family_of
-from .weights import find_packaged, load_into, packaged_weights, read_state
+from .weights import find_packaged, packaged_weights
 
 
 def load_model(name: str, *, pretrained: bool | str | Path = False, **kwargs: Any) -> nn.Module:

@@ -11,7 +11,7 @@ from torch import nn
 from .densenet_cifar import CifarDenseNet
 from .edsr import EDSR, SCALES
 from .errors import UnknownModelError
-from .family import Family
+from .family import Family, ImageSize
 from .resnet_cifar import CifarResNet
 from .resnet_imagenet_cifar import BLOCKS, ImageNetResNetForCifar
 from .srresnet import SRResNet
@@ -21,7 +21,12 @@ from .vgg_cifar import STAGES, CifarVGG
 IMAGENET_DEPTHS = tuple(BLOCKS)
 """Depths that a bare name is taken to mean ImageNet's ResNet by, although 50 and 152 are 6k+2."""
 CLASSIFIER = MappingProxyType({"in_chans": 3, "num_classes": 10})
+CIFAR_SIZE = (3, 32, 32)
 SR_SCALES = "2, 3 or 4"
+SR_OUTPUT = (720, 1280)
+"""Height and width that the MACs of super-resolution are given for (Ahn et al. 2018 and since)."""
+EDSR_SHAPES = ("r4f32", "r8f128", "r16f64", "r32f256")
+"""The packaged one; li2019's EDSR-8-128; the authors' baseline and full model."""
 
 
 class CifarResNets(Family):
@@ -38,6 +43,9 @@ class CifarResNets(Family):
 
     def names(self) -> list[str]:
         return [f"resnet{depth}" for depth in range(8, 111, 6) if depth not in IMAGENET_DEPTHS]
+
+    def input_size(self, name: str) -> ImageSize:
+        return CIFAR_SIZE
 
     def build(self, name: str, *, pretrained: bool, **kwargs: Any) -> nn.Module:
         self.check_kwargs(name, kwargs)
@@ -72,6 +80,9 @@ class ImageNetResNetsForCifar(Family):
     def names(self) -> list[str]:
         return [f"resnet{depth}-cifar" for depth in BLOCKS]
 
+    def input_size(self, name: str) -> ImageSize:
+        return CIFAR_SIZE
+
     def build(self, name: str, *, pretrained: bool, **kwargs: Any) -> nn.Module:
         self.check_kwargs(name, kwargs)
         if name not in self.names():
@@ -96,6 +107,9 @@ class CifarVGGs(Family):
 
     def names(self) -> list[str]:
         return [f"vgg{depth}-cifar" for depth in STAGES]
+
+    def input_size(self, name: str) -> ImageSize:
+        return CIFAR_SIZE
 
     def build(self, name: str, *, pretrained: bool, **kwargs: Any) -> nn.Module:
         self.check_kwargs(name, kwargs)
@@ -132,6 +146,9 @@ class CifarDenseNets(Family):
     def names(self) -> list[str]:
         return list(self.shapes)
 
+    def input_size(self, name: str) -> ImageSize:
+        return CIFAR_SIZE
+
     def build(self, name: str, *, pretrained: bool, **kwargs: Any) -> nn.Module:
         self.check_kwargs(name, kwargs)
         if name not in self.shapes:
@@ -153,6 +170,12 @@ class EDSRs(Family):
 
     def claims(self, name: str) -> bool:
         return name.startswith("edsr")
+
+    def names(self) -> list[str]:
+        return [f"edsr-{shape}x{scale}" for shape in EDSR_SHAPES for scale in SCALES]
+
+    def input_size(self, name: str) -> ImageSize:
+        return _low_resolution(name)
 
     def build(self, name: str, *, pretrained: bool, **kwargs: Any) -> nn.Module:
         self.check_kwargs(name, kwargs)
@@ -183,6 +206,9 @@ class SRResNets(Family):
     def names(self) -> list[str]:
         return [f"srresnet-x{scale}" for scale in SCALES]
 
+    def input_size(self, name: str) -> ImageSize:
+        return _low_resolution(name)
+
     def build(self, name: str, *, pretrained: bool, **kwargs: Any) -> nn.Module:
         self.check_kwargs(name, kwargs)
         if name not in self.names():
@@ -202,6 +228,9 @@ class SSDs(Family):
     def claims(self, name: str) -> bool:
         return name.startswith("ssd300")
 
+    def input_size(self, name: str) -> ImageSize:
+        return (3, 300, 300)
+
     def build(self, name: str, *, pretrained: bool, **kwargs: Any) -> nn.Module:
         self.check_kwargs(name, kwargs)
         if name != self.example:
@@ -209,6 +238,13 @@ class SSDs(Family):
                 f"{name!r}: the SSD is {self.example!r}; without batch-norm it is 'torchvision/ssd300_vgg16'."
             )
         return SSD300(**kwargs)
+
+
+def _low_resolution(name: str) -> ImageSize:
+    """The input of a model named ``...x<scale>`` whose output is 1280x720, as nearly as its scale allows."""
+    scale = int(name[-1])
+    height, width = SR_OUTPUT
+    return 3, height // scale, width // scale
 
 
 def _depths_around(depth: int) -> list[str]:

@@ -15,7 +15,8 @@ from decompbench.bench.published.counts import CONVENTIONS, Network
 from decompbench.bench.published.judge import counted, judge, rounds_to
 from decompbench.bench.published.render import to_cells, to_markdown
 from decompbench.bench.published.rules import Part, load_rules
-from decompbench.bench.variant import find_variant, load_variant, packaged_variants, traced_model
+from decompbench.bench.shapes import traced_model
+from decompbench.bench.variant import find_variant, load_variant, packaged_variants
 from decompbench.methods import begin, count_stored
 
 from .conftest import decompbench
@@ -160,9 +161,9 @@ def reduction(variant, count, **settings):
     """Return the reduction in percent with some settings changed."""
     found = find_variant(variant)
     choice = found.method.model_copy(update={"settings": found.method.settings | settings})
-    model, example, traced = traced_model(found.model, "{}", found.input)
-    plan = plan_choice(choice, choose_method(choice), model, example, traced=traced)
-    dense, small = CONVENTIONS[count](Network(model, plan))
+    shape = traced_model(found.model, "{}", found.input)
+    plan = plan_choice(choice, choose_method(choice), shape.model, shape.example, traced=shape.traced)
+    dense, small = CONVENTIONS[count](Network(shape.model, plan))
     return 100 * (1 - small / dense)
 
 

@@ -93,14 +93,43 @@ def test_weights_come_from_the_global_generator() -> None:
     assert all(torch.equal(first[key], second[key]) for key in first)
 
 
-def test_every_listed_example_loads() -> None:
-    infos = list_models()
-    assert {"resnet20", "resnet18-cifar", "vgg16-cifar", "densenet40", "edsr-r4f32x2", "srresnet-x4"} <= {
-        info.example for info in infos
+def test_the_papers_networks_are_listed() -> None:
+    papers = {
+        "li2019": {"vgg16-cifar", "resnet56", "densenet40", "srresnet-x4", "edsr-r32f256x4", "edsr-r8f128x4"},
+        "yu2021": {"resnet32", "resnet56", "resnet110"},
+        "yang2020": {f"resnet{depth}-cifar" for depth in (18, 34, 50, 101)} | {"densenet121-cifar", "ssd300-bn"},
     }
-    for info in infos:
-        load_model(info.example)
-        json.dumps(info.to_json())
+    assert set().union(*papers.values()) <= {info.name for info in list_models()}
+
+
+@pytest.mark.parametrize(
+    ("pattern", "name", "size"),
+    [
+        ("resnet2*", "resnet20", (3, 32, 32)),
+        ("edsr*x3", "edsr-r16f64x3", (3, 240, 426)),
+        ("edsr-r5f48x2", "edsr-r5f48x2", (3, 360, 640)),
+        ("ssd*", "ssd300-bn", (3, 300, 300)),
+        ("timm/resnet18*", "timm/resnet18d", (3, 224, 224)),
+        ("timm/resnet18.a1_in1k", "timm/resnet18.a1_in1k", (3, 224, 224)),
+        ("torchvision/incep*", "torchvision/inception_v3", (3, 299, 299)),
+        ("torchvision/fcn*", "torchvision/fcn_resnet50", (3, 520, 520)),
+        ("torchvision/fasterrcnn*", "torchvision/fasterrcnn_resnet50_fpn", None),
+    ],
+)
+def test_lists_by_pattern_know_the_input(pattern: str, name: str, size) -> None:
+    assert {info.name: info.input_size for info in list_models(pattern)}[name] == size
+
+
+@pytest.mark.parametrize(("pattern", "hint"), [("resnt*", "'resnet8'"), ("timm/resnt18", "'timm/resnet18'")])
+def test_patterns_that_match_nothing(pattern: str, hint: str) -> None:
+    with pytest.raises(UnknownModelError, match=hint):
+        list_models(pattern)
+
+
+def test_a_detectors_backbone_is_not_downloaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.hub, "load_state_dict_from_url", lambda *args, **kwargs: pytest.fail("downloads weights"))
+    with torch.device("meta"):
+        load_model("torchvision/fasterrcnn_mobilenet_v3_large_320_fpn")
 
 
 @pytest.mark.parametrize("family", OWN, ids=lambda family: family.example)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 import torch
 from safetensors.torch import load_file
@@ -57,8 +55,8 @@ def test_block_is_relu_of_residual_plus_shortcut() -> None:
 
 
 @pytest.mark.parametrize("depth", [20, 32, 44, 56])
-def test_published_weights_fit(shared_weights: Path, depth: int) -> None:
-    path = shared_weights / f"resnet{depth}-cifar10.safetensors"
+def test_published_weights_fit(shared, depth: int) -> None:
+    path = shared(f"weights/resnet{depth}-cifar10.safetensors")
     model = load_model(f"resnet{depth}", pretrained=path)
     state = model.state_dict()
     for key, tensor in load_file(path).items():
