@@ -36,7 +36,13 @@ class Cost:
     quantised: int = 0
 
     def __add__(self, other: Cost) -> Cost:
-        return Cost(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))
+        # spelled out: a budget search adds hundreds of thousands of costs
+        return Cost(
+            self.weights + other.weights,
+            self.macs + other.macs,
+            self.bits + other.bits,
+            self.quantised + other.quantised,
+        )
 
     @classmethod
     def of(cls, weights: int, macs: int) -> Cost:
