@@ -3,15 +3,26 @@
 ``load_classification("fashion-mnist-10k")``, ``load_super_resolution("photographs")``, ``list_data()``.
 """
 
-from .registry import DataInfo, list_data, load_classification, load_super_resolution
+from .registry import (
+    DataInfo,
+    DataOutline,
+    fetch_data,
+    find_data,
+    list_data,
+    load_classification,
+    load_super_resolution,
+)
 from .types import ClassificationData, DataError, SuperResolutionData, UnknownDataError
 
 __all__ = [
     "ClassificationData",
     "DataError",
     "DataInfo",
+    "DataOutline",
     "SuperResolutionData",
     "UnknownDataError",
+    "fetch_data",
+    "find_data",
     "list_data",
     "load_classification",
     "load_super_resolution",

@@ -14,9 +14,9 @@ from torch.nn import functional as F
 from torchmetrics.functional.image import peak_signal_noise_ratio, structural_similarity_index_measure
 
 from ...methods.spec import evaluating
-from ..data import SuperResolutionData, load_super_resolution
+from ..data import SuperResolutionData, find_data, load_super_resolution
 from ..data.resize import crop_to_multiple, downsample, upsample
-from .base import Metric, Task, TaskError, TaskOptions, check_fraction, device_of
+from .base import Metric, Outline, Task, TaskError, TaskOptions, check_fraction, device_of
 from .registry import register_task
 
 Pairs = dict[str, tuple[Tensor, Tensor]]
@@ -73,6 +73,12 @@ class SuperResolution(Task):
     @classmethod
     def from_data(cls, data: str, root: str | Path | None, options: SuperResolutionOptions) -> Self:
         return cls(load_super_resolution(data, root), options)
+
+    @classmethod
+    def outline(cls, data: str, root: str | Path | None, options: SuperResolutionOptions) -> Outline:
+        """All data is RGB."""
+        find_data(data, cls.name)
+        return Outline({"in_chans": 3}, (3, options.example_size, options.example_size))
 
     @property
     def data_name(self) -> str:
