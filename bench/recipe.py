@@ -88,6 +88,11 @@ class Recipe(BaseModel):
     channels_last: bool = True
     distill: Distill | None = None
 
+    @model_validator(mode="before")
+    @classmethod
+    def _from_its_base(cls, value: Any) -> Any:
+        return resolve_base(value)
+
     @field_validator("optimizer")
     @classmethod
     def _known_optimizer(cls, name: str) -> str:
@@ -156,6 +161,56 @@ class Recipe(BaseModel):
         )
         assert scheduler is not None  # only sched="none" gives none
         return scheduler if self._cycles == 1 else _Repeated(scheduler, self.cycle_steps(steps_per_epoch))
+
+
+def resolve_base(value: Any) -> Any:
+    """Return a recipe as a file has it with the named one it builds on put in.
+
+    Parameters
+    ----------
+    value
+        Fields; or a packaged recipe's name; or ``{"base": NAME, ...}``, that recipe with fields changed. Anything else
+        is returned as it is.
+
+    Raises
+    ------
+    SuiteError
+        No recipe has that name.
+    """
+    if isinstance(value, str):
+        value = {"base": value}
+    if not isinstance(value, dict) or "base" not in value:
+        return value
+    from .named_recipe import find_recipe
+
+    changes = {key: changed for key, changed in value.items() if key != "base"}
+    return change_fields(find_recipe(str(value["base"])).recipe.model_dump(), changes)
+
+
+def change_fields(fields: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    """Return a recipe's fields with some changed.
+
+    Another number of ``epochs`` stretches the schedule with it: milestones and warm-up stay where they were as parts of
+    the whole, unless they are changed, too. Milestones go with the schedule that has them. A change of ``base`` leaves
+    nothing of the old fields.
+    """
+    if "base" in changes:
+        return dict(changes)
+    result = fields | changes
+    if fields.get("milestones") and "milestones" not in changes and changes.get("schedule", "step") != "step":
+        result["milestones"] = ()
+        return result
+    if fields.get("epochs") and _is_number(changes.get("epochs")):
+        scale = changes["epochs"] / fields["epochs"]
+        if fields.get("milestones") and "milestones" not in changes and changes["epochs"] > 0:
+            result["milestones"] = [scale * epoch for epoch in fields["milestones"]]
+        if fields.get("warmup_epochs") and "warmup_epochs" not in changes:
+            result["warmup_epochs"] = scale * fields["warmup_epochs"]
+    return result
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 class _Repeated:

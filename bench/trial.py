@@ -11,7 +11,7 @@ from pydantic import Field
 
 from .errors import SuiteError, suggestion
 from .recipe import Recipe
-from .suite import DENSE, Budget, Entry, Limits, Measure, MethodChoice, Strict, Suite
+from .suite import DENSE, Baseline, Budget, Entry, Limits, Measure, MethodChoice, Strict, Suite
 
 
 class Trial(Strict):
@@ -33,6 +33,7 @@ class Trial(Strict):
     model: str
     model_options: dict[str, Any]
     pretrained: bool | str
+    baseline: Baseline | None = None
     task: str
     data: str
     task_options: dict[str, Any]
@@ -120,7 +121,7 @@ def expand(suite: Suite, device: str = "cpu") -> list[Trial]:
     return list(trials.values())
 
 
-_FROM_ENTRY = ("model", "model_options", "pretrained", "task", "data", "task_options", "recipe", "measure")
+_FROM_ENTRY = ("model", "model_options", "pretrained", "baseline", "task", "data", "task_options", "recipe", "measure")
 
 
 def _points(suite: Suite, number: int, entry: Entry) -> Iterator[tuple[str, MethodChoice, Budget | None, int]]:
