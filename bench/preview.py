@@ -5,11 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-import torch
-from torch import Tensor, nn
-
-from ..methods import Method, Plan, Trace, trace
-from ..models import load_model
+from ..methods import Method, Plan
 from .checked import Planned
 from .errors import SuiteError, is_user_error
 from .execute import (
@@ -23,6 +19,7 @@ from .execute import (
 )
 from .planning import plan_choice, plan_size
 from .record import MethodInfo
+from .shapes import TracedModel, trace_model
 from .trial import Trial
 
 
@@ -76,26 +73,26 @@ def plan_trial(trial: Trial, make_plan: Callable[[Method], Plan]) -> tuple[Plann
 
 @dataclass
 class _Networks:
-    """Models without memory for their weights, traced: trials of one model share them."""
+    """Models without memory for their weights, traced, and plans for them: trials share both."""
 
-    traced: dict[str, tuple[nn.Module, Tensor, Trace]] = field(default_factory=dict)
+    traced: dict[str, TracedModel] = field(default_factory=dict)
+    plans: dict[str, Plan] = field(default_factory=dict)
 
     def plan(self, trial: Trial, method: Method) -> Plan:
         """Return the trial's plan; with real weights only where a method reads settings off them."""
-        model, example, traced = self._network(trial)
+        network = repr((trial.model, trial.model_options, trial.task, trial.data, trial.task_options))
+        if network not in self.traced:
+            outline = outline_trial_task(trial)
+            options = {**outline.model_kwargs, **trial.model_options}
+            self.traced[network] = trace_model(trial.model, options, outline.example_shape)
+        shape = self.traced[network]
         if _reads_weights(trial, method):
             model = create_trial_model(trial, outline_trial_task(trial).model_kwargs)
-        return plan_choice(trial.method, method, model, example, trial.budget, traced)
-
-    def _network(self, trial: Trial) -> tuple[nn.Module, Tensor, Trace]:
-        key = repr((trial.model, trial.model_options, trial.task, trial.data, trial.task_options))
-        if key not in self.traced:
-            outline = outline_trial_task(trial)
-            with torch.device("meta"):
-                model = load_model(trial.model, **{**outline.model_kwargs, **trial.model_options})
-                example = torch.zeros(1, *outline.example_shape)
-                self.traced[key] = model, example, trace(model, example)
-        return self.traced[key]
+            return plan_choice(trial.method, method, model, shape.example, trial.budget, shape.traced)
+        key = repr((network, trial.method, trial.budget))  # whatever the seed
+        if key not in self.plans:
+            self.plans[key] = plan_choice(trial.method, method, shape.model, shape.example, trial.budget, shape.traced)
+        return self.plans[key]
 
 
 def _reads_weights(trial: Trial, method: Method) -> bool:

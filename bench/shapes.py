@@ -13,8 +13,6 @@ from torch import Tensor, nn
 from ..methods import Trace, trace
 from ..models import ModelInfo, load_model
 
-ImageSize = tuple[int, int, int]
-
 
 @dataclass(frozen=True)
 class TracedModel:
@@ -25,7 +23,7 @@ class TracedModel:
     traced: Trace
 
 
-def trace_model(name: str, options: dict[str, Any], size: ImageSize) -> TracedModel:
+def trace_model(name: str, options: dict[str, Any], size: tuple[int, ...]) -> TracedModel:
     """Return a model as `load_model` builds it, traced.
 
     Parameters
@@ -33,7 +31,7 @@ def trace_model(name: str, options: dict[str, Any], size: ImageSize) -> TracedMo
     name, options
         For ``load_model``.
     size
-        Channels, height and width of an image.
+        Shape of an input without its batch, as a rule channels, height and width.
     """
     model, example = build_on_meta(name, options), torch.zeros(1, *size, device="meta")
     return TracedModel(model, example, trace(model, example))
@@ -54,7 +52,7 @@ def count_parameters(model: nn.Module) -> int:
 
 
 @cache
-def traced_model(name: str, options: str, size: ImageSize) -> TracedModel:
+def traced_model(name: str, options: str, size: tuple[int, int, int]) -> TracedModel:
     """Return what `trace_model` does, one for all who ask for the same; ``options`` are JSON."""
     return trace_model(name, json.loads(options), size)
 

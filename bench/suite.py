@@ -211,7 +211,7 @@ class Baseline(Strict):
 
 
 class Entry(Strict):
-    """One model on one task: a table of the leaderboard.
+    """One model on one task, or several: a table of the leaderboard each.
 
     Its trials are the dense model and every method at every budget, each with every seed of the suite.
 
@@ -219,6 +219,8 @@ class Entry(Strict):
     ----------
     model, model_options, pretrained
         For ``load_model``; the task adds the options it dictates (input channels, number of classes).
+    models
+        Instead of ``model`` a list of several: a table each, all else the same.
     baseline
         Train the dense model, from where ``pretrained`` leaves it, before all trials, which start from the result.
     task, data, task_options
@@ -233,7 +235,8 @@ class Entry(Strict):
         Tells two entries with the same model and data apart.
     """
 
-    model: str
+    model: str = ""
+    models: tuple[str, ...] = ()
     model_options: dict[str, Any] = Field(default_factory=dict)
     pretrained: bool | str = False
     baseline: Baseline | None = None
@@ -248,6 +251,12 @@ class Entry(Strict):
     label: str = ""
 
     @model_validator(mode="after")
+    def _one_or_several_models(self) -> Entry:
+        if bool(self.model) == bool(self.models):
+            raise ValueError("an entry has a 'model', or 'models', a list of several")
+        return self
+
+    @model_validator(mode="after")
     def _a_teacher_knows_something(self) -> Entry:
         if self.recipe.distill is not None and not self.pretrained and self.baseline is None:
             raise ValueError(
@@ -260,9 +269,14 @@ class Entry(Strict):
     @model_validator(mode="after")
     def _variants_of_this_model(self) -> Entry:
         for choice in self.methods:
-            if choice.variant:
-                _require_model(choice.variant, self.model, self.model_options)
+            for model in self.all_models if choice.variant else ():
+                _require_model(choice.variant, model, self.model_options)
         return self
+
+    @property
+    def all_models(self) -> tuple[str, ...]:
+        """The model, or the models where there are several."""
+        return self.models or (self.model,)
 
 
 def _require_model(variant: str, model: str, options: dict[str, Any]) -> None:

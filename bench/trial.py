@@ -99,12 +99,14 @@ def expand(suite: Suite, device: str = "cpu") -> list[Trial]:
         Two different trials have the same name, or an ``exclude`` leaves nothing out.
     """
     trials: dict[str, Trial] = {}
-    for number, entry in enumerate(suite.entries):
+    models = [(number, entry, model) for number, entry in enumerate(suite.entries) for model in entry.all_models]
+    for number, entry, model in models:
         for place, choice, budget, seed in _points(suite, number, entry):
             trial = Trial(
                 suite=suite.name,
                 suite_version=suite.version,
                 entry=entry.label,
+                model=model,
                 **{name: getattr(entry, name) for name in _FROM_ENTRY},
                 method=choice,
                 budget=budget,
@@ -121,7 +123,7 @@ def expand(suite: Suite, device: str = "cpu") -> list[Trial]:
     return list(trials.values())
 
 
-_FROM_ENTRY = ("model", "model_options", "pretrained", "baseline", "task", "data", "task_options", "recipe", "measure")
+_FROM_ENTRY = ("model_options", "pretrained", "baseline", "task", "data", "task_options", "recipe", "measure")
 
 
 def _points(suite: Suite, number: int, entry: Entry) -> Iterator[tuple[str, MethodChoice, Budget | None, int]]:

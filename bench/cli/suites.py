@@ -15,12 +15,13 @@ def suites_command(as_json: AsJson = False) -> None:
     rows = []
     for name, path in packaged_suites().items():
         suite = load_suite(name)
+        trials = expand(suite)
         rows.append(
             {
                 "suite": name,
                 "version": suite.version,
-                "trials": len(expand(suite)),
-                "tables": ", ".join(f"{entry.model}/{entry.data}" for entry in suite.entries),
+                "trials": len(trials),
+                "tables": ", ".join(dict.fromkeys(trial.table for trial in trials)),
                 "description": suite.description,
                 "path": str(path),
             }

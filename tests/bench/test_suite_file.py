@@ -139,9 +139,81 @@ def test_mistake_in_a_base_names_the_base(tmp_path):
     assert "did you mean 'seeds'" in error_of(path)
 
 
+def test_several_models_are_a_table_each(tmp_path):
+    entry = suite_content()["entries"][0]
+    del entry["model"]
+    trials = expand(load_suite(str(write_suite(tmp_path, entries=[{**entry, "models": ["resnet8", "resnet14"]}]))))
+    of_each = [[trial.name for trial in trials if trial.model == model] for model in ("resnet8", "resnet14")]
+    assert [name.replace("resnet8", "resnet14") for name in of_each[0]] == of_each[1]
+    assert len(of_each[0]) * 2 == len(trials)
+
+
+@pytest.mark.parametrize("models", [{}, {"model": "resnet8", "models": ["resnet14"]}])
+def test_an_entry_has_a_model_or_several(tmp_path, models):
+    entry = suite_content()["entries"][0]
+    del entry["model"]
+    path = write_suite(tmp_path, entries=[{**entry, **models}])
+    assert "entries[0]: an entry has a 'model', or 'models', a list of several" in error_of(path)
+
+
+def test_a_variant_is_one_of_all_the_models(tmp_path):
+    entry = suite_content()["entries"][0] | {"methods": [{"variant": "li2019-vgg16-basis"}]}
+    del entry["model"]
+    path = write_suite(tmp_path, entries=[{**entry, "models": ["vgg16-cifar", "resnet56"]}])
+    assert "'li2019-vgg16-basis' is one of vgg16-cifar, not of resnet56" in error_of(path)
+
+
+def test_entries_are_laid_over_the_defaults(tmp_path):
+    path = tmp_path / "shared.yaml"
+    path.write_text(
+        """name: shared
+recipe: {epochs: 3, lr: 0.1}
+defaults:
+  task: classification
+  data: cifar10
+  task_options: {flip: false, crop_padding: 2}
+  methods: [svd, basis]
+  recipe: {lr: 0.2, momentum: 0.8}
+entries:
+  - model: resnet20
+  - {model: vgg16-cifar, data: cifar100, task_options: {crop_padding: 4}, methods: [kmeans], recipe: {lr: 0.3}}
+"""
+    )
+    first, second = load_suite(str(path)).entries
+    assert (first.data, second.data) == ("cifar10", "cifar100")
+    assert first.task_options == {"flip": False, "crop_padding": 2}
+    assert second.task_options == {"flip": False, "crop_padding": 4}
+    assert [choice.name for choice in first.methods] == ["svd", "basis"]
+    assert [choice.name for choice in second.methods] == ["kmeans"]
+    assert [(e.recipe.epochs, e.recipe.lr, e.recipe.momentum) for e in (first, second)] == [
+        (3, 0.2, 0.8),
+        (3, 0.3, 0.8),
+    ]
+
+
+def test_mistakes_in_the_defaults_are_named_there_and_once(tmp_path):
+    path = tmp_path / "typo.yaml"
+    path.write_text(
+        """name: typo
+defaults:
+  taks: classification
+  recipe: {epoch: 1}
+entries:
+  - {model: resnet8, task: classification, data: fashion-mnist-10k}
+  - {model: resnet14, task: classification, data: fashion-mnist-10k, budgets: [{parms: 1}]}
+"""
+    )
+    message = error_of(path)
+    assert message.count("taks") == 2  # the key and the unknown one
+    assert f"{path}:3: defaults.taks: unknown key 'taks' (did you mean 'task'?)" in message
+    assert f"{path}:4: defaults.recipe.epoch: unknown key 'epoch'" in message
+    assert f"{path}:7: entries[1].budgets[0].parms: unknown key 'parms' (did you mean 'params'?)" in message
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
+        ("name: a\ndefaults: [svd]", "defaults: must be a mapping with keys of an entry"),
         ("name: [", "not valid YAML"),
         ("- svd", "a suite is a mapping"),
         ("name: a\nname: b", "line 2: key 'name' is given twice"),
