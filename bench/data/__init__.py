@@ -1,10 +1,11 @@
-"""Images to train and test on: embedded, from a package, or from a folder; all of them ``uint8`` in memory.
+"""Images to train and test on: embedded, from a package, or from a folder; as ``uint8``.
 
 ``load_classification("fashion-mnist-10k")``, ``load_super_resolution("photographs")``, ``list_data()``.
 """
 
-from .registry import DataInfo, list_data, load_classification, load_super_resolution
-from .types import ClassificationData, DataError, SuperResolutionData, UnknownDataError
+from .registry import DataInfo, find_data, list_data, load_classification
+from .super_resolution import SuperResolutionData, load_super_resolution
+from .types import ClassificationData, DataError, UnknownDataError
 
 __all__ = [
     "ClassificationData",
@@ -12,6 +13,7 @@ __all__ = [
     "DataInfo",
     "SuperResolutionData",
     "UnknownDataError",
+    "find_data",
     "list_data",
     "load_classification",
     "load_super_resolution",

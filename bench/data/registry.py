@@ -10,8 +10,7 @@ from typing import Any
 from ..errors import suggestion
 from .fashion_mnist import load_embedded, load_full
 from .imagefolder import load_image_folder
-from .photographs import load_photographs
-from .types import ClassificationData, DataError, SuperResolutionData, UnknownDataError
+from .types import ClassificationData, DataError, UnknownDataError
 
 
 @dataclass(frozen=True)
@@ -62,6 +61,11 @@ _DATA = (
         "yours",
     ),
     DataInfo("photographs", "super_resolution", "7 + 2 colour photographs", "scikit-image's wheel"),
+    DataInfo("sr:PATH", "super_resolution", "", "yours"),
+    DataInfo("div2k:PATH", "super_resolution", "", "yours"),
+    DataInfo("drawings", "detection", "", "drawn"),
+    DataInfo("voc:PATH", "detection", "", "yours"),
+    DataInfo("voc2007:PATH", "detection", "", "yours"),
 )
 
 
@@ -104,23 +108,8 @@ def load_classification(
     return load_image_folder(name, folder, image_size)
 
 
-def load_super_resolution(name: str, root: str | Path | None = None) -> SuperResolutionData:
-    """Load high-resolution images.
-
-    Parameters
-    ----------
-    name : str
-        ``photographs``.
-    root : str or Path, optional
-        Taken for symmetry with ``load_classification``; no data of this kind lies in a folder so far.
-
-    Raises
-    ------
-    UnknownDataError
-        No such name; the message has the nearest.
-    """
-    _split(name, "super_resolution")
-    return load_photographs(name)
+def find_data(name: str, task: str) -> None:
+    _split(name, task)
 
 
 def _split(name: str, task: str) -> tuple[str, str, str]:

@@ -1,9 +1,7 @@
-"""Small data for the tests, and files that some checks can use and none needs."""
+"""Small data for the tests."""
 
 from __future__ import annotations
 
-import os
-import tarfile
 from pathlib import Path
 
 import numpy as np
@@ -23,15 +21,3 @@ def image_folder(tmp_path: Path) -> Path:
                 pixels = generator.integers(0, 256, (4, 6, 3), dtype=np.uint8)
                 Image.fromarray(pixels).save(folder / f"{index}.png")
     return tmp_path / "pets"
-
-
-@pytest.fixture(scope="session")
-def super_resolution_images(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Set5 with published low-resolution images, from ``$DECOMPBENCH_TEST_DATA/data/sr-images.tar``."""
-    archive = Path(os.environ.get("DECOMPBENCH_TEST_DATA", "")) / "data" / "sr-images.tar"
-    if "DECOMPBENCH_TEST_DATA" not in os.environ or not archive.is_file():
-        pytest.skip("DECOMPBENCH_TEST_DATA names no folder with data/sr-images.tar")
-    folder = tmp_path_factory.mktemp("sr")
-    with tarfile.open(archive) as tar:
-        tar.extractall(folder, [member for member in tar if "Set5/" in member.name], filter="data")
-    return folder

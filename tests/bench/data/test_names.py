@@ -25,11 +25,12 @@ def test_wrong_names(name: str, message: str) -> None:
 
 def test_classification_data_is_no_super_resolution_data() -> None:
     with pytest.raises(UnknownDataError, match=r"for classification.*photographs"):
-        load_super_resolution("fashion-mnist-10k")
+        load_super_resolution("fashion-mnist-10k", scale=2)
 
 
 def test_list() -> None:
     names = [info.name for info in list_data()]
     assert names == [
-        "fashion-mnist-10k", "fashion-mnist", "fashion-mnist:PATH", "imagefolder:PATH", "photographs",
+        "fashion-mnist-10k", "fashion-mnist", "fashion-mnist:PATH", "imagefolder:PATH", "photographs", "sr:PATH",
+        "div2k:PATH", "drawings", "voc:PATH", "voc2007:PATH",
     ]  # fmt: skip
