@@ -47,5 +47,5 @@ def relocate_data(name: str, folder: str | Path) -> str:
 
 
 def _relocate(part: str, folder: str | Path) -> str:
-    kind, colon, path = part.partition(":")
-    return f"{kind}:{Path(folder, path).expanduser().resolve()}" if path else part
+    kind, _, path = part.partition(":")
+    return f"{kind}:{Path(folder, Path(path).expanduser()).resolve()}" if path else part

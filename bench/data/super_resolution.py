@@ -104,7 +104,7 @@ def load_super_resolution(
 def _load(name: str, root: str | Path | None, scale: int, part: str) -> PairSet:
     find_data(name, TASK)
     kind, _, path = name.partition(":")
-    folder = Path(root or "", path).expanduser()
+    folder = Path(root or "", Path(path).expanduser())
     if kind == "sr":
         return load_folder(folder, scale)
     if kind == "div2k":

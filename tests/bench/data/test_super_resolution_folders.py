@@ -1,4 +1,4 @@
-"""Super-resolution from folders: layouts, names that go together, sizes, damaged files, the memory of decoded images."""
+"""Super-resolution from folders: layouts, names that go together, sizes, damaged files, memory."""
 
 from __future__ import annotations
 
