@@ -20,7 +20,7 @@ from .measure import count_model, measure_latency, memory_layout, state_sha256
 from .planning import choose_method, choose_overrides, plan_choice, plan_size
 from .record import Counts, Decomposition, Quality, Training
 from .runtime import RuntimeSettings, configure, seed_everything
-from .tasks import Task, create_task
+from .tasks import Outline, Task, create_task, outline_task
 from .train import Diverged, train
 from .trial import Trial
 
@@ -68,10 +68,15 @@ def create_trial_task(trial: Trial) -> Task:
     return create_task(trial.task, trial.resolved_data(), **trial.task_options)
 
 
-def create_trial_model(trial: Trial, task: Task) -> nn.Module:
+def outline_trial_task(trial: Trial) -> Outline:
+    """Return what a model for the trial's task must be like; the data may be elsewhere."""
+    return outline_task(trial.task, trial.resolved_data(), **trial.task_options)
+
+
+def create_trial_model(trial: Trial, model_kwargs: dict[str, Any]) -> nn.Module:
     """Return the trial's dense model; what its weights file does not set comes from the seed."""
     seed_everything(trial.seed)
-    options = {**task.model_kwargs(), **trial.model_options}
+    options = {**model_kwargs, **trial.model_options}
     return load_model(trial.model, pretrained=trial.resolved_pretrained(), **options)
 
 
@@ -128,7 +133,7 @@ class _Execution:
         self.measured("higher_is_better", metric.higher_is_better)
         self.measured("also_shown", {other.name: other.unit for other in others if other.shown})
         self.example = self.task.example().to(trial.device)
-        model = create_trial_model(trial, self.task).to(trial.device)
+        model = create_trial_model(trial, self.task.model_kwargs()).to(trial.device)
         dense = copy.deepcopy(model)
         self.evaluate("start", model)
 

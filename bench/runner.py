@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from .checked import Checked
+from .checked import Checked, Planned
 from .errors import BenchError
 from .fingerprint import code_revision, library_versions, trial_key
 from .machine import describe_machine, usable_cores, write_machine
@@ -120,7 +120,7 @@ def run_suite(
     return RunResult(found, new, len(trials), store.path, machine_path, interrupted)
 
 
-def survey_trials(trials: Sequence[Trial], progress: Progress | None = None) -> list[Checked]:
+def survey_trials(trials: Sequence[Trial], progress: Progress) -> list[Checked]:
     """Check all trials in one process of its own and return what is known of each beforehand.
 
     Parameters
@@ -137,23 +137,37 @@ def survey_trials(trials: Sequence[Trial], progress: Progress | None = None) -> 
     """
     checked: list[Checked] = []
 
-    def wait() -> None:
-        if progress is not None:
-            progress.wait()
-
     def on_checked(_: str, one: Checked) -> None:
         checked.append(one)
-        if progress is not None:
-            progress.stage(f"checking, {len(checked)} of {len(trials)} trials done")
+        progress.stage(f"checking, {len(checked)} of {len(trials)} trials done")
 
-    if progress is not None:
-        progress.stage("checking")
-    outcome = run_in_process(".survey:survey", (list(trials),), on_checked, on_wait=wait)
+    progress.stage("checking")
+    outcome = run_in_process(".survey:survey", (list(trials),), on_checked, on_wait=progress.wait)
+    _require_all(trials, checked, outcome)
+    return checked
+
+
+def preview_trials(trials: Sequence[Trial]) -> list[Planned]:
+    """Plan all trials in one process of its own; their data and weights need not be on this machine.
+
+    Raises
+    ------
+    BenchError
+        As for ``survey_trials``.
+    """
+    planned: list[Planned] = []
+    outcome = run_in_process(".preview:preview", (list(trials),), lambda _, one: planned.append(one))
+    _require_all(trials, planned, outcome)
+    return planned
+
+
+def _require_all(trials: Sequence[Trial], looked_at: Sequence[Planned], outcome: Outcome) -> None:
+    """Refuse to go on where not all trials could be looked at."""
     if outcome.how == "ok":
-        return checked
+        return
     if outcome.user_error:
         raise BenchError(outcome.message)
-    last = trials[min(len(checked), len(trials) - 1)].name
+    last = trials[min(len(looked_at), len(trials) - 1)].name
     details = outcome.trace or outcome.output
     raise BenchError(f"checking {last} failed: {outcome.type}: {outcome.message}\n{details}".rstrip())
 

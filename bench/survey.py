@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,24 +10,13 @@ from torch import nn
 
 from ..methods import Method, method_class
 from .checked import Checked
-from .errors import BenchError, SuiteError, is_user_error
-from .execute import (
-    configure_trial,
-    create_trial_method,
-    create_trial_model,
-    create_trial_overrides,
-    create_trial_plan,
-    create_trial_task,
-    import_plugins,
-)
+from .errors import BenchError
+from .execute import Emit, create_trial_model, create_trial_plan, create_trial_task
 from .fingerprint import library_versions, plugin_hash, source_hash
 from .measure import state_sha256
-from .planning import plan_size
-from .record import MethodInfo
+from .preview import for_each, plan_trial
 from .tasks import Task
 from .trial import Trial
-
-Emit = Callable[[str, Any], None]
 
 
 @dataclass
@@ -50,7 +38,7 @@ class _Cache:
         key = repr((source, trial.task, trial.data, trial.task_options))
         if key not in self.models:
             self.models.clear()
-            model = create_trial_model(trial, self.task(trial))
+            model = create_trial_model(trial, self.task(trial).model_kwargs())
             self.models[key] = model, state_sha256(model)
         return self.models[key]
 
@@ -64,64 +52,15 @@ def survey(emit: Emit, trials: list[Trial]) -> None:
         A model, task, data, method, setting, weights file or budget that cannot be; all in one message.
     """
     cache = _Cache()
-    problems: dict[str, str] = {}
-    for trial in trials:
-        configure_trial(trial)
-        try:
-            emit("checked", _check(trial, cache))
-        except Exception as error:
-            if not is_user_error(error):
-                raise
-            problems.setdefault(str(error), trial.where)
-    if problems:
-        raise SuiteError("\n".join(f"{where}: {problem}" for problem, where in problems.items()))
+    for_each(trials, lambda trial: emit("checked", _check(trial, cache)))
 
 
 def _check(trial: Trial, cache: _Cache) -> Checked:
     device = _device_name(trial.device)
-    import_plugins(trial)
     task = cache.task(trial)
     model, weights = cache.model(trial)
-    try:
-        method = create_trial_method(trial)
-        create_trial_overrides(trial)
-    except Exception as error:
-        if is_user_error(error):
-            raise
-        return _unusable(trial, _fingerprint(trial, task, weights, device, None), error)
-    settings = method.settings()
-    if trial.budget is not None and (knob := method.budget_knob()) is not None:
-        del settings[knob.field]  # the budget sets it, layer by layer: see Size.knob
-    info = MethodInfo(
-        name=method.name,
-        label=trial.method.row,
-        version=method.version,
-        kind=method.kind,
-        paper=method.paper,
-        summary=method.summary(),
-        settings=settings,
-    )
-    fingerprint = _fingerprint(trial, task, weights, device, method)
-    try:
-        return Checked(fingerprint, info, plan_size(create_trial_plan(trial, method, model, task.example())))
-    except Exception as error:
-        if is_user_error(error):
-            raise
-        return Checked(fingerprint, info, problem=f"{type(error).__name__}: {error}")
-
-
-def _unusable(trial: Trial, fingerprint: dict[str, Any], error: Exception) -> Checked:
-    """Return what can be said of a trial whose method cannot even be made."""
-    info = MethodInfo(
-        name=trial.method.name,
-        label=trial.method.row,
-        version=0,
-        kind="unknown",
-        paper="",
-        summary="",
-        settings=trial.method.settings,
-    )
-    return Checked(fingerprint, info, problem=f"{type(error).__name__}: {error}")
+    planned, method = plan_trial(trial, lambda method: create_trial_plan(trial, method, model, task.example()))
+    return Checked(fingerprint=_fingerprint(trial, task, weights, device, method), **vars(planned))
 
 
 def _fingerprint(trial: Trial, task: Task, weights: str, device: str, method: Method | None) -> dict[str, Any]:

@@ -184,6 +184,11 @@ class Method(ABC):
         knob = self.budget_knob()
         return Skip("no knob to turn up") if knob is None else self.with_settings(**{knob.field: knob.high})
 
+    @property
+    def reads_weights(self) -> bool:
+        """Whether `resolve` looks at weights, with these settings: without them there is no plan then."""
+        return type(self).resolve is not Method.resolve
+
     def resolve(self, convs: Mapping[str, nn.Conv2d], specs: Sequence[ConvSpec]) -> Mapping[str, Mapping[str, Any]]:
         """Return, by path, settings that are read off the weights; a plan is made with them. By default none.
 

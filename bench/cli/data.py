@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-
 from .common import AsJson, print_list
 
 EXAMPLE = "Example: decompbench data"
@@ -13,5 +11,5 @@ def data_command(as_json: AsJson = False) -> None:
     """List the data sets, those that ship with the package first."""
     from ..data import list_data
 
-    rows = [asdict(info) for info in list_data()]
+    rows = [info.to_json() for info in list_data()]
     print_list(rows, tuple(rows[0]), as_json)

@@ -3,7 +3,14 @@
 ``load_classification("fashion-mnist-10k")``, ``load_super_resolution("photographs")``, ``list_data()``.
 """
 
-from .registry import DataInfo, find_data, list_data, load_classification
+from .registry import (
+    DataInfo,
+    DataOutline,
+    fetch_data,
+    find_data,
+    list_data,
+    load_classification,
+)
 from .super_resolution import SuperResolutionData, load_super_resolution
 from .types import ClassificationData, DataError, UnknownDataError
 
@@ -11,8 +18,10 @@ __all__ = [
     "ClassificationData",
     "DataError",
     "DataInfo",
+    "DataOutline",
     "SuperResolutionData",
     "UnknownDataError",
+    "fetch_data",
     "find_data",
     "list_data",
     "load_classification",

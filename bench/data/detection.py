@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from . import drawings, voc
+from .places import find_folder, folder_of
 from .registry import find_data
 from .scenes import DetectionData
 
@@ -18,10 +19,11 @@ def load_detection(name: str, root: str | Path | None = None) -> DetectionData:
     Parameters
     ----------
     name : str
-        ``drawings``; ``voc:PATH``, trained on ``trainval`` of 2007 and 2012, tested on ``test`` of 2007; or
-        ``voc2007:PATH``, trained on ``trainval`` of 2007 alone.
+        ``drawings``; ``voc`` or ``voc:PATH``, trained on ``trainval`` of 2007 and 2012, tested on ``test`` of 2007;
+        or ``voc2007``, trained on ``trainval`` of 2007 alone.
     root : str or Path, optional
-        Folder that a relative PATH starts from, by default the current one.
+        Folder that a relative PATH starts from, by default the current one; without a PATH the folder of all
+        data sets, see ``places.data_folder``.
 
     Raises
     ------
@@ -31,10 +33,12 @@ def load_detection(name: str, root: str | Path | None = None) -> DetectionData:
         The data is missing or damaged.
     """
     find_data(name, TASK)
-    kind, _, path = name.partition(":")
+    kind = name.partition(":")[0]
     if kind not in VOC_YEARS:
         return drawings.load_drawings(name)
-    return voc.load_voc(name, Path(root or "", Path(path).expanduser()), VOC_YEARS[kind])
+    folder, how = folder_of(name, root), "Unpack its archives; each holds a folder VOCdevkit."
+    devkit = find_folder(name, [folder / "VOCdevkit", folder], "VOC2007", how)
+    return voc.load_voc(name, devkit, VOC_YEARS[kind])
 
 
 def class_names(name: str) -> tuple[str, ...]:

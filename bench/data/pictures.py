@@ -14,7 +14,7 @@ from torch import Tensor
 
 from .types import DataError
 
-SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".webp", ".ppm", ".pgm", ".tif", ".tiff"})
+SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".ppm", ".pgm", ".tif", ".tiff"})
 OPAQUE_MODES = ("1", "L", "P", "RGB")
 """Pillow's modes of 8 bits or fewer without transparency."""
 ALPHA_MODES = ("LA", "PA", "RGBA")
@@ -35,7 +35,7 @@ def picture_size(path: Path) -> tuple[int, int]:
     DataError
         The file is no image.
     """
-    with _opened(path) as image:
+    with opened(path) as image:
         return image.height, image.width
 
 
@@ -53,7 +53,7 @@ def read_picture(path: Path) -> Tensor:
         The file is damaged, has more than 8 bits a channel, or is transparent somewhere: what would shine through
         is not known. An alpha channel that is opaque everywhere is left out.
     """
-    with _opened(path) as image:
+    with opened(path) as image:
         if image.mode in ALPHA_MODES or "transparency" in image.info:
             image = image.convert("RGBA")
             least, _ = image.getchannel("A").getextrema()
@@ -76,7 +76,8 @@ def revision_of_files(files: Iterable[tuple[str, Path]]) -> str:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[Image.Image]:
+def opened(path: Path) -> Iterator[Image.Image]:
+    """Open an image; whatever goes wrong until the end of the block is told with the file's name."""
     try:
         with Image.open(path) as image:
             yield image

@@ -2,15 +2,35 @@
 
 from __future__ import annotations
 
-import os
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from ..errors import suggestion
-from .fashion_mnist import load_embedded, load_full
+from . import torchvision_sets
+from .fashion_mnist import load_embedded
 from .imagefolder import load_image_folder
+from .places import data_folder, find_folder, folder_of
 from .types import ClassificationData, DataError, UnknownDataError
+
+
+@dataclass(frozen=True)
+class DataOutline:
+    """What all images of a data set have in common, known without having it.
+
+    Attributes
+    ----------
+    channels : int
+        1 or 3.
+    size : tuple of int
+        Height and width as a model gets them, where no option changes that.
+    classes : int, optional
+        How many labels there are, where there are any.
+    """
+
+    channels: int
+    size: tuple[int, int]
+    classes: int | None = None
 
 
 @dataclass(frozen=True)
@@ -20,58 +40,157 @@ class DataInfo:
     Attributes
     ----------
     name : str
-        The name, with ``PATH`` where a folder is to be given.
+        The name, without a folder.
     task : str
         The task it is for.
     description : str
         Content and size.
     source : str
         Where it comes from, and its licence where that is known.
+    folder : {"none", "optional", "required"}
+        Whether a folder may follow the name, ``name:PATH``.
+    outline : DataOutline, optional
+        Where the name alone tells.
+    resizable : bool
+        Whether the option ``image_size`` sets height and width.
     """
 
     name: str
     task: str
     description: str
     source: str
+    folder: Literal["none", "optional", "required"] = "none"
+    outline: DataOutline | None = None
+    resizable: bool = False
+
+    @property
+    def pattern(self) -> str:
+        """How the name is written: ``photographs``, ``cifar10[:PATH]``, ``imagefolder:PATH``."""
+        return self.name + {"none": "", "optional": "[:PATH]", "required": ":PATH"}[self.folder]
 
     def to_json(self) -> dict[str, Any]:
-        """The same as plain JSON values."""
-        return asdict(self)
+        """What to list, as plain JSON values."""
+        return {"name": self.pattern, "task": self.task, "description": self.description, "source": self.source}
 
 
 _FASHION = "MIT licence, Zalando SE"
-_DATA = (
-    DataInfo(
-        "fashion-mnist-10k",
-        "classification",
-        "10,000 + 2,000 grey images 28x28, 10 classes",
-        f"embedded; {_FASHION}",
-    ),
-    DataInfo(
-        "fashion-mnist",
-        "classification",
-        "60,000 + 10,000 grey images 28x28, 10 classes",
-        f"torchvision; {_FASHION}",
-    ),
-    DataInfo("fashion-mnist:PATH", "classification", "the same from a folder of IDX files", _FASHION),
-    DataInfo(
-        "imagefolder:PATH",
-        "classification",
-        "PATH/train and test (or val), or PATH, with class subfolders",
-        "yours",
-    ),
-    DataInfo("photographs", "super_resolution", "7 + 2 colour photographs", "scikit-image's wheel"),
-    DataInfo("sr:PATH", "super_resolution", "", "yours"),
-    DataInfo("div2k:PATH", "super_resolution", "", "yours"),
-    DataInfo("drawings", "detection", "", "drawn"),
-    DataInfo("voc:PATH", "detection", "", "yours"),
-    DataInfo("voc2007:PATH", "detection", "", "yours"),
-)
+_DATA = {
+    info.name: info
+    for info in (
+        DataInfo(
+            "fashion-mnist-10k",
+            "classification",
+            "10,000 + 2,000 grey images 28x28, 10 classes",
+            f"embedded; {_FASHION}",
+            outline=DataOutline(1, (28, 28), 10),
+        ),
+        DataInfo(
+            "fashion-mnist",
+            "classification",
+            "60,000 + 10,000 grey images 28x28, 10 classes",
+            f"torchvision, or a folder of IDX files; {_FASHION}",
+            folder="optional",
+            outline=DataOutline(1, (28, 28), 10),
+        ),
+        DataInfo(
+            "cifar10",
+            "classification",
+            "50,000 + 10,000 colour images 32x32, 10 classes",
+            "torchvision",
+            folder="optional",
+            outline=DataOutline(3, (32, 32), 10),
+        ),
+        DataInfo(
+            "cifar100",
+            "classification",
+            "50,000 + 10,000 colour images 32x32, 100 classes",
+            "torchvision",
+            folder="optional",
+            outline=DataOutline(3, (32, 32), 100),
+        ),
+        DataInfo(
+            "cifar10-jpeg",
+            "classification",
+            "CIFAR-10 as JPEG files: not CIFAR-10, as JPEG loses what a network sees",
+            "yours: train/<class>/*.jpg, test/<class>/*.jpg",
+            folder="optional",
+            outline=DataOutline(3, (32, 32), 10),
+        ),
+        DataInfo(
+            "imagefolder",
+            "classification",
+            "PATH/train and test (or val), or PATH, with class subfolders",
+            "yours",
+            folder="required",
+            resizable=True,
+        ),
+        DataInfo("photographs", "super_resolution", "7 + 2 colour photographs", "scikit-image's wheel"),
+        DataInfo(
+            "div2k",
+            "super_resolution",
+            "800 + 100 photographs of 2K",
+            "yours: DIV2K_train_HR, DIV2K_valid_HR, with DIV2K_*_LR_bicubic/X2 or without",
+            folder="optional",
+        ),
+        DataInfo(
+            "sr",
+            "super_resolution",
+            "one set of images, such as Set5, to train or to test on: TRAIN -> TEST, TEST",
+            "yours: PATH/X2/HR and LR, PATH/HR and LR, or images",
+            folder="required",
+        ),
+        DataInfo("drawings", "detection", "120 + 40 drawings of rectangles, ellipses, triangles", "made when loaded"),
+        DataInfo(
+            "voc",
+            "detection",
+            "PASCAL VOC: trainval of 2007 and 2012 (16,551 photographs), test of 2007 (4,952), 20 classes",
+            "yours: VOCdevkit/VOC2007 and VOC2012",
+            folder="optional",
+        ),
+        DataInfo(
+            "voc2007",
+            "detection",
+            "PASCAL VOC: trainval (5,011 photographs) and test of 2007 alone",
+            "yours: VOCdevkit/VOC2007",
+            folder="optional",
+        ),
+    )
+}
 
 
 def list_data() -> list[DataInfo]:
-    """All data there is, by name or pattern of names."""
-    return list(_DATA)
+    """All data there is."""
+    return list(_DATA.values())
+
+
+def find_data(name: str, task: str) -> DataInfo:
+    """What is known of data by its name, a folder after a colon or not.
+
+    Parameters
+    ----------
+    name : str
+        As in a suite, such as ``cifar10`` or ``imagefolder:PATH``.
+    task : str
+        The task it is to be for.
+
+    Raises
+    ------
+    UnknownDataError
+        No such name, which the nearest are told of; or it is for another task, lacks its folder or takes none.
+    """
+    kind, colon, path = name.partition(":")
+    patterns = ", ".join(info.pattern for info in _DATA.values())
+    if kind not in _DATA:
+        raise UnknownDataError(f"No data is called '{kind}'{suggestion(kind, _DATA)}. There is {patterns}.")
+    info = _DATA[kind]
+    if info.task != task:
+        fitting = ", ".join(other.pattern for other in _DATA.values() if other.task == task)
+        raise UnknownDataError(f"'{name}' is data for {info.task}, not for {task}, for which there is {fitting}.")
+    if colon and info.folder == "none":
+        raise UnknownDataError(f"'{kind}' comes from no folder: leave ':{path}' out.")
+    if (info.folder == "required" and not colon) or (colon and not path):
+        raise UnknownDataError(f"'{name}' lacks its folder: '{kind}:PATH'.")
+    return info
 
 
 def load_classification(
@@ -82,10 +201,10 @@ def load_classification(
     Parameters
     ----------
     name : str
-        ``fashion-mnist-10k``, ``fashion-mnist``, ``fashion-mnist:PATH`` or ``imagefolder:PATH``.
+        One of ``list_data()``, such as ``cifar10``, ``cifar10:PATH`` or ``imagefolder:PATH``.
     root : str or Path, optional
-        Folder that a relative PATH starts from, by default the current one; for ``fashion-mnist`` the folder
-        torchvision downloads to, by default ``$XDG_CACHE_HOME/decompbench`` or ``~/.cache/decompbench``.
+        Folder that a relative PATH starts from, by default the current one; without a PATH the folder of all
+        data sets, see ``places.data_folder``.
     image_size : int, optional
         For ``imagefolder``: scale and cut all images to squares of this many pixels.
 
@@ -94,41 +213,59 @@ def load_classification(
     UnknownDataError
         No such name; the message has the nearest.
     DataError
-        The data is missing, damaged or too large.
+        The data is missing, damaged, too large or not what its name promises.
     """
-    kind, colon, path = _split(name, "classification")
-    if image_size is not None and kind != "imagefolder":
-        raise DataError(f"image_size is for imagefolder:PATH; the images of {name} have a size.")
-    folder = Path(root or "", path).expanduser() if colon else None
-    if kind == "fashion-mnist-10k":
-        return load_embedded(name)
-    if kind == "fashion-mnist":
-        return load_full(name, folder, Path(root) if root else _cache())
-    assert folder is not None  # `_split` lets imagefolder pass with a path only
-    return load_image_folder(name, folder, image_size)
+    info = find_data(name, "classification")
+    if image_size is not None and not info.resizable:
+        raise DataError(f"image_size is for {_resizable()}; the images of {name} have a size.")
+    folder = folder_of(name, root)
+    match info.name:
+        case "fashion-mnist-10k":
+            data = load_embedded(name)
+        case "fashion-mnist":
+            data = torchvision_sets.load_fashion_mnist(name, folder)
+        case "cifar10" | "cifar100":
+            data = torchvision_sets.load_cifar(name, folder)
+        case "cifar10-jpeg":
+            how = "Lay the files out as train/<class>/*.jpg and test/<class>/*.jpg."
+            data = load_image_folder(name, find_folder(name, [folder / info.name, folder], "train", how))
+        case _:
+            data = load_image_folder(name, folder, image_size)
+    _check_outline(info, data)
+    return data
 
 
-def find_data(name: str, task: str) -> None:
-    _split(name, task)
+def fetch_data(name: str, root: str | Path | None = None) -> Path:
+    """Download data into the folder of all data sets; return that folder.
+
+    Raises
+    ------
+    UnknownDataError
+        No such name.
+    DataError
+        There is no download of it, or it failed.
+    """
+    if name not in torchvision_sets.SETS:
+        known = ", ".join(torchvision_sets.SETS)
+        hint = suggestion(name, torchvision_sets.SETS)
+        raise UnknownDataError(f"'{name}' cannot be downloaded{hint}; {known} can.")
+    folder = data_folder(root)
+    torchvision_sets.fetch(name, folder)
+    return folder
 
 
-def _split(name: str, task: str) -> tuple[str, str, str]:
-    """Take a name apart at its colon, having checked it."""
-    kind, colon, path = name.partition(":")
-    pattern = f"{kind}:PATH" if colon else name
-    known = {info.name: info.task for info in _DATA}
-    if pattern not in known:
-        if f"{pattern}:PATH" in known:
-            raise UnknownDataError(f"'{name}' needs a folder: '{name}:PATH'.")
-        hint = suggestion(pattern, known)
-        raise UnknownDataError(f"No data is called '{name}'{hint}. There is {', '.join(known)}.")
-    if known[pattern] != task:
-        fitting = ", ".join(other for other, its_task in known.items() if its_task == task)
-        raise UnknownDataError(f"'{name}' is data for {known[pattern]}, not for {task}, for which there is {fitting}.")
-    if colon and not path:
-        raise UnknownDataError(f"'{name}' lacks the folder after the colon.")
-    return kind, colon, path
+def _resizable() -> str:
+    return ", ".join(info.pattern for info in _DATA.values() if info.resizable)
 
 
-def _cache() -> Path:
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "decompbench")
+def _check_outline(info: DataInfo, data: ClassificationData) -> None:
+    """Refuse data that is not what models were planned for."""
+    if info.outline is None:
+        return
+    promised = (info.outline.channels, *info.outline.size), info.outline.classes
+    found = tuple(data.train_images.shape[1:]), len(data.classes)
+    if found != promised:
+        raise DataError(
+            f"{data.name} has images (c, h, w) = {found[0]} in {found[1]} classes; "
+            f"{info.name} must have {promised[0]} in {promised[1]}."
+        )

@@ -8,6 +8,7 @@ from pathlib import Path
 from ..data_name import split_data
 from .pairs import DECODED_LIMIT, DecodedPairs, Pair, PairSet
 from .photographs import load_photographs
+from .places import find_folder, folder_of
 from .registry import find_data
 from .sr_folders import load_div2k, load_folder
 from .types import DataError, revision_of
@@ -86,9 +87,7 @@ def load_super_resolution(
     DataError
         Images are missing or damaged, do not fit each other, or two test sets have one name.
     """
-    train_name, test_names = split_data(name)
-    if not test_names and train_name.startswith("sr:"):
-        raise DataError(f"'{name}' has no test set: say on which, as in '{name} -> sr:Set5, sr:Set14'.")
+    train_name, test_names = check_names(name)
     train = _load(train_name, root, scale, "train")
     tests: dict[str, PairSet] = {}
     for test_name in test_names:
@@ -101,14 +100,33 @@ def load_super_resolution(
     return SuperResolutionData(name, train, tests, DecodedPairs(decoded_limit))
 
 
+def check_names(name: str) -> tuple[str, tuple[str, ...]]:
+    """Return the set to train on and those to test on; the data need not be there.
+
+    Raises
+    ------
+    UnknownDataError
+        No such name; the message has the nearest.
+    DataError
+        There is no test set.
+    """
+    train, tests = split_data(name)
+    for one in (train, *tests):
+        find_data(one, TASK)
+    if not tests and train.startswith("sr:"):
+        raise DataError(f"'{name}' has no test set: say on which, as in '{name} -> sr:Set5, sr:Set14'.")
+    return train, tests
+
+
 def _load(name: str, root: str | Path | None, scale: int, part: str) -> PairSet:
-    find_data(name, TASK)
-    kind, _, path = name.partition(":")
-    folder = Path(root or "", Path(path).expanduser())
+    kind = name.partition(":")[0]
+    folder = folder_of(name, root)
     if kind == "sr":
         return load_folder(folder, scale)
     if kind == "div2k":
-        return load_div2k(folder, {"train": "train", "test": "valid"}[part], scale)
+        half = {"train": "train", "test": "valid"}[part]
+        how = "It is to be laid out as its authors have it."
+        return load_div2k(find_folder(name, [folder / "DIV2K", folder], f"DIV2K_{half}_HR", how), half, scale)
     images = load_photographs(part)
     pairs = tuple(Pair.of_image(file, image, scale) for file, image in images.items())
     return PairSet(name, revision_of(images.values(), images), pairs)

@@ -1,7 +1,6 @@
 """PASCAL VOC (Everingham et al., IJCV 2010): 20 classes of objects in photographs, in the layout it is handed out in.
 
-``FOLDER/VOCdevkit/VOC2007`` and ``VOC2012``, each with ``Annotations``, ``ImageSets/Main`` and ``JPEGImages``; or the
-same without ``VOCdevkit``.
+``VOCdevkit/VOC2007`` and ``VOC2012``, each with ``Annotations``, ``ImageSets/Main`` and ``JPEGImages``.
 """
 
 from __future__ import annotations
@@ -26,15 +25,15 @@ CLASSES = (
 )  # fmt: skip
 
 
-def load_voc(name: str, folder: Path, years: Sequence[int]) -> DetectionData:
+def load_voc(name: str, devkit: Path, years: Sequence[int]) -> DetectionData:
     """Find the images of VOC: ``trainval`` of the years to train on, ``test`` of 2007 to test on.
 
     Parameters
     ----------
     name : str
         Name for the data.
-    folder : Path
-        What holds ``VOCdevkit``, or that folder itself.
+    devkit : Path
+        The folder that holds ``VOC2007`` and ``VOC2012``.
     years : sequence of int
         2007 and 2012, the papers' ``07+12``, or one of them.
 
@@ -43,7 +42,6 @@ def load_voc(name: str, folder: Path, years: Sequence[int]) -> DetectionData:
     DataError
         A list, an image's or an annotation's file is missing or damaged, or a class is none of VOC's.
     """
-    devkit = folder / "VOCdevkit" if (folder / "VOCdevkit").is_dir() else folder
     train = [path for year in years for path in _annotations(devkit / f"VOC{year}", "trainval")]
     test = _annotations(devkit / "VOC2007", "test")
     files = [(f"{path.parts[-3]}/{file.name}", file) for path in (*train, *test) for file in (path, _image_of(path))]

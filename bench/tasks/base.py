@@ -47,6 +47,22 @@ class Metric:
     shown: bool = False
 
 
+@dataclass(frozen=True)
+class Outline:
+    """What a model for a task must be like; enough to plan with, where the data may be elsewhere.
+
+    Attributes
+    ----------
+    model_kwargs : dict
+        As ``Task.model_kwargs``.
+    example_shape : tuple of int
+        Of one input, ``(c, h, w)``: ``Task.example`` has it after the batch size.
+    """
+
+    model_kwargs: dict[str, Any]
+    example_shape: tuple[int, ...]
+
+
 class Task(ABC):
     """Data, loss and metrics of one kind of problem. A task does not change once it is made.
 
@@ -63,6 +79,21 @@ class Task(ABC):
     @abstractmethod
     def from_data(cls, data: str, root: str | Path | None, options: Any) -> Self:
         """Load the data of that name and make the task, ``options`` being an ``options_type``."""
+
+    @classmethod
+    def outline(cls, data: str, root: str | Path | None, options: Any) -> Outline:
+        """Tell what a model for the task must be like; the arguments are those of ``from_data``.
+
+        The data is loaded only where its name and the options do not tell, which is what this default takes for
+        granted.
+
+        Raises
+        ------
+        DataError
+            No data has the name; or it is needed, and not there.
+        """
+        task = cls.from_data(data, root, options)
+        return Outline(task.model_kwargs(), tuple(task.example().shape[1:]))
 
     @property
     @abstractmethod

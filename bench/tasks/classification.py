@@ -15,8 +15,8 @@ from torch.nn import functional as F
 from torchmetrics.functional.classification import multiclass_stat_scores
 
 from ...methods.spec import evaluating
-from ..data import ClassificationData, load_classification
-from .base import Metric, Task, TaskError, TaskOptions, check_fraction, device_of
+from ..data import ClassificationData, find_data, load_classification
+from .base import Metric, Outline, Task, TaskError, TaskOptions, check_fraction, device_of
 from .registry import register_task
 
 AUXILIARY_WEIGHT = 0.3
@@ -76,6 +76,13 @@ class Classification(Task):
     @classmethod
     def from_data(cls, data: str, root: str | Path | None, options: ClassificationOptions) -> Self:
         return cls(load_classification(data, root, image_size=options.image_size), options)
+
+    @classmethod
+    def outline(cls, data: str, root: str | Path | None, options: ClassificationOptions) -> Outline:
+        known = find_data(data, cls.name).outline
+        if known is None:
+            return super().outline(data, root, options)
+        return Outline({"in_chans": known.channels, "num_classes": known.classes}, (known.channels, *known.size))
 
     @property
     def data_name(self) -> str:

@@ -134,7 +134,7 @@ class Detection(Task):
                 offsets, logits = self._checked(model(inputs))
                 if not (offsets.isfinite().all() and logits.isfinite().all()):
                     return {metric.name: math.nan for metric in self.metrics}
-                found += [_to_size(decode(*one), one_image) for *one, one_image in zip(offsets, logits, images, strict=True)]
+                found += [_to_size(decode(*each), image) for *each, image in zip(offsets, logits, images, strict=True)]
         there = [Objects(scene.boxes, scene.labels, scene.difficult) for scene in self.data.test]
         return mean_average_precision(found, there, len(self.data.classes))
 

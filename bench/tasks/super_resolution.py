@@ -15,10 +15,10 @@ from torch.nn import functional as F
 from torchmetrics.functional.image import peak_signal_noise_ratio, structural_similarity_index_measure
 
 from ...methods.spec import evaluating
-from ..data import SuperResolutionData, load_super_resolution
 from ..data.pairs import DECODED_LIMIT, PairSet
 from ..data.resize import upsample
-from .base import Metric, Task, TaskError, TaskOptions, check_fraction, device_of
+from ..data.super_resolution import SuperResolutionData, check_names, load_super_resolution
+from .base import Metric, Outline, Task, TaskError, TaskOptions, check_fraction, device_of
 from .registry import register_task
 
 
@@ -87,6 +87,12 @@ class SuperResolution(Task):
     @classmethod
     def from_data(cls, data: str, root: str | Path | None, options: SuperResolutionOptions) -> Self:
         return cls(load_super_resolution(data, root, scale=options.scale, decoded_limit=options.decoded), options)
+
+    @classmethod
+    def outline(cls, data: str, root: str | Path | None, options: SuperResolutionOptions) -> Outline:
+        """All data is RGB."""
+        check_names(data)
+        return Outline({"in_chans": 3}, (3, options.example_size, options.example_size))
 
     @property
     def data_name(self) -> str:

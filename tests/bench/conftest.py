@@ -10,8 +10,10 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
+from PIL import Image
 
 from decompbench.bench.cli import main
 from decompbench.bench.record import Measured, MethodInfo, Record
@@ -79,6 +81,20 @@ def wait_for(condition, seconds=60.0):
             return value
         time.sleep(0.05)
     raise AssertionError("it did not come to pass")
+
+
+@pytest.fixture
+def image_folder(tmp_path):
+    """``train`` with 3 + 2 and ``test`` with 2 + 1 colour images of 6x4 in the classes cat and dog."""
+    generator = np.random.default_rng(0)
+    for which, counts in (("train", (3, 2)), ("test", (2, 1))):
+        for label, count in zip(("cat", "dog"), counts, strict=True):
+            folder = tmp_path / "pets" / which / label
+            folder.mkdir(parents=True)
+            for index in range(count):
+                pixels = generator.integers(0, 256, (4, 6, 3), dtype=np.uint8)
+                Image.fromarray(pixels).save(folder / f"{index}.png")
+    return tmp_path / "pets"
 
 
 @pytest.fixture
