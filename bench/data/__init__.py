@@ -1,4 +1,4 @@
-"""Images to train and test on: embedded, from a package, or from a folder; all of them ``uint8`` in memory.
+"""Images to train and test on: embedded, from a package, or from a folder; as ``uint8``.
 
 ``load_classification("fashion-mnist-10k")``, ``load_super_resolution("photographs")``, ``list_data()``.
 """
@@ -10,9 +10,9 @@ from .registry import (
     find_data,
     list_data,
     load_classification,
-    load_super_resolution,
 )
-from .types import ClassificationData, DataError, SuperResolutionData, UnknownDataError
+from .super_resolution import SuperResolutionData, load_super_resolution
+from .types import ClassificationData, DataError, UnknownDataError
 
 __all__ = [
     "ClassificationData",

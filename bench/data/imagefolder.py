@@ -10,21 +10,20 @@ from __future__ import annotations
 import hashlib
 import math
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import psutil
 import torch
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 from torch import Tensor
 
 from ..errors import suggestion
+from .pictures import SUFFIXES, opened
 from .types import ClassificationData, DataError
 
-SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".ppm", ".pgm", ".tif", ".tiff"})
 GREY = ("1", "L")
 """Modes of Pillow's without colour."""
 TEST_SHARE = 0.2
@@ -145,22 +144,13 @@ def _decode(paths: Sequence[Path], folder: Path, image_size: int | None) -> Tens
 
 def _is_grey(path: Path) -> bool:
     """Whether a file has no colour, by its header alone."""
-    with _opened(path) as image:
+    with opened(path) as image:
         return image.mode in GREY
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[Image.Image]:
-    try:
-        with Image.open(path) as image:
-            yield image
-    except (OSError, UnidentifiedImageError, Image.DecompressionBombError) as error:
-        raise DataError(f"{path} cannot be read as an image: {error}") from error
 
 
 def _read(path: Path, image_size: int | None) -> np.ndarray:
     """``(h, w)`` for a grey file, ``(h, w, 3)`` for any other."""
-    with _opened(path) as image:
+    with opened(path) as image:
         image = image.convert("L" if image.mode in GREY else "RGB")
         if image_size is not None:
             image = _resize(image, image_size)

@@ -10,9 +10,8 @@ from ..errors import suggestion
 from . import torchvision_sets
 from .fashion_mnist import load_embedded
 from .imagefolder import load_image_folder
-from .photographs import load_photographs
-from .places import data_folder, find_folder
-from .types import ClassificationData, DataError, SuperResolutionData, UnknownDataError
+from .places import data_folder, find_folder, folder_of
+from .types import ClassificationData, DataError, UnknownDataError
 
 
 @dataclass(frozen=True)
@@ -126,6 +125,35 @@ _DATA = {
             resizable=True,
         ),
         DataInfo("photographs", "super_resolution", "7 + 2 colour photographs", "scikit-image's wheel"),
+        DataInfo(
+            "div2k",
+            "super_resolution",
+            "800 + 100 photographs of 2K",
+            "yours: DIV2K_train_HR, DIV2K_valid_HR, with DIV2K_*_LR_bicubic/X2 or without",
+            folder="optional",
+        ),
+        DataInfo(
+            "sr",
+            "super_resolution",
+            "one set of images, such as Set5, to train or to test on: TRAIN -> TEST, TEST",
+            "yours: PATH/X2/HR and LR, PATH/HR and LR, or images",
+            folder="required",
+        ),
+        DataInfo("drawings", "detection", "120 + 40 drawings of rectangles, ellipses, triangles", "made when loaded"),
+        DataInfo(
+            "voc",
+            "detection",
+            "PASCAL VOC: trainval of 2007 and 2012 (16,551 photographs), test of 2007 (4,952), 20 classes",
+            "yours: VOCdevkit/VOC2007 and VOC2012",
+            folder="optional",
+        ),
+        DataInfo(
+            "voc2007",
+            "detection",
+            "PASCAL VOC: trainval (5,011 photographs) and test of 2007 alone",
+            "yours: VOCdevkit/VOC2007",
+            folder="optional",
+        ),
     )
 }
 
@@ -190,7 +218,7 @@ def load_classification(
     info = find_data(name, "classification")
     if image_size is not None and not info.resizable:
         raise DataError(f"image_size is for {_resizable()}; the images of {name} have a size.")
-    folder = _folder(name, root)
+    folder = folder_of(name, root)
     match info.name:
         case "fashion-mnist-10k":
             data = load_embedded(name)
@@ -205,25 +233,6 @@ def load_classification(
             data = load_image_folder(name, folder, image_size)
     _check_outline(info, data)
     return data
-
-
-def load_super_resolution(name: str, root: str | Path | None = None) -> SuperResolutionData:
-    """Load high-resolution images.
-
-    Parameters
-    ----------
-    name : str
-        ``photographs``.
-    root : str or Path, optional
-        Taken for symmetry with ``load_classification``; no data of this kind lies in a folder so far.
-
-    Raises
-    ------
-    UnknownDataError
-        No such name; the message has the nearest.
-    """
-    find_data(name, "super_resolution")
-    return load_photographs(name)
 
 
 def fetch_data(name: str, root: str | Path | None = None) -> Path:
@@ -243,12 +252,6 @@ def fetch_data(name: str, root: str | Path | None = None) -> Path:
     folder = data_folder(root)
     torchvision_sets.fetch(name, folder)
     return folder
-
-
-def _folder(name: str, root: str | Path | None) -> Path:
-    """The folder a name is about."""
-    _, colon, path = name.partition(":")
-    return Path(root or "", Path(path).expanduser()) if colon else data_folder(root)
 
 
 def _resizable() -> str:

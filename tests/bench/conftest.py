@@ -4,6 +4,7 @@ import contextlib
 import io
 import subprocess
 import sys
+import tarfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -149,3 +150,13 @@ def smoke(tmp_path_factory):
     run = decompbench_process("run", "smoke", results=tmp_path_factory.mktemp("smoke"))
     assert run.returncode == 0, run.stdout + run.stderr
     return run
+
+
+@pytest.fixture(scope="session")
+def super_resolution_images(shared, tmp_path_factory):
+    """Set5 with published low-resolution images."""
+    archive = shared("data/sr-images.tar")
+    folder = tmp_path_factory.mktemp("sr")
+    with tarfile.open(archive) as tar:
+        tar.extractall(folder, [member for member in tar if "Set5/" in member.name], filter="data")
+    return folder
