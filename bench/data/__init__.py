@@ -1,4 +1,4 @@
-"""Images to train and test on: embedded, from a package, or from a folder; all of them ``uint8`` in memory.
+"""Images to train and test on: embedded, from a package or a folder; as ``uint8`` in memory, or as a list of files.
 
 ``load_classification("fashion-mnist-10k")``, ``load_super_resolution("photographs")``, ``list_data()``.
 """
@@ -11,14 +11,16 @@ from .registry import (
     list_data,
     load_classification,
     load_super_resolution,
+    scan_classification,
 )
-from .types import ClassificationData, DataError, SuperResolutionData, UnknownDataError
+from .types import ClassificationData, DataError, ImageFiles, SuperResolutionData, UnknownDataError
 
 __all__ = [
     "ClassificationData",
     "DataError",
     "DataInfo",
     "DataOutline",
+    "ImageFiles",
     "SuperResolutionData",
     "UnknownDataError",
     "fetch_data",
@@ -26,4 +28,5 @@ __all__ = [
     "list_data",
     "load_classification",
     "load_super_resolution",
+    "scan_classification",
 ]

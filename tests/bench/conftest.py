@@ -149,3 +149,9 @@ def smoke(tmp_path_factory):
     run = decompbench_process("run", "smoke", results=tmp_path_factory.mktemp("smoke"))
     assert run.returncode == 0, run.stdout + run.stderr
     return run
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path_factory, monkeypatch):
+    """Keep what is decoded out of the user's cache folder."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.getbasetemp() / "cache"))
