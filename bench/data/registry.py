@@ -9,9 +9,9 @@ from typing import Any, Literal
 from ..errors import suggestion
 from . import torchvision_sets
 from .fashion_mnist import load_embedded
-from .imagefolder import load_image_folder
+from .imagefolder import load_image_folder, scan_image_folder
 from .places import data_folder, find_folder, folder_of
-from .types import ClassificationData, DataError, UnknownDataError
+from .types import ClassificationData, DataError, ImageFiles, UnknownDataError
 
 
 @dataclass(frozen=True)
@@ -22,14 +22,14 @@ class DataOutline:
     ----------
     channels : int
         1 or 3.
-    size : tuple of int
-        Height and width as a model gets them, where no option changes that.
+    size : tuple of int, optional
+        Height and width as a model gets them; None where an option of the task says.
     classes : int, optional
         How many labels there are, where there are any.
     """
 
     channels: int
-    size: tuple[int, int]
+    size: tuple[int, int] | None
     classes: int | None = None
 
 
@@ -51,8 +51,9 @@ class DataInfo:
         Whether a folder may follow the name, ``name:PATH``.
     outline : DataOutline, optional
         Where the name alone tells.
-    resizable : bool
-        Whether the option ``image_size`` sets height and width.
+    streamed : {"never", "optional", "always"}
+        Whether images may, or must, be read from files as they are needed. Where they may, the option
+        ``image_size`` sets height and width.
     """
 
     name: str
@@ -61,7 +62,7 @@ class DataInfo:
     source: str
     folder: Literal["none", "optional", "required"] = "none"
     outline: DataOutline | None = None
-    resizable: bool = False
+    streamed: Literal["never", "optional", "always"] = "never"
 
     @property
     def pattern(self) -> str:
@@ -122,7 +123,16 @@ _DATA = {
             "PATH/train and test (or val), or PATH, with class subfolders",
             "yours",
             folder="required",
-            resizable=True,
+            streamed="optional",
+        ),
+        DataInfo(
+            "imagenet",
+            "classification",
+            "ImageNet-1k (ILSVRC 2012): 1,281,167 + 50,000 photographs, 1,000 classes, streamed",
+            "image-net.org, for those who register",
+            folder="optional",
+            outline=DataOutline(3, None, 1000),
+            streamed="always",
         ),
         DataInfo("photographs", "super_resolution", "7 + 2 colour photographs", "scikit-image's wheel"),
         DataInfo(
@@ -216,8 +226,11 @@ def load_classification(
         The data is missing, damaged, too large or not what its name promises.
     """
     info = find_data(name, "classification")
-    if image_size is not None and not info.resizable:
-        raise DataError(f"image_size is for {_resizable()}; the images of {name} have a size.")
+    if image_size is not None and info.streamed == "never":
+        foldered = ", ".join(other.pattern for other in _DATA.values() if other.streamed != "never")
+        raise DataError(f"image_size is for {foldered}; the images of {name} have a size.")
+    if info.streamed == "always":
+        raise DataError(f"{name} does not fit in memory: scan_classification lists its files.")
     folder = folder_of(name, root)
     match info.name:
         case "fashion-mnist-10k":
@@ -231,8 +244,24 @@ def load_classification(
             data = load_image_folder(name, find_folder(name, [folder / info.name, folder], "train", how))
         case _:
             data = load_image_folder(name, folder, image_size)
-    _check_outline(info, data)
+    channels, *size = data.train_images.shape[1:]
+    _check_outline(info, name, (channels, tuple(size)), len(data.classes))
     return data
+
+
+def scan_classification(name: str, root: str | Path | None = None) -> ImageFiles:
+    """List images with labels that are read when they are needed.
+
+    Parameters and errors are those of ``load_classification``; for data that may be streamed.
+    """
+    info = find_data(name, "classification")
+    folder = folder_of(name, root)
+    if info.name == "imagenet":
+        how = "Register at image-net.org, and lay it out as train/<class>/*.JPEG and val/<class>/*.JPEG."
+        folder = find_folder(name, [folder / info.name, folder], "train", how)
+    files = scan_image_folder(name, folder)
+    _check_outline(info, files.name, (3, None), len(files.classes))
+    return files
 
 
 def fetch_data(name: str, root: str | Path | None = None) -> Path:
@@ -254,18 +283,15 @@ def fetch_data(name: str, root: str | Path | None = None) -> Path:
     return folder
 
 
-def _resizable() -> str:
-    return ", ".join(info.pattern for info in _DATA.values() if info.resizable)
-
-
-def _check_outline(info: DataInfo, data: ClassificationData) -> None:
+def _check_outline(info: DataInfo, name: str, images: tuple[int, tuple[int, ...] | None], classes: int) -> None:
     """Refuse data that is not what models were planned for."""
-    if info.outline is None:
-        return
-    promised = (info.outline.channels, *info.outline.size), info.outline.classes
-    found = tuple(data.train_images.shape[1:]), len(data.classes)
-    if found != promised:
+    promised = info.outline
+    if promised is not None and (*images, classes) != (promised.channels, promised.size, promised.classes):
         raise DataError(
-            f"{data.name} has images (c, h, w) = {found[0]} in {found[1]} classes; "
-            f"{info.name} must have {promised[0]} in {promised[1]}."
+            f"{name} has {_described(*images)} in {classes} classes; "
+            f"{info.name} must have {_described(promised.channels, promised.size)} in {promised.classes}."
         )
+
+
+def _described(channels: int, size: tuple[int, ...] | None) -> str:
+    return "images" if size is None else "images of " + "x".join(map(str, (channels, *size)))

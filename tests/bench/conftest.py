@@ -160,3 +160,9 @@ def super_resolution_images(shared, tmp_path_factory):
     with tarfile.open(archive) as tar:
         tar.extractall(folder, [member for member in tar if "Set5/" in member.name], filter="data")
     return folder
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path_factory, monkeypatch):
+    """Keep what is decoded out of the user's cache folder."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.getbasetemp() / "cache"))
