@@ -164,14 +164,11 @@ def _text_table(rows: list[Row]) -> TextTable:
 
 def _columns(rows: list[Row], footnotes: list[str]) -> list[Column]:
     """Return all columns, from left to right."""
-    unit = next((row["unit"] for row in rows if row["unit"]), "")
-    metric = next((row["metric"] for row in rows if row["metric"]), "quality")
     kinds = ["" if row["kind"] == "none" else row["kind"] for row in rows]
     knobs = [_knob(row["knob"]) for row in rows]
     disk = [_number(row["disk"] and row["disk"] / 1000, 1) for row in rows]
     knob_meaning = "knob: what the budget set, over the layers."
     share = "%, MACs %: of the dense model's, in compact form."
-    quality = "before, after dec.: quality just before and just after the layers were decomposed."
     return [
         Column("method", [row["method"] for row in rows], number=False, folds=True),
         Column("kind", kinds, rank=9, number=False),
@@ -182,14 +179,24 @@ def _columns(rows: list[Row], footnotes: list[str]) -> list[Column]:
         Column("MACs %", _numbers(rows, "macs_percent", 1), rank=1, meaning=share),
         Column("disk kB", disk, rank=11),
         *_times(rows),
-        Column("before dec.", _numbers(rows, "before_decomposition", 2), rank=7, meaning=quality),
-        Column("after dec.", _numbers(rows, "after_decomposition", 2), rank=6, meaning=quality),
-        Column(f"{metric} {unit}", [_final(row) for row in rows]),
-        *_also_final(rows),
-        Column("drop", _numbers(rows, "drop", 2), meaning="drop: against the dense row."),
-        Column("train s", _numbers(rows, "train_seconds", 1), rank=5),
+        *_qualities(rows),
         Column("status", [_status(row, footnotes) for row in rows], number=False, folds=True),
     ]
+
+
+def _qualities(rows: list[Row]) -> Iterator[Column]:
+    """Yield what training came to; nothing for a task that trains and scores nothing."""
+    if all(row["metric"] is None and row["status"] in ("ok", "skipped") for row in rows):
+        return
+    unit = next((row["unit"] for row in rows if row["unit"]), "")
+    metric = next((row["metric"] for row in rows if row["metric"]), "quality")
+    meaning = "before, after dec.: quality just before and just after the layers were decomposed."
+    yield Column("before dec.", _numbers(rows, "before_decomposition", 2), rank=7, meaning=meaning)
+    yield Column("after dec.", _numbers(rows, "after_decomposition", 2), rank=6, meaning=meaning)
+    yield Column(f"{metric} {unit}", [_final(row) for row in rows])
+    yield from _also_final(rows)
+    yield Column("drop", _numbers(rows, "drop", 2), meaning="drop: against the dense row.")
+    yield Column("train s", _numbers(rows, "train_seconds", 1), rank=5)
 
 
 def _times(rows: list[Row]) -> Iterator[Column]:

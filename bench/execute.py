@@ -127,11 +127,7 @@ class _Execution:
         self.measured("runtime", configure_trial(trial))
         import_plugins(trial)
         self.task = create_trial_task(trial)
-        metric, *others = self.task.metrics
-        self.measured("metric", metric.name)
-        self.measured("unit", metric.unit)
-        self.measured("higher_is_better", metric.higher_is_better)
-        self.measured("also_shown", {other.name: other.unit for other in others if other.shown})
+        self.tell_metrics()
         self.example = self.task.example().to(trial.device)
         model = create_trial_model(trial, self.task.model_kwargs()).to(trial.device)
         dense = copy.deepcopy(model)
@@ -148,6 +144,16 @@ class _Execution:
         finished = self.compress_and_train(model, plan, teacher=dense)
         self.count(dense, finished, plan)
         self.deploy_and_time(dense, finished)
+
+    def tell_metrics(self) -> None:
+        """Record what the quality is measured in; a task of size alone has nothing."""
+        if not self.task.metrics:
+            return
+        metric, *others = self.task.metrics
+        self.measured("metric", metric.name)
+        self.measured("unit", metric.unit)
+        self.measured("higher_is_better", metric.higher_is_better)
+        self.measured("also_shown", {other.name: other.unit for other in others if other.shown})
 
     def compress_and_train(self, model: nn.Module, plan: Plan, teacher: nn.Module) -> nn.Module:
         """Return the finished model; record its quality at each moment and what it cost to get there."""
@@ -246,6 +252,9 @@ class _Execution:
         A model that has not changed since the last moment has that one's quality. One whose final quality is not
         a number has diverged, wherever that happened.
         """
+        if not self.task.metrics:
+            self.quality[moment] = {}
+            return
         self.stage(f"evaluating ({moment})")
         identity = f"{model} {state_sha256(model)}"
         if identity != self.evaluated[0]:

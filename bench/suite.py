@@ -316,7 +316,7 @@ class Suite(Strict):
     plugins
         Modules to import before a trial: they may register methods. Looked for beside the suite file, too.
     folder
-        Where the file lies; relative paths in the suite start here.
+        Where relative paths in the suite start: where its file lies, or for a packaged one the folder of all data sets.
     """
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")

@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
+from .data.places import data_folder
 from .errors import SuiteError, suggestion
 from .recipe import Recipe, change_fields
 from .suite import Entry, Suite
@@ -69,11 +70,17 @@ def load_suite(name: str) -> Suite:
     for key in ("recipe", "measure"):
         _pass_on(content, key)
     try:
-        return Suite(**content, folder=str(file.resolve().parent), source=str(file))
+        return Suite(**content, folder=str(_folder(file)), source=str(file))
     except ValidationError as error:
         raise SuiteError(explain_in_file(error, files)) from None
     except TypeError as error:
         raise SuiteError(f"{file}: keys must be words: {error}") from None
+
+
+def _folder(file: Path) -> Path:
+    """Return where relative paths in a suite start: beside its file; for those in the package, where all data is."""
+    packaged = file in packaged_suites().values()
+    return (data_folder() if packaged else file.parent).resolve()
 
 
 def change_recipes(suite: Suite, changes: dict[str, Any], option: str = "--recipe") -> Suite:

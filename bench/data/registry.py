@@ -149,6 +149,7 @@ _DATA = {
             "yours: PATH/X2/HR and LR, PATH/HR and LR, or images",
             folder="required",
         ),
+        DataInfo("noise", "size", "normally distributed inputs: nothing to learn or to score", "drawn when loaded"),
         DataInfo("drawings", "detection", "120 + 40 drawings of rectangles, ellipses, triangles", "made when loaded"),
         DataInfo(
             "voc",

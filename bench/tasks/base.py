@@ -72,7 +72,8 @@ class Task(ABC):
 
     name: ClassVar[str]
     metrics: tuple[Metric, ...]
-    """What ``evaluate`` returns; the first is the main one. They may depend on the data."""
+    """What ``evaluate`` returns; the first is the main one. They may depend on the data; without any nothing is
+    scored."""
     options_type: ClassVar[type[TaskOptions]]
 
     @classmethod
