@@ -127,10 +127,11 @@ class _Execution:
         self.measured("runtime", configure_trial(trial))
         import_plugins(trial)
         self.task = create_trial_task(trial)
-        metric = self.task.metrics[0]
+        metric, *others = self.task.metrics
         self.measured("metric", metric.name)
         self.measured("unit", metric.unit)
         self.measured("higher_is_better", metric.higher_is_better)
+        self.measured("also_shown", {other.name: other.unit for other in others if other.shown})
         self.example = self.task.example().to(trial.device)
         model = create_trial_model(trial, self.task.model_kwargs()).to(trial.device)
         dense = copy.deepcopy(model)

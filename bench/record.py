@@ -234,6 +234,8 @@ class Measured(_Part):
         What the plan comes to.
     metric, unit, higher_is_better
         The task's main metric.
+    also_shown
+        Units of the further metrics that tables show, by name.
     quality
         By moment: ``start`` (dense, before anything), ``begun`` (before training), ``trained``, ``finished``
         (compressed) and ``deployed``.
@@ -251,6 +253,7 @@ class Measured(_Part):
     metric: str | None = None
     unit: str | None = None
     higher_is_better: bool | None = None
+    also_shown: dict[str, str] = Field(default_factory=dict)
     quality: dict[str, Quality] = Field(default_factory=dict)
     decomposition: Decomposition | None = None
     training: Training | None = None

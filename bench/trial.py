@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic import Field
 
+from .data_name import relocate_data
 from .errors import SuiteError, suggestion
 from .recipe import Recipe
 from .suite import DENSE, Budget, Entry, Limits, Measure, MethodChoice, Strict, Suite
@@ -77,9 +78,8 @@ class Trial(Strict):
         return self.pretrained
 
     def resolved_data(self) -> str:
-        """Return ``data`` with the path in ``kind:PATH`` taken from the suite's folder."""
-        kind, colon, path = self.data.partition(":")
-        return f"{kind}:{Path(self.folder, path).resolve()}" if colon else self.data
+        """Return ``data`` with the paths in ``kind:PATH`` taken from the suite's folder."""
+        return relocate_data(self.data, self.folder)
 
 
 def expand(suite: Suite, device: str = "cpu") -> list[Trial]:

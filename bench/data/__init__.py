@@ -3,17 +3,10 @@
 ``load_classification("fashion-mnist-10k")``, ``load_super_resolution("photographs")``, ``list_data()``.
 """
 
-from .registry import (
-    DataInfo,
-    DataOutline,
-    fetch_data,
-    find_data,
-    list_data,
-    load_classification,
-    load_super_resolution,
-    scan_classification,
-)
-from .types import ClassificationData, DataError, ImageFiles, SuperResolutionData, UnknownDataError
+from .classification import load_classification, scan_classification
+from .registry import DataInfo, DataOutline, fetch_data, find_data, list_data
+from .super_resolution import SuperResolutionData, load_super_resolution
+from .types import ClassificationData, DataError, ImageFiles, UnknownDataError
 
 __all__ = [
     "ClassificationData",

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import psutil
 import torch
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 from torch import Tensor
 
 from .decoded import decoded
 from .folders import LabelledFiles, scan_folder
+from .pictures import opened
 from .types import ClassificationData, DataError, ImageFiles
 
 GREY = ("1", "L")
@@ -80,9 +80,9 @@ def _decode(paths: Sequence[Path], folder: Path, image_size: int | None) -> Tens
     if size > MEMORY_SHARE * free:
         raise DataError(
             f"{folder}: {len(paths):,} images of {first.shape[1]}x{first.shape[0]} take {size / 1e9:.1f} GB "
-            f"decoded; {free / 1e9:.1f} GB are free. Use fewer or smaller images (image_size=)."
+            f"decoded; {free / 1e9:.1f} GB are free. Use fewer or smaller images (image_size), or stream them (stream)."
         )
-    decoded = np.empty(images, dtype=np.uint8)
+    pixels = np.empty(images, dtype=np.uint8)
 
     def put(position: int) -> None:
         image = _read(paths[position], image_size)
@@ -93,32 +93,23 @@ def _decode(paths: Sequence[Path], folder: Path, image_size: int | None) -> Tens
                 "Pass image_size= to scale and cut all to one square."
             )
         # a grey image among coloured ones is the same in all three channels
-        decoded[position] = image if image.ndim == 2 else image.transpose(2, 0, 1)
+        pixels[position] = image if image.ndim == 2 else image.transpose(2, 0, 1)
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         for _ in pool.map(put, range(len(paths))):
             pass
-    return torch.from_numpy(decoded)
+    return torch.from_numpy(pixels)
 
 
 def _is_grey(path: Path) -> bool:
     """Whether a file has no colour, by its header alone."""
-    with _opened(path) as image:
+    with opened(path) as image:
         return image.mode in GREY
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[Image.Image]:
-    try:
-        with Image.open(path) as image:
-            yield image
-    except (OSError, UnidentifiedImageError, Image.DecompressionBombError) as error:
-        raise DataError(f"{path} cannot be read as an image: {error}") from error
 
 
 def _read(path: Path, image_size: int | None) -> np.ndarray:
     """``(h, w)`` for a grey file, ``(h, w, 3)`` for any other."""
-    with _opened(path) as image:
+    with opened(path) as image:
         image = image.convert("L" if image.mode in GREY else "RGB")
         if image_size is not None:
             image = _resize(image, image_size)

@@ -17,6 +17,12 @@ def data_folder(root: str | Path | None = None) -> Path:
     return Path(chosen).expanduser()
 
 
+def folder_of(name: str, root: str | Path | None = None) -> Path:
+    """Folder that a data's name is about: its own, from ``root`` where it is relative, or that of all data sets."""
+    _, colon, path = name.partition(":")
+    return Path(root or "", Path(path).expanduser()) if colon else data_folder(root)
+
+
 def cache_folder() -> Path:
     """``$XDG_CACHE_HOME/decompbench``, or ``~/.cache/decompbench``."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "decompbench")

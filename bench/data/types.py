@@ -131,29 +131,6 @@ class ImageFiles:
         return ImageFiles.create(name, self.root, train, test, self.classes)
 
 
-@dataclass(frozen=True)
-class SuperResolutionData:
-    """High-resolution images; a task makes the low-resolution ones for its scale.
-
-    Attributes
-    ----------
-    name, revision : str
-        As in ``ClassificationData``.
-    train, test : dict of str to Tensor
-        Images by name, ``(3, h, w)`` uint8 RGB, of various sizes.
-    """
-
-    name: str
-    revision: str
-    train: dict[str, Tensor]
-    test: dict[str, Tensor]
-
-    @classmethod
-    def create(cls, name: str, train: dict[str, Tensor], test: dict[str, Tensor]) -> SuperResolutionData:
-        """Derive the revision from the images of both sets."""
-        return cls(name, revision_of([*train.values(), *test.values()], [*train, "", *test]), train, test)
-
-
 def revision_of(tensors: Iterable[Tensor], names: Iterable[str]) -> str:
     """16 hex digits of a SHA-256 over the tensors (shape, type, bytes) and names."""
     digest = hashlib.sha256()

@@ -37,11 +37,14 @@ class Metric:
         ``%``, ``dB``, ... or empty.
     higher_is_better : bool
         Direction.
+    shown : bool
+        Whether tables have a column for it where it is not the main one.
     """
 
     name: str
     unit: str
     higher_is_better: bool
+    shown: bool = False
 
 
 @dataclass(frozen=True)
@@ -68,8 +71,8 @@ class Task(ABC):
     """
 
     name: ClassVar[str]
-    metrics: ClassVar[tuple[Metric, ...]]
-    """What ``evaluate`` returns; the first is the main one."""
+    metrics: tuple[Metric, ...]
+    """What ``evaluate`` returns; the first is the main one. They may depend on the data."""
     options_type: ClassVar[type[TaskOptions]]
 
     @classmethod
@@ -149,15 +152,23 @@ class Task(ABC):
                 return
 
     @abstractmethod
-    def loss(self, output: Tensor, target: Tensor) -> Tensor:
-        """Training loss, a scalar."""
+    def loss(self, output: Any, target: Tensor) -> Tensor:
+        """Training loss, a scalar.
 
-    def distillation_loss(self, output: Tensor, teacher_output: Tensor, temperature: float) -> Tensor:
+        Parameters
+        ----------
+        output
+            What the model returns in training mode: a tensor, or several where the task has it so.
+        target : Tensor
+            From ``train_batches``, ``(b, ...)``.
+        """
+
+    def distillation_loss(self, output: Any, teacher_output: Any, temperature: float) -> Tensor:
         """Distance of a model's output to its teacher's for the same input, a scalar to be minimised.
 
         Parameters
         ----------
-        output, teacher_output : Tensor
+        output, teacher_output
             Gradients flow into the first only.
         temperature : float
             Softens what is compared, where that is a distribution.

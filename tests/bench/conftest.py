@@ -2,8 +2,10 @@
 
 import contextlib
 import io
+import os
 import subprocess
 import sys
+import tarfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -155,3 +157,15 @@ def smoke(tmp_path_factory):
 def _own_cache(tmp_path_factory, monkeypatch):
     """Keep what is decoded out of the user's cache folder."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.getbasetemp() / "cache"))
+
+
+@pytest.fixture(scope="session")
+def super_resolution_images(tmp_path_factory):
+    """Set5 with published low-resolution images, from ``$DECOMPBENCH_TEST_DATA/data/sr-images.tar``."""
+    archive = Path(os.environ.get("DECOMPBENCH_TEST_DATA", "")) / "data" / "sr-images.tar"
+    if "DECOMPBENCH_TEST_DATA" not in os.environ or not archive.is_file():
+        pytest.skip("DECOMPBENCH_TEST_DATA names no folder with data/sr-images.tar")
+    folder = tmp_path_factory.mktemp("sr")
+    with tarfile.open(archive) as tar:
+        tar.extractall(folder, [member for member in tar if "Set5/" in member.name], filter="data")
+    return folder

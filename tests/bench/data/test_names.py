@@ -25,7 +25,7 @@ def test_wrong_names(name: str, message: str) -> None:
 
 def test_classification_data_is_no_super_resolution_data() -> None:
     with pytest.raises(UnknownDataError, match=r"for classification.*photographs"):
-        load_super_resolution("fashion-mnist-10k")
+        load_super_resolution("fashion-mnist-10k", scale=2)
 
 
 def test_list_has_every_name_as_it_is_written() -> None:
