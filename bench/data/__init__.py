@@ -3,15 +3,8 @@
 ``load_classification("fashion-mnist-10k")``, ``load_super_resolution("photographs")``, ``list_data()``.
 """
 
-from .registry import (
-    DataInfo,
-    DataOutline,
-    fetch_data,
-    find_data,
-    list_data,
-    load_classification,
-    scan_classification,
-)
+from .classification import load_classification, scan_classification
+from .registry import DataInfo, DataOutline, fetch_data, find_data, list_data
 from .super_resolution import SuperResolutionData, load_super_resolution
 from .types import ClassificationData, DataError, ImageFiles, UnknownDataError
 

@@ -80,9 +80,9 @@ def _decode(paths: Sequence[Path], folder: Path, image_size: int | None) -> Tens
     if size > MEMORY_SHARE * free:
         raise DataError(
             f"{folder}: {len(paths):,} images of {first.shape[1]}x{first.shape[0]} take {size / 1e9:.1f} GB "
-            f"decoded; {free / 1e9:.1f} GB are free. Use fewer or smaller images (image_size=)."
+            f"decoded; {free / 1e9:.1f} GB are free. Use fewer or smaller images (image_size), or stream them (stream)."
         )
-    decoded = np.empty(images, dtype=np.uint8)
+    pixels = np.empty(images, dtype=np.uint8)
 
     def put(position: int) -> None:
         image = _read(paths[position], image_size)
@@ -93,12 +93,12 @@ def _decode(paths: Sequence[Path], folder: Path, image_size: int | None) -> Tens
                 "Pass image_size= to scale and cut all to one square."
             )
         # a grey image among coloured ones is the same in all three channels
-        decoded[position] = image if image.ndim == 2 else image.transpose(2, 0, 1)
+        pixels[position] = image if image.ndim == 2 else image.transpose(2, 0, 1)
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         for _ in pool.map(put, range(len(paths))):
             pass
-    return torch.from_numpy(decoded)
+    return torch.from_numpy(pixels)
 
 
 def _is_grey(path: Path) -> bool:

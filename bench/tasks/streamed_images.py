@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
 import torch
-from PIL import Image, UnidentifiedImageError
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from timm.data.loader import create_loader
 from timm.data.mixup import FastCollateMixup
@@ -14,7 +14,8 @@ from timm.data.transforms_factory import create_transform
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from ..data import DataError, ImageFiles
+from ..data import ImageFiles
+from ..data.pictures import opened
 from .base import TaskError
 from .images import Batches, Images
 
@@ -167,9 +168,5 @@ class _Files(Dataset[tuple[Any, int]]):
         return len(self.files)
 
     def __getitem__(self, index: int) -> tuple[Any, int]:
-        path = self.root / self.files[index].decode()
-        try:
-            with Image.open(path) as image:
-                return self.transform(image.convert("RGB")), int(self.labels[index])
-        except (OSError, UnidentifiedImageError, Image.DecompressionBombError) as error:
-            raise DataError(f"{path} cannot be read as an image: {error}") from error
+        with opened(self.root / os.fsdecode(self.files[index])) as image:
+            return self.transform(image.convert("RGB")), int(self.labels[index])

@@ -152,6 +152,12 @@ def smoke(tmp_path_factory):
     return run
 
 
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path_factory, monkeypatch):
+    """Keep what is decoded out of the user's cache folder."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.getbasetemp() / "cache"))
+
+
 @pytest.fixture(scope="session")
 def super_resolution_images(shared, tmp_path_factory):
     """Set5 with published low-resolution images."""
@@ -160,9 +166,3 @@ def super_resolution_images(shared, tmp_path_factory):
     with tarfile.open(archive) as tar:
         tar.extractall(folder, [member for member in tar if "Set5/" in member.name], filter="data")
     return folder
-
-
-@pytest.fixture(autouse=True)
-def _own_cache(tmp_path_factory, monkeypatch):
-    """Keep what is decoded out of the user's cache folder."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.getbasetemp() / "cache"))
