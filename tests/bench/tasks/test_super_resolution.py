@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import pytest
 import torch
+from PIL import Image
 from torch import Tensor, nn
 
 from decompbench.bench.data import SuperResolutionData
 from decompbench.bench.data.pairs import DecodedPairs, Pair, PairSet
 from decompbench.bench.data.resize import upsample
+from decompbench.bench.leaderboard import find_records, leaderboard
 from decompbench.bench.tasks import TaskError, create_task
 from decompbench.bench.tasks.super_resolution import (
     SuperResolution,
@@ -18,6 +21,7 @@ from decompbench.bench.tasks.super_resolution import (
     luma,
 )  # fmt: skip
 from decompbench.models import load_model
+from tests.bench.conftest import decompbench, write_suite
 
 
 def random_images(count: int, height: int, width: int, seed: int = 0) -> dict[str, Tensor]:
@@ -222,3 +226,28 @@ def test_patches_larger_than_an_image() -> None:
 def test_scale_is_checked() -> None:
     with pytest.raises(TaskError, match=r"scale.*5"):
         create_task("super_resolution", "photographs", scale=5)
+
+
+def test_whole_trial_with_two_test_sets(tmp_path: Path) -> None:
+    for folder, count, size in (("train", 2, 70), ("first", 1, 40), ("second", 2, 36)):
+        (tmp_path / folder).mkdir()
+        for name, image in random_images(count, size, size, seed=size).items():
+            Image.fromarray(image.permute(1, 2, 0).numpy()).save(tmp_path / folder / f"{name}.png")
+    entry = {
+        "model": "edsr-r1f4x2",
+        "task": "super_resolution",
+        "task_options": {"patch_size": 12, "patches_per_epoch": 8, "example_size": 24},
+        "data": "sr:train -> sr:first, sr:second",
+        "methods": ["dense"],
+        "recipe": {"batch_size": 4},
+        "measure": {"batch_sizes": [1], "seconds": 0.1, "threads": 1},
+    }
+    suite = write_suite(tmp_path, {"name": "enlarged", "entries": [entry]})
+    run = decompbench("run", suite, results=tmp_path / "results")
+    assert run.returncode == 0, run.stdout + run.stderr
+    ((record,), _) = find_records(tmp_path / "results")
+    quality = record.measured.quality["finished"]
+    assert set(quality) == {"psnr_y[first]", "ssim_y[first]", "psnr_y[second]", "ssim_y[second]"}
+    (row,) = leaderboard([record]).to_dict("records")
+    assert row["final"] == quality["psnr_y[first]"]
+    assert row["final psnr_y[second] dB"] == quality["psnr_y[second]"]
