@@ -9,6 +9,7 @@ import pytest
 import torch
 from PIL import Image
 from torch import Tensor, nn
+from torchmetrics.functional.image import structural_similarity_index_measure
 
 from decompbench.bench.data import SuperResolutionData
 from decompbench.bench.data.pairs import DecodedPairs, Pair, PairSet
@@ -19,6 +20,7 @@ from decompbench.bench.tasks.super_resolution import (
     SuperResolution,
     SuperResolutionOptions,
     luma,
+    similarity,
 )  # fmt: skip
 from decompbench.models import load_model
 from tests.bench.conftest import decompbench, write_suite
@@ -119,6 +121,15 @@ def test_bicubic_on_the_photographs() -> None:
     task = create_task("super_resolution", "photographs")
     assert isinstance(task, SuperResolution)
     assert task.bicubic()["psnr_y"] == pytest.approx(33.48, abs=0.01)
+
+
+def test_similarity_is_the_same_in_strips() -> None:
+    generator = torch.Generator().manual_seed(0)
+    first = 255 * torch.rand(1, 1, 40, 30, generator=generator, dtype=torch.float64)
+    second = (first + 40 * torch.randn(first.shape, generator=generator, dtype=torch.float64)).clamp(0, 255)
+    _, places = structural_similarity_index_measure(first, second, data_range=255.0, return_full_image=True)
+    for pixels in (1, 100, 360, 10_000):  # a row at a time to all at once
+        assert similarity(first, second, pixels) == pytest.approx(places[:, :, 5:-5, 5:-5].mean().item(), rel=1e-9)
 
 
 def test_outputs_that_are_not_finite_are_no_psnr() -> None:
