@@ -8,10 +8,8 @@ from typing import Any, Literal
 
 from ..errors import suggestion
 from . import torchvision_sets
-from .fashion_mnist import load_embedded
-from .imagefolder import load_image_folder
-from .places import data_folder, find_folder, folder_of
-from .types import ClassificationData, DataError, UnknownDataError
+from .places import data_folder
+from .types import UnknownDataError
 
 
 @dataclass(frozen=True)
@@ -22,14 +20,14 @@ class DataOutline:
     ----------
     channels : int
         1 or 3.
-    size : tuple of int
-        Height and width as a model gets them, where no option changes that.
+    size : tuple of int, optional
+        Height and width as a model gets them; None where an option of the task says.
     classes : int, optional
         How many labels there are, where there are any.
     """
 
     channels: int
-    size: tuple[int, int]
+    size: tuple[int, int] | None
     classes: int | None = None
 
 
@@ -51,8 +49,9 @@ class DataInfo:
         Whether a folder may follow the name, ``name:PATH``.
     outline : DataOutline, optional
         Where the name alone tells.
-    resizable : bool
-        Whether the option ``image_size`` sets height and width.
+    streamed : {"never", "optional", "always"}
+        Whether images may, or must, be read from files as they are needed. Where they may, the option
+        ``image_size`` sets height and width.
     """
 
     name: str
@@ -61,7 +60,7 @@ class DataInfo:
     source: str
     folder: Literal["none", "optional", "required"] = "none"
     outline: DataOutline | None = None
-    resizable: bool = False
+    streamed: Literal["never", "optional", "always"] = "never"
 
     @property
     def pattern(self) -> str:
@@ -122,7 +121,16 @@ _DATA = {
             "PATH/train and test (or val), or PATH, with class subfolders",
             "yours",
             folder="required",
-            resizable=True,
+            streamed="optional",
+        ),
+        DataInfo(
+            "imagenet",
+            "classification",
+            "ImageNet-1k (ILSVRC 2012): 1,281,167 + 50,000 photographs, 1,000 classes, streamed",
+            "image-net.org, for those who register",
+            folder="optional",
+            outline=DataOutline(3, None, 1000),
+            streamed="always",
         ),
         DataInfo("photographs", "super_resolution", "7 + 2 colour photographs", "scikit-image's wheel"),
         DataInfo(
@@ -193,48 +201,6 @@ def find_data(name: str, task: str) -> DataInfo:
     return info
 
 
-def load_classification(
-    name: str, root: str | Path | None = None, *, image_size: int | None = None
-) -> ClassificationData:
-    """Load images with labels.
-
-    Parameters
-    ----------
-    name : str
-        One of ``list_data()``, such as ``cifar10``, ``cifar10:PATH`` or ``imagefolder:PATH``.
-    root : str or Path, optional
-        Folder that a relative PATH starts from, by default the current one; without a PATH the folder of all
-        data sets, see ``places.data_folder``.
-    image_size : int, optional
-        For ``imagefolder``: scale and cut all images to squares of this many pixels.
-
-    Raises
-    ------
-    UnknownDataError
-        No such name; the message has the nearest.
-    DataError
-        The data is missing, damaged, too large or not what its name promises.
-    """
-    info = find_data(name, "classification")
-    if image_size is not None and not info.resizable:
-        raise DataError(f"image_size is for {_resizable()}; the images of {name} have a size.")
-    folder = folder_of(name, root)
-    match info.name:
-        case "fashion-mnist-10k":
-            data = load_embedded(name)
-        case "fashion-mnist":
-            data = torchvision_sets.load_fashion_mnist(name, folder)
-        case "cifar10" | "cifar100":
-            data = torchvision_sets.load_cifar(name, folder)
-        case "cifar10-jpeg":
-            how = "Lay the files out as train/<class>/*.jpg and test/<class>/*.jpg."
-            data = load_image_folder(name, find_folder(name, [folder / info.name, folder], "train", how))
-        case _:
-            data = load_image_folder(name, folder, image_size)
-    _check_outline(info, data)
-    return data
-
-
 def fetch_data(name: str, root: str | Path | None = None) -> Path:
     """Download data into the folder of all data sets; return that folder.
 
@@ -252,20 +218,3 @@ def fetch_data(name: str, root: str | Path | None = None) -> Path:
     folder = data_folder(root)
     torchvision_sets.fetch(name, folder)
     return folder
-
-
-def _resizable() -> str:
-    return ", ".join(info.pattern for info in _DATA.values() if info.resizable)
-
-
-def _check_outline(info: DataInfo, data: ClassificationData) -> None:
-    """Refuse data that is not what models were planned for."""
-    if info.outline is None:
-        return
-    promised = (info.outline.channels, *info.outline.size), info.outline.classes
-    found = tuple(data.train_images.shape[1:]), len(data.classes)
-    if found != promised:
-        raise DataError(
-            f"{data.name} has images (c, h, w) = {found[0]} in {found[1]} classes; "
-            f"{info.name} must have {promised[0]} in {promised[1]}."
-        )

@@ -188,4 +188,4 @@ def test_image_size_is_for_folders() -> None:
 def test_wrong_task() -> None:
     with pytest.raises(TaskError, match="did you mean 'classification'"):
         create_task("clasification", "fashion-mnist-10k")
-    assert list_tasks() == ["classification", "super_resolution"]
+    assert list_tasks() == ["classification", "detection", "super_resolution"]
