@@ -236,8 +236,8 @@ def similarity(first: Tensor, second: Tensor, pixels: int = 2**16) -> float:
     total = first.new_zeros(())
     for top in range(edge, height - edge, rows):
         bottom = min(top + rows, height - edge)
-        strips = (image[:, :, top - edge : bottom + edge] for image in (first, second))
-        _, places = structural_similarity_index_measure(*strips, data_range=255.0, return_full_image=True)
+        one, other = (image[:, :, top - edge : bottom + edge] for image in (first, second))
+        _, places = structural_similarity_index_measure(one, other, data_range=255.0, return_full_image=True)
         total += places[:, :, edge:-edge, edge:-edge].sum()  # beyond, images are mirrored
     return total.item() / ((height - 2 * edge) * (width - 2 * edge))
 
