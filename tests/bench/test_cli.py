@@ -150,6 +150,8 @@ def test_compress_writes_a_file_that_loads_back(tmp_path):
         (["compress", "resnet8", "--method", "kmeans", "--params", "0.01", "-o", "x.st"], ["reaches"]),
         (["compress", "resnet8", "--method", "svd", "--set", "rank", "-o", "x.st"], ["key=value"]),
         (["run", "smoke", "--device", "cuda:99"], ["cuda:99", "use --device cpu"]),
+        (["data", "fetch", "cifar1"], ["did you mean 'cifar10'", "fashion-mnist can"]),
+        (["data", "get"], ["'get' is not 'fetch NAME'"]),
         (["run", "smoke", "--device", "gpu"], ["must be cpu, cuda or cuda:N"]),
         (["run", "smoke", "--only", "nothing-like-this"], ["no trial matches"]),
     ],
