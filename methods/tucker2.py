@@ -134,8 +134,10 @@ class Tucker2(Method):
         require(self.growth >= 1, f"tucker2: growth is a factor of at least 1, got {self.growth}")
 
     def budget_knob(self) -> Knob | None:
-        # ranks that are given, or read off the weights, leave nothing to a budget
-        return self.knob if self.choose == "ratio" and self.ranks is None else None
+        if self.choose != "ratio" or self.ranks is not None:
+            return None  # ranks that are given, or read off the weights, leave nothing to a budget
+        # the identity saves r_in² MACs before the stride: more than the core needs, where rounding raises r_in alone
+        return replace(self.knob, dips=("macs",)) if self.coefficients == "identity" else self.knob
 
     # -- shapes and costs -----------------------------------------------------------------------------------------
 
