@@ -113,13 +113,6 @@ class Tucker2(Method):
     default_select: ClassVar[Select] = Select(skip_first=1)
 
     def __post_init__(self) -> None:
-        for name, allowed in (
-            ("choose", ("ratio", "energy", "evbmf")),
-            ("coefficients", ("dense", "identity")),
-            ("learn", (None, "arp", "nuclear", "lc")),
-        ):
-            value = getattr(self, name)
-            require(value in allowed, f"tucker2: {name} is one of {', '.join(map(repr, allowed))}, got {value!r}")
         require(0 < self.rank <= 1, f"tucker2: rank is a ratio in (0, 1], got {self.rank}")
         require(0 < self.energy <= 1, f"tucker2: energy is a fraction in (0, 1], got {self.energy}")
         if self.ranks is not None:
