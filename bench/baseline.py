@@ -9,9 +9,9 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-import safetensors.torch
 import torch
 
+from ..methods.tensor_file import write_tensors
 from ..models import load_model
 from ..models.weights import METADATA_KEY
 from .errors import BenchError, suggestion
@@ -171,10 +171,7 @@ def train_baseline(
         "versions": {library: metadata.version(library) for library in LIBRARIES},
     }
     state = {key: tensor.cpu().contiguous() for key, tensor in model.state_dict().items()}
-    temporary = path.with_suffix(".tmp")
-    safetensors.torch.save_file(state, temporary, {METADATA_KEY: json.dumps(content, sort_keys=True)})
-    temporary.chmod(0o644)  # safetensors lets only the owner read
-    temporary.replace(path)
+    write_tensors(state, path, {METADATA_KEY: json.dumps(content, sort_keys=True)})
     return BaselineResult(path, metrics, training)
 
 

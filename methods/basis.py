@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import gcd, sqrt
-from typing import ClassVar, Literal, Self, get_args
+from typing import ClassVar, Literal, Self
 
 import torch
 from torch import Tensor, nn
@@ -39,7 +39,7 @@ class Basis(Method):
         Size of the basis as a fraction of ``min(n·s, p·kh·kw)``, over all layers that share it;
         used where ``size`` is None.
     size
-        Number ``m`` of basis filters.
+        Number ``m`` of basis filters. Those beyond the full rank start at random, with coefficients of zero.
     split
         Channels ``p`` of a basis filter; layers it does not divide are left alone. None takes the divisor of ``c``
         nearest to ``sqrt(n·c/(kh·kw))``, eq. 7, with the sum of ``n·c`` over the layers that share the basis.
@@ -65,7 +65,8 @@ class Basis(Method):
     Notes
     -----
     The paper's networks: VGG-16 ``size=128, split=128, between="bn-relu"``; EDSR ``size=32, split=256,
-    sharing="block"``; SRResNet ``size=14, split=64, between="bn-prelu"``; ResNet-56 ``sharing="group"``; DenseNet-12-40
+    sharing="block"``; SRResNet ``size=14, split=64, between="bn-prelu"``; ResNet-56 ``sharing="network"`` with a size
+    and a split for each width by overrides, the first conv of a stage having those of the stage before; DenseNet-12-40
     ``size=24, sharing="network", sliced=True, projection_kernel=3, between="bn-relu"``. Its compressed transitions,
     ``c→c`` through ``c/T``, are `SVD` of ``rank=1/T``, which a plan's overrides give these layers.
     """
@@ -79,7 +80,7 @@ class Basis(Method):
     between: Between = "none"
     projection_kernel: Literal[1, 3] = 1
 
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     paper: ClassVar[str] = "Li et al., Learning Filter Basis for Convolutional Neural Network Compression, ICCV 2019"
     knob: ClassVar[Knob] = Knob("rank", 1e-6, 1.0)
     default_select: ClassVar[Select] = Select(skip_first=1)
@@ -93,11 +94,6 @@ class Basis(Method):
         require(self.size is None or self.size >= 1, f"basis: size is at least 1 filter or None, got {self.size}")
         require(self.split is None or self.split >= 1, f"basis: split is at least 1 channel or None, got {self.split}")
         require(self.gamma >= 0, f"basis: gamma is not negative, got {self.gamma}")
-        require(
-            self.between in get_args(Between),
-            f"basis: between is {' or '.join(map(repr, get_args(Between)))}, got {self.between!r}",
-        )
-        require(self.projection_kernel in (1, 3), f"basis: projection_kernel is 1 or 3, got {self.projection_kernel!r}")
         require(
             self.split is None or not self.sliced,
             f"basis: a sliced basis has one split a layer: split is None, got {self.split}",
@@ -183,7 +179,10 @@ class Basis(Method):
         mixings, basis = self._fit([convs[spec.path].weight.detach() for spec in specs], specs)
         stored = layers[specs[0].path].basis.weight
         with torch.no_grad():
-            stored.zero_()[: len(basis)] = basis.reshape(-1, *stored.shape[1:])
+            # where filter and coefficients are both zero, neither ever gets a gradient
+            surplus = torch.randn(len(stored) - len(basis), basis.shape[1], generator=generator).to(basis)
+            filters = torch.cat((basis, surplus * basis.square().mean().sqrt()))
+            stored.copy_(filters.reshape(stored.shape))
         for spec, mixing in zip(specs, mixings, strict=True):
             layers[spec.path].set_mixing(mixing)
             copy_bias(convs[spec.path], layers[spec.path].projection)
@@ -230,5 +229,7 @@ class JointObjective(Part):
         terms = []
         for path, layer in self.replacements.items():
             assert isinstance(layer, CompressedConv2d)
-            terms.append((self.originals[path] - layer.dense_weight()).square().sum())
+            weight = layer.dense_weight()
+            self.originals[path] = self.originals[path].to(weight.device)  # the model may have moved since
+            terms.append((self.originals[path] - weight).square().sum())
         return self.gamma * torch.stack(terms).sum()

@@ -51,8 +51,6 @@ class DataAware(Method):
     damping: float = 1e-3
 
     def __post_init__(self) -> None:
-        kinds = ("none", "ridge", "whitened", "whitened-ridge")
-        require(self.refit in kinds, f"{self.name}: refit is one of {', '.join(kinds)}, got {self.refit!r}")
         require(self.samples >= 1, f"{self.name}: samples is at least 1 input, got {self.samples}")
         require(self.positions >= 1, f"{self.name}: positions is at least 1 of each input, got {self.positions}")
         require(self.damping > 0, f"{self.name}: damping is positive, got {self.damping}")

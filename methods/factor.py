@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import ClassVar, Literal, get_args
+from typing import ClassVar, Literal
 
 import torch
 from torch import nn
@@ -80,9 +80,6 @@ class Factor(Method):
 
     def __post_init__(self) -> None:
         require(self.stacks >= 1, f"factor: stacks is at least 1, got {self.stacks}")
-        for field, allowed in (("norm", Norm), ("bias", Bias), ("change", Change)):
-            value, words = getattr(self, field), " or ".join(map(repr, get_args(allowed)))
-            require(value in get_args(allowed), f"factor: {field} is {words}, got {value!r}")
         require(self.window is None or self.window >= 1, f"factor: window is at least 1 or None, got {self.window}")
 
     def channels(self, spec: ConvSpec) -> list[int]:

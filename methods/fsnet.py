@@ -151,8 +151,9 @@ class FSNet(Method):
     """Filter summary: the ``n = K1·K2·K3`` filters are overlapping blocks of one tensor, with wrap-around.
 
     Filter ``(k1, k2, k3)`` starts at ``(2·k1, 2·k2, z·k3)`` of the ``2·K1 × 2·K2 × c`` summary, ``z = c / K3``; a 1×1
-    conv's filters start at even distances in a 1-D summary. Starting values are the means of the trained weights that
-    fall on an element.
+    conv's filters start at even distances in a 1-D summary. Where ``K3`` is more than the channels, as in a stem of
+    three colours, some filters are one and the same; in a grouped conv ``K3`` is at most the channels of a group.
+    Starting values are the means of the trained weights that fall on an element.
 
     Parameters
     ----------
@@ -177,6 +178,7 @@ class FSNet(Method):
     init: Literal["trained", "random"] = "trained"
     weight_bits: Literal[None, 8] = None
 
+    version: ClassVar[int] = 2
     paper: ClassVar[str] = (
         "Yang et al., FSNet: Compression of Deep Convolutional Neural Networks by Filter Summary, 2020"
     )
@@ -185,8 +187,6 @@ class FSNet(Method):
     def __post_init__(self) -> None:
         require(self.depth is None or self.depth >= 1, f"fsnet: depth is at least 1 or None, got {self.depth}")
         require(self.pointwise_ratio >= 1, f"fsnet: pointwise_ratio is at least 1, got {self.pointwise_ratio}")
-        require(self.init in ("trained", "random"), f"fsnet: init is 'trained' or 'random', got {self.init!r}")
-        require(self.weight_bits in (None, 8), f"fsnet: weight_bits is None or 8, got {self.weight_bits!r}")
 
     @property
     def training_cycles(self) -> int:
@@ -203,7 +203,8 @@ class FSNet(Method):
         depth = self.depth
         if depth is None:
             depth = DEPTH[min(DEPTH, key=lambda known: (abs(known - n), known))]
-        k3 = largest_divisor(n, depth)
+        # of one channel, all filters at one spatial place would start at the same element
+        k3 = largest_divisor(n, depth if spec.groups == 1 else min(depth, c))
         k1 = largest_divisor(n // k3, math.isqrt(n // k3))
         return Places(k1, n // k3 // k1, k3, c)
 

@@ -77,7 +77,6 @@ class Group(DataAware):
             self.energy is None or 0 < self.energy <= 1,
             f"group: energy is a part of the squared norm in (0, 1] or None, got {self.energy}",
         )
-        require(self.width in ("in", "out"), f"group: width is 'in' (m = c) or 'out' (m = n), got {self.width!r}")
         require(
             self.between == "none" or self.refit == "none",
             f"group: with {self.between} between the factors there is no output to refit to; got refit={self.refit!r}",

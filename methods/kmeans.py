@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, get_args
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -81,9 +81,6 @@ class KMeans(Method):
             self.scale_bits == HALF or 2 <= self.scale_bits <= 8,
             f"kmeans: scale_bits is 16, or 2 to 8, got {self.scale_bits}",
         )
-        for name, choices in (("symmetry", get_args(Symmetry)), ("init", get_args(Init))):
-            value = getattr(self, name)
-            require(value in choices, f"kmeans: {name} is {' or '.join(map(repr, choices))}, got {value!r}")
         require_sharing(self.codebook, "kmeans: codebook", alone="layer")
 
     def layer_cost(self, spec: ConvSpec) -> Cost | Skip:

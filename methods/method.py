@@ -37,6 +37,9 @@ class Knob:
         Whether only integers between them are allowed.
     choices
         All allowed values from least to most cost, where they are few; ``low`` and ``high`` are then its ends.
+    dips
+        Names of counts that rounding may let fall a little between two values. A budget on them is met from below all
+        the same, but perhaps by another value than the largest that fits.
     """
 
     field: str
@@ -44,6 +47,7 @@ class Knob:
     high: float
     integer: bool = False
     choices: tuple[Any, ...] = ()
+    dips: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, field: str, choices: Sequence[Any]) -> Knob:

@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
+
 import torch
 from torch import Tensor
+
+
+def without_autocast(device: torch.device) -> AbstractContextManager[object]:
+    """Return a context in which no operation on ``device`` is brought to a lower precision."""
+    available = torch.amp.is_autocast_available(device.type)  # asking for it elsewhere is an error
+    return torch.autocast(device.type, enabled=False) if available else nullcontext()
 
 
 def leading_eigenvectors(gram: Tensor, rank: int) -> tuple[Tensor, Tensor]:

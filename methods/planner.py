@@ -17,7 +17,7 @@ from .method import Method
 from .plan import GroupPlan, LayerPlan, Plan
 from .rewrite import compressed_layers, is_inside
 from .select import Select, paths_in_short
-from .spec import ConvSpec, Trace, trace
+from .spec import ConvSpec, Trace, has_own_weight, trace
 
 Overrides = Mapping[str, Method | Mapping[str, Any] | None]
 
@@ -84,7 +84,10 @@ def plan(
     traced = traced or trace(model, example)
     if select is not None:
         select.require_matches(traced.specs, some=not overrides)
-    planner = _Planner(model, traced.specs, method, select or method.default_select, overrides or {}, inefficient)
+    count = target.count if target else None
+    planner = _Planner(
+        model, traced.specs, method, select or method.default_select, overrides or {}, inefficient, count
+    )
     note = None
     if target is None:
         layers, groups = planner.draft(lambda _: method)
@@ -103,6 +106,8 @@ class _Planner:
     select: Select
     overrides: Overrides
     inefficient: Literal["skip", "replace"]
+    count: str | None
+    """What the budget is on; None without one."""
 
     def __post_init__(self) -> None:
         self.fixed: dict[str, Method] = {}
@@ -136,6 +141,8 @@ class _Planner:
             return Skip("part of a compressed layer")
         if spec.position < 0:
             return Skip("never called by the example's forward pass")
+        if not has_own_weight(self.model.get_submodule(spec.path)):
+            return Skip("its weight is computed by a hook (weight norm, spectral norm, pruning): remove that first")
         holder = spec.shares_weight_with or spec.path
         if holder and any(other.shares_weight_with == holder for other in self.specs):
             return Skip("shares its weight with another convolution")
@@ -178,7 +185,7 @@ class _Planner:
         reasons = dict(self.skips)
         groups: list[GroupPlan] = []
         for method, specs in tasks:
-            result = group_cost(method, specs, self.inefficient)
+            result = self.group_cost(method, specs)
             if isinstance(result, Skip):
                 reasons |= {spec.path: result.reason for spec in specs}
                 continue
@@ -206,7 +213,7 @@ class _Planner:
             return variants[value]
 
         def group_counts(value: Setting, count: str = target.count) -> list[int]:
-            costs = (group_cost(variant(value), specs, self.inefficient) for specs in self.free)
+            costs = (self.group_cost(variant(value), specs) for specs in self.free)
             return [_count(cost, specs, count) for cost, specs in zip(costs, self.free, strict=True)]
 
         dense = sum(spec.cost.count(target.count) for spec in self.specs)
@@ -219,18 +226,23 @@ class _Planner:
         layers, groups = self.draft(lambda i: variant(chosen[i]))
         return layers, groups, note
 
-
-def group_cost(
-    method: Method, specs: Sequence[ConvSpec], inefficient: Literal["skip", "replace"] = "skip"
-) -> tuple[list[Cost], Cost] | Skip:
-    """Return a sharing group's costs; a skip where it would not get smaller, unless it is replaced all the same."""
-    costs, shared = method.group_costs(specs)
-    total = Cost.total(costs) + shared
-    dense = Cost.total(spec.cost for spec in specs)
-    # a codebook saves bits even where it saves no element, so either will do
-    if inefficient == "skip" and total.weights >= dense.weights and total.bits >= dense.bits:
-        return Skip(f"not efficient: {total.weights:,} weights instead of {dense.weights:,}")
-    return costs, shared
+    def group_cost(self, method: Method, specs: Sequence[ConvSpec]) -> tuple[list[Cost], Cost] | Skip:
+        """Return a sharing group's costs; a skip where it cannot be compressed so, or would not get smaller."""
+        for spec in specs:
+            if isinstance(alone := method.layer_cost(spec), Skip):
+                return alone
+        costs, shared = method.group_costs(specs)
+        if self.inefficient == "replace":
+            return costs, shared
+        total = Cost.total(costs) + shared
+        dense = Cost.total(spec.cost for spec in specs)
+        # a codebook saves bits even where it saves no element, so either will do
+        if total.weights >= dense.weights and total.bits >= dense.bits:
+            return Skip(f"not efficient: {total.weights:,} weights instead of {dense.weights:,}")
+        if self.count and total.count(self.count) > dense.count(self.count):
+            what = "MACs" if self.count == "macs" else COUNTS[self.count]
+            return Skip(f"not efficient: {total.count(self.count):,} {what} instead of {dense.count(self.count):,}")
+        return costs, shared
 
 
 def _count(result: tuple[list[Cost], Cost] | Skip, specs: Sequence[ConvSpec], count: str) -> int:

@@ -103,8 +103,7 @@ class _ValueAndGradient(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, batches: Sequence[_Batch], *weights: Tensor) -> Tensor:
-        with torch.autocast(weights[0].device.type, enabled=False):
-            results = [batch.value_and_gradients() for batch in batches]
+        results = [batch.value_and_gradients() for batch in batches]
         ctx.gradients = [gradient for _, gradients in results for gradient in gradients]
         return torch.stack([value.to(weights[0].device) for value, _ in results]).sum()
 
@@ -128,6 +127,7 @@ class _Batch:
         value = stacked.new_zeros(())
         gradient: Tensor | None = None
         for mode in self.modes:
+            mode.move(stacked.device)
             blocks = mode.unfolding.blocks(stacked)
             if self.refresh:
                 mode.refresh(blocks, exact=self.refresh == "exact")
@@ -149,6 +149,13 @@ class _Mode:
         self.violation = torch.empty(0)  # none seen yet
         self.basis = torch.empty(0)  # (layers · N, d, rank), on the shorter side
         self.complement = torch.empty(0)  # I − BBᵀ, where one product with it is cheaper than two with B
+
+    def move(self, device: torch.device) -> None:
+        """Follow a model that has been moved since the session began."""
+        if self.strength.device != device:
+            self.strength, self.violation, self.basis, self.complement = (
+                tensor.to(device) for tensor in (self.strength, self.violation, self.basis, self.complement)
+            )
 
     def refresh(self, blocks: Tensor, *, exact: bool) -> None:
         gram = short_gram(blocks)

@@ -57,13 +57,14 @@ class NuclearShrinkage(Regulariser):
         tails = []
         for unfolding in wanted:
             blocks = unfolding.blocks(stacked)
-            values, vectors = torch.linalg.eigh(short_gram(blocks))
+            # in single precision a Gram matrix loses singular values below 3e-4 of the largest: those that shrink to 0
+            values, vectors = torch.linalg.eigh(short_gram(blocks.double()))
             singular = values.clamp(min=0).sqrt()
             left = (singular - self.refresh * self.shrink).clamp(min=0)
             scale = left / singular.clamp(min=torch.finfo(singular.dtype).tiny)
-            shrunk = apply_short(vectors * scale[:, None] @ vectors.mT, blocks)
+            shrunk = apply_short((vectors * scale[:, None] @ vectors.mT).to(blocks), blocks)
             stacked = unfolding.fold(shrunk, stacked.shape)
-            tails.append(left[:, : left.shape[1] - unfolding.block_rank].square().sum(1))  # ascending order
+            tails.append(left[:, : left.shape[1] - unfolding.block_rank].square().sum(1).to(blocks))  # ascending order
         weight.copy_(unstack_weights(stacked, [weight])[0])
         return torch.cat(tails)
 

@@ -13,11 +13,13 @@ from torch.nn.modules.conv import _ConvNd
 from .arguments import require_model, require_plan
 from .calibration import Batch, refit_layers, take
 from .cost import Target
+from .layers import GEOMETRY
 from .method import Method, Part
+from .numerics import without_autocast
 from .plan import Plan
 from .planner import plan as make_plan
 from .rewrite import adopt, carry_requires_grad, replace_conv
-from .spec import ConvSpec, untouched_random_numbers
+from .spec import ConvSpec, has_own_weight, untouched_random_numbers
 
 
 class Session:
@@ -62,8 +64,12 @@ class Session:
         return "finish" if any(part.decomposes_at == "finish" for part in self._parts) else "begin"
 
     def penalty(self) -> Tensor:
-        """Return the scalar to add to the task's loss; zero for methods without a penalty."""
-        terms = [term for part in self._parts if (term := part.penalty()) is not None]
+        """Return the scalar to add to the task's loss; zero for methods without a penalty.
+
+        It is computed in the weights' own precision, inside ``autocast`` too.
+        """
+        with without_autocast(_device(self.model)):
+            terms = [term for part in self._parts if (term := part.penalty()) is not None]
         return torch.stack(terms).sum() if terms else torch.zeros((), device=_device(self.model))
 
     def after_step(self) -> None:
@@ -140,11 +146,6 @@ def groups_by_method(plan: Plan) -> dict[Method, list[list[ConvSpec]]]:
     return grouped
 
 
-_GEOMETRY = (
-    "in_channels", "out_channels", "kernel_size", "stride", "padding", "dilation", "groups", "bias", "output_padding",
-)  # fmt: skip
-
-
 def planned_convs(model: nn.Module, plan: Plan) -> dict[str, nn.Conv2d]:
     """Return the convolutions that ``plan`` compresses, by path.
 
@@ -165,10 +166,13 @@ def planned_convs(model: nn.Module, plan: Plan) -> dict[str, nn.Conv2d]:
         if found is None or found.type != spec.type:
             raise ValueError(f"the plan compresses {layer.path!r}, which is a {type(conv).__name__} and not a "
                              f"{spec.type}: is the model compressed already?")  # fmt: skip
-        for name in _GEOMETRY:
+        for name in (*GEOMETRY, "bias", "output_padding"):
             if getattr(spec, name) != getattr(found, name):
                 raise ValueError(f"the plan was made for another model: {layer.path} has {name} "
                                  f"{getattr(found, name)}, the plan says {getattr(spec, name)}")  # fmt: skip
+        if not has_own_weight(conv):
+            raise ValueError(f"the weight of {layer.path} is computed by a hook, which it was not when the plan was "
+                             "made: remove the hook first")  # fmt: skip
         # a transposed convolution comes only to methods that say they express it
         convs[layer.path] = cast(nn.Conv2d, conv)
     return convs

@@ -145,6 +145,11 @@ class ConvSpec:
         return cls(**values)
 
 
+def has_own_weight(conv: nn.Module) -> bool:
+    """Return whether a convolution's weight is a parameter of it, and not what a hook computes from another."""
+    return isinstance(conv._parameters.get("weight"), nn.Parameter)
+
+
 @dataclass(frozen=True)
 class Trace:
     """The convolutions of a model in the order of their first call, and the MACs per image that are not theirs.

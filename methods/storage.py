@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from .counting import stored_tensors
@@ -21,6 +19,7 @@ from .plan import Plan
 from .rewrite import adopt, compressed_layers, replace_conv
 from .session import groups_by_method, planned_convs
 from .spec import untouched_random_numbers
+from .tensor_file import write_tensors
 
 FORMAT = "decompbench-1"
 MODEL_SOURCE = "decompbench.model_source"
@@ -85,14 +84,10 @@ def save(model: nn.Module, path: str | Path) -> Path:
         "channels_last": json.dumps(channels_last),
         "packed": json.dumps(packed),
     }
-    part = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        save_file(tensors, part, metadata)
-        os.replace(part, path)
+        write_tensors(tensors, path, metadata)
     except (OSError, SafetensorError) as error:
         raise StorageError(f"cannot write {path}: {error}") from error
-    finally:
-        part.unlink(missing_ok=True)
     return path
 
 

@@ -113,13 +113,6 @@ class Tucker2(Method):
     default_select: ClassVar[Select] = Select(skip_first=1)
 
     def __post_init__(self) -> None:
-        for name, allowed in (
-            ("choose", ("ratio", "energy", "evbmf")),
-            ("coefficients", ("dense", "identity")),
-            ("learn", (None, "arp", "nuclear", "lc")),
-        ):
-            value = getattr(self, name)
-            require(value in allowed, f"tucker2: {name} is one of {', '.join(map(repr, allowed))}, got {value!r}")
         require(0 < self.rank <= 1, f"tucker2: rank is a ratio in (0, 1], got {self.rank}")
         require(0 < self.energy <= 1, f"tucker2: energy is a fraction in (0, 1], got {self.energy}")
         if self.ranks is not None:
@@ -134,8 +127,10 @@ class Tucker2(Method):
         require(self.growth >= 1, f"tucker2: growth is a factor of at least 1, got {self.growth}")
 
     def budget_knob(self) -> Knob | None:
-        # ranks that are given, or read off the weights, leave nothing to a budget
-        return self.knob if self.choose == "ratio" and self.ranks is None else None
+        if self.choose != "ratio" or self.ranks is not None:
+            return None  # ranks that are given, or read off the weights, leave nothing to a budget
+        # the identity saves r_in² MACs before the stride: more than the core needs, where rounding raises r_in alone
+        return replace(self.knob, dips=("macs",)) if self.coefficients == "identity" else self.knob
 
     # -- shapes and costs -----------------------------------------------------------------------------------------
 

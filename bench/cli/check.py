@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .common import AsJson, counted, output, parse_settings, print_json
+from .common import AsJson, Plugins, counted, import_plugins, output, parse_settings, print_json
 
 if TYPE_CHECKING:
     from ...methods.conformance import Report
@@ -19,6 +19,7 @@ def check_command(
     settings: Annotated[
         list[str] | None, typer.Option("--settings", "--set", help="A setting of the method: key=value.")
     ] = None,
+    plugin: Plugins = None,
     quick: Annotated[bool, typer.Option("--quick", help="Fewer convolutions: each value, not each pair.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -32,6 +33,7 @@ def check_command(
     from ...methods import get_method
     from ...methods.conformance import check_method
 
+    import_plugins(plugin or [])
     chosen = get_method(method, **parse_settings(settings or []))
     with Console(stderr=True).status(f"checking {chosen}") as status:
         report = check_method(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import sys
 from collections.abc import Sequence
@@ -13,9 +14,15 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from ..errors import BenchError
+
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON to standard output, and nothing else.")]
 Results = Annotated[Path, typer.Option("--results", help="Folder of all results.", file_okay=False)]
 Device = Annotated[str, typer.Option("--device", help="cpu, cuda or cuda:N.")]
+Plugins = Annotated[
+    list[str] | None,
+    typer.Option("--plugin", help="A module with methods of its own, beside you or installed. Repeatable."),
+]
 DEFAULT_RESULTS = Path("results")
 
 
@@ -73,6 +80,23 @@ def parse_settings(pairs: Sequence[str]) -> dict[str, Any]:
             raise typer.BadParameter(f"{pair!r} is not of the form key=value")
         settings[key] = parse_value(value)
     return settings
+
+
+def import_plugins(names: Sequence[str]) -> None:
+    """Import modules with methods of their own, which may lie in the working directory.
+
+    Raises
+    ------
+    BenchError
+        One cannot be imported.
+    """
+    if names and "" not in sys.path:
+        sys.path.insert(0, "")
+    for name in names:
+        try:
+            importlib.import_module(name)
+        except Exception as error:  # a stranger's module may fail in any way
+            raise BenchError(f"--plugin {name}: {type(error).__name__}: {error}") from error
 
 
 def counted(count: int, thing: str) -> str:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from .common import AsJson, output, parse_settings, print_json
+from .common import AsJson, Plugins, import_plugins, output, parse_settings, print_json
 
 EXAMPLE = "Example: decompbench compress resnet8 --pretrained true --method svd --params 0.3 -o r8.st"
 
@@ -29,6 +29,7 @@ def compress_command(
     settings: Annotated[list[str] | None, typer.Option("--set", help="A setting of the method: key=value.")] = None,
     options: Annotated[list[str] | None, typer.Option("--option", help="An option of the model: key=value.")] = None,
     nearest: Annotated[bool, typer.Option("--nearest", help="Take the nearest size to a budget out of reach.")] = False,
+    plugin: Plugins = None,
     seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
     as_json: AsJson = False,
 ) -> None:
@@ -48,6 +49,7 @@ def compress_command(
         raise typer.BadParameter(f"give one budget, not {' and '.join(budgets)}")
     if not out.parent.is_dir():
         raise BenchError(f"cannot write {out}: there is no folder {out.parent}")
+    import_plugins(plugin or [])
     seed_everything(seed)
     source = pretrained == "true" or pretrained or False
     net = load_model(model, pretrained=source, **parse_settings(options or [])).eval()
@@ -63,7 +65,8 @@ def compress_command(
                     "layers": planned.rows()})  # fmt: skip
     else:
         shape = "×".join(map(str, example.shape[1:]))
-        ending = f"planned for an input of {shape}\nwrote {out} ({written:,} bytes)"
+        weights = "" if source else "\nthe model's weights are random: --pretrained true loads trained ones"
+        ending = f"planned for an input of {shape}{weights}\nwrote {out} ({written:,} bytes)"
         output().print(f"{planned}\n{ending}", markup=False, highlight=False, soft_wrap=True)
 
 

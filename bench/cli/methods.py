@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from .common import AsJson, output, print_json, print_list
+from .common import AsJson, Plugins, import_plugins, output, print_json, print_list
 
 EXAMPLE = "Example: decompbench methods tucker2"
 #: Widest line of a text.
@@ -18,12 +18,14 @@ PROSE_WIDTH = 100
 
 def methods_command(
     name: Annotated[str | None, typer.Argument(help="Show all settings of this method. Default: list all.")] = None,
+    plugin: Plugins = None,
     as_json: AsJson = False,
 ) -> None:
     """List the methods, those of plugins included; with a NAME show each of its settings."""
     from ...methods import get_method, list_methods
     from ..describe import describe_method
 
+    import_plugins(plugin or [])
     if name is not None:
         described = describe_method(get_method(name))
         if as_json:

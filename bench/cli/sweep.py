@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,8 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from ..errors import BenchError
-from .common import AsJson, output, parse_settings, print_json, print_list
+from .common import AsJson, Plugins, import_plugins, output, parse_settings, print_json, print_list
 
 EXAMPLE = "Example: decompbench sweep --model 'resnet*' --markdown"
 INTERRUPTED = 130
@@ -26,9 +24,7 @@ def sweep_command(
     settings: Annotated[
         list[str] | None, typer.Option("--set", help="A setting of a method: METHOD.FIELD=VALUE. Repeatable.")
     ] = None,
-    plugin: Annotated[
-        list[str] | None, typer.Option(help="A module with methods of its own, beside you or installed. Repeatable.")
-    ] = None,
+    plugin: Plugins = None,
     quick: Annotated[bool, typer.Option("--quick", help="Only eight small models.")] = False,
     keep: Annotated[
         Path | None, typer.Option(help="File of outcomes: what is in it is not done again.", dir_okay=False)
@@ -56,7 +52,7 @@ def sweep_command(
         raise typer.BadParameter("give one of --markdown and --json")
     models = choose_models(model or (), quick=quick)
     plugins = plugin or []
-    _import(plugins)
+    import_plugins(plugins)
     methods = _with_settings(method or list_methods(), settings or [])
     for name, changes in methods.items():
         get_method(name, **changes)  # a mistake is told now, not once for each model
@@ -88,17 +84,6 @@ def sweep_command(
         raise typer.Exit(INTERRUPTED)
     if not all(outcome.ok for outcome in outcomes):
         raise typer.Exit(1)
-
-
-def _import(plugins: Sequence[str]) -> None:
-    """Import the plugins, which may lie in the working directory, as the processes will."""
-    if plugins and "" not in sys.path:
-        sys.path.insert(0, "")
-    for name in plugins:
-        try:
-            importlib.import_module(name)
-        except Exception as error:  # a stranger's module may fail in any way
-            raise BenchError(f"--plugin {name}: {type(error).__name__}: {error}") from error
 
 
 def _with_settings(names: Sequence[str], pairs: Sequence[str]) -> dict[str, dict[str, Any]]:

@@ -23,8 +23,8 @@ _VERSION = 1
 def decoded(folder: Path, names: Sequence[str], image_size: int | None, decode: Callable[[], Tensor]) -> Tensor:
     """Images as they were decoded before, or else as ``decode`` gives them, which is then kept.
 
-    What was kept counts only while every file has the size and the times (of change and of its entry) that it
-    had then, and Pillow its version. A folder has one file for each image size.
+    What was kept counts only while every file has the size and the times (mtime, and ctime, which nobody can
+    set back) that it had then, and Pillow its version. A folder has one file for each image size.
 
     Parameters
     ----------

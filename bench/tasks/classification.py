@@ -25,6 +25,8 @@ from .streamed_images import StreamedImages, StreamOptions
 
 AUXILIARY_WEIGHT = 0.3
 """Weight of an auxiliary classifier's loss."""
+TOP5_CLASSES = 100
+"""From so many classes on, top-5 accuracy tells something."""
 STREAMED_SIZE = 224
 """Side of streamed images where no ``image_size`` is given."""
 
@@ -70,11 +72,12 @@ class Classification(Task):
     """Inputs ``(b, c, h, w)`` float; targets ``(b,)`` int64 or, where images are mixed, ``(b, classes)`` float."""
 
     name = "classification"
-    metrics = (Metric("top1", "%", True), Metric("top5", "%", True), Metric("cross_entropy", "nats", False))
     options_type = ClassificationOptions
 
     data: ClassificationData | ImageFiles
     options: ClassificationOptions
+    metrics: tuple[Metric, ...] = field(init=False, repr=False)
+    """Top-5 accuracy is among them where there are many classes."""
     images: Images = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -86,6 +89,9 @@ class Classification(Task):
                     f"{key} has {len(given)} values; the images of {self.data.name} have {channels} channels."
                 )
         object.__setattr__(self, "images", self._images())
+        top5 = [Metric("top5", "%", True, shown=True)] if len(self.data.classes) >= TOP5_CLASSES else []
+        metrics = Metric("top1", "%", True), *top5, Metric("cross_entropy", "nats", False)
+        object.__setattr__(self, "metrics", metrics)
 
     @classmethod
     def from_data(cls, data: str, root: str | Path | None, options: ClassificationOptions) -> Self:
@@ -176,11 +182,11 @@ class Classification(Task):
                 f"The model puts out {tuple(logits.shape[1:])} values an image; {self.data.name} has "
                 f"{len(self.data.classes)} classes."
             )
-        cross_entropy = F.cross_entropy(logits.double(), labels).item()
-        if not logits.isfinite().all():
-            return {"top1": math.nan, "top5": math.nan, "cross_entropy": cross_entropy}
-        top1, top5 = (_accuracy(logits, labels, rank) for rank in (1, 5))
-        return {"top1": top1, "top5": top5, "cross_entropy": cross_entropy}
+        finite = bool(logits.isfinite().all())
+        values = {"cross_entropy": F.cross_entropy(logits.double(), labels).item()}
+        for name, rank in (("top1", 1), ("top5", 5)):
+            values[name] = _accuracy(logits, labels, rank) if finite else math.nan
+        return {metric.name: values[metric.name] for metric in self.metrics}
 
     def validation_split(self, fraction: float = 0.1, seed: int = 0) -> Self:
         """Every class gives the same part of its training images, drawn by ``seed``."""

@@ -188,9 +188,10 @@ class _Samples(Dataset[tuple[Tensor, Tensor]]):
         number, seed = drawn
         scene = self.scenes[number]
         image = tv_tensors.Image(scene.read())
+        height, width = image.shape[1:]
         counted = ~scene.difficult  # what a detector need not find it is not taught
-        boxes = tv_tensors.BoundingBoxes(
-            scene.boxes[counted], format=tv_tensors.BoundingBoxFormat.XYXY, canvas_size=image.shape[1:]
+        boxes = tv_tensors.BoundingBoxes(  # pyright: ignore[reportCallIssue]  # overloads of torch.Tensor
+            scene.boxes[counted], format="XYXY", canvas_size=(height, width)
         )
         with torch.random.fork_rng(devices=[]):  # the transforms draw from the global generator
             torch.manual_seed(seed)

@@ -71,6 +71,7 @@ class MemoryImages(Images):
             yield place.normalise(images.to(device)), labels
 
     def _place(self, device: torch.device) -> _Place:
+        device = self._shift.to(device).device  # with its number: "cuda" and "cuda:0" are one place
         if device not in self._places:
             self._places[device] = _Place(self.data, device, self._shift, self._scale)
         return self._places[device]

@@ -11,7 +11,7 @@ from .failure import demand
 
 
 def check_gradients_reach_every_parameter(method: Method, case: Case) -> None:
-    """After one backward pass of output and penalty every trainable parameter has a finite gradient."""
+    """After one backward pass of output and penalty each trainable parameter has a finite gradient, and not of zero."""
     session, x = _training(method, case), case.example()
     # a sum of squares about a random target: no gradient is zero by symmetry
     output = session.model(x)
@@ -27,6 +27,11 @@ def check_gradients_reach_every_parameter(method: Method, case: Case) -> None:
             demand(
                 bool(parameter.grad.isfinite().all()),
                 f"the gradient of {name} is not finite: guard divisions and roots against zero",
+            )
+            demand(
+                bool(parameter.grad.any()),
+                f"the gradient of {name} is zero everywhere: it would never train, so do not start it, and what it is "
+                "multiplied by, at zero",
             )
 
 
@@ -63,8 +68,8 @@ def check_trains_under_autocast(method: Method, case: Case) -> None:
     session, x = _training(method, case), case.example()
     try:
         with torch.autocast(x.device.type, torch.bfloat16):
-            output = session.model(x)
-        output.float().square().mean().backward()
+            output, penalty = session.model(x), session.penalty()
+        (output.float().square().mean() + penalty).backward()
     except RuntimeError as error:
         demand(
             False,

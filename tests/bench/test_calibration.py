@@ -69,7 +69,7 @@ def execute(folder, task, **settings):
 
     execution = _Execution(emit, trial)
     execution.task = task
-    model = create_trial_model(trial, task)
+    model = create_trial_model(trial, task.model_kwargs())
     execution.evaluate("start", model)
     plan = create_trial_plan(trial, create_trial_method(trial), model, task.example())
     execution.compress_and_train(model, plan, teacher=model)

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -135,6 +136,26 @@ def test_compress_writes_a_file_that_loads_back(tmp_path):
     table = decompbench(*arguments, "--set", "rank=0.7", "-o", path)
     assert "layer1.0.conv1" in table.stdout
     assert str(path) in table.stdout
+    assert "weights are random" in table.stdout
+
+
+def test_compress_takes_a_method_from_a_module_in_the_current_folder(tmp_path, monkeypatch):
+    from decompbench.methods import registry
+
+    monkeypatch.setattr(registry, "_methods", dict(registry._methods))
+    monkeypatch.setattr("sys.path", [entry for entry in sys.path if entry])
+    monkeypatch.chdir(tmp_path)
+    text = "from decompbench.methods import SVD, register\n\n\n@register('lone')\nclass Lone(SVD):\n    pass\n"
+    Path("lone_method.py").write_text(text)
+    arguments = ["compress", "resnet8", "--method", "lone", "-o", "small.safetensors", "--pretrained", "true"]
+    assert "lone" in decompbench(*arguments).stderr
+    told = decompbench(*arguments, "--plugin", "lone_method")
+    assert told.returncode == 0, told.stderr
+    assert "lone" in told.stdout
+    assert "random" not in told.stdout
+    assert (
+        "--plugin no_such_module: ModuleNotFoundError" in decompbench(*arguments, "--plugin", "no_such_module").stderr
+    )
 
 
 @pytest.mark.parametrize(
@@ -150,6 +171,8 @@ def test_compress_writes_a_file_that_loads_back(tmp_path):
         (["compress", "resnet8", "--method", "kmeans", "--params", "0.01", "-o", "x.st"], ["reaches"]),
         (["compress", "resnet8", "--method", "svd", "--set", "rank", "-o", "x.st"], ["key=value"]),
         (["run", "smoke", "--device", "cuda:99"], ["cuda:99", "use --device cpu"]),
+        (["data", "fetch", "cifar1"], ["did you mean 'cifar10'", "fashion-mnist can"]),
+        (["data", "get"], ["'get' is not 'fetch NAME'"]),
         (["run", "smoke", "--device", "gpu"], ["must be cpu, cuda or cuda:N"]),
         (["run", "smoke", "--only", "nothing-like-this"], ["no trial matches"]),
     ],

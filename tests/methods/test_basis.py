@@ -333,3 +333,17 @@ def test_every_equal_form_is_offered(method, forms):
 def test_a_loop_over_many_splits_is_not_offered():
     layer = compressed(nn.Conv2d(16, 32, 3), Basis(size=2, split=1), torch.randn(1, 16, 8, 8))
     assert "loop" not in layer.forms()
+
+
+def test_filters_beyond_the_full_rank_train():
+    conv = nn.Conv2d(6, 4, 3, padding=1)
+    x = torch.randn(8, 6, 9, 9)
+    layer = compressed(conv, Basis(size=9, split=6), x)
+    torch.testing.assert_close(layer(x), conv(x), rtol=1e-4, atol=1e-5)
+    optimizer = torch.optim.SGD(layer.parameters(), lr=0.1)
+    before = layer.basis.weight.detach().clone()
+    for _ in range(3):
+        optimizer.zero_grad()
+        (layer(x) - torch.randn(8, 4, 9, 9)).square().mean().backward()
+        optimizer.step()
+    assert (layer.basis.weight != before).flatten(1).any(1).all()

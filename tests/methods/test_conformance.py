@@ -29,6 +29,7 @@ VARIANTS = [
     ("tucker2", {"learn": "arp"}),
     ("tucker2", {"learn": "lc", "groups": 4, "coefficients": "identity"}),
     ("tucker2", {"choose": "energy"}),
+    ("tucker2", {"coefficients": "identity"}),
 ]
 # few sweeps: what they are promised to keep does not depend on how far alternating least squares goes
 SETTINGS = {"cp": {"sweeps": 2}, "kmeans": {"max_iter": 20}}

@@ -173,3 +173,11 @@ def test_only_whole_bytes_are_offered():
 
 def test_the_paper_trains_for_four_cycles():
     assert FSNet().training_cycles == 4
+
+
+@pytest.mark.parametrize(("c", "n", "groups"), [(64, 64, 64), (128, 128, 64), (64, 128, 16), (16, 64, 1)])
+def test_no_two_filters_are_the_same_unless_colours_are_fewer_than_the_depth(c, n, groups):
+    conv = nn.Conv2d(c, n, 3, padding=1, groups=groups)
+    spec = spec_of(conv, torch.zeros(1, c, 8, 8))
+    index = FSNet().places(spec).index(spec)
+    assert len(index.flatten(1).unique(dim=0)) == n

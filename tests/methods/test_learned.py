@@ -152,3 +152,48 @@ def test_any_weight_space_method_can_be_learnt_towards():
     assert 1 < train(session, 600) < 600
     before = net(EXAMPLE).detach()
     assert relative_error(session.finish()(EXAMPLE), before) < 0.05
+
+
+def test_shrinkage_is_exact_for_small_singular_values_beside_large_ones():
+    left, right = (torch.linalg.qr(torch.randn(size, 64, dtype=torch.double)).Q for size in (64, 576))
+    values = torch.cat((torch.tensor([10.0, 8, 6, 4]), torch.full((60,), 2e-3))).double()
+    weight = nn.Parameter((left * values @ right.mT).reshape(64, 64, 3, 3).float())
+    before = torch.linalg.svdvals(weight.detach().double().flatten(1))
+    shrinkage = NuclearShrinkage([weight], [[Unfolding(0, 4)]], shrink=1e-4, refresh=5)
+    for _ in range(5):
+        shrinkage.after_step()
+    taken = before - torch.linalg.svdvals(weight.detach().double().flatten(1))
+    torch.testing.assert_close(taken, torch.full_like(taken, 5e-4), atol=2e-6, rtol=0)
+
+
+PENALTIES = {"joint": Basis(0.3, gamma=1.0), "lc": WAYS["lc"], "arp": WAYS["arp"]}
+
+
+@pytest.mark.parametrize("method", PENALTIES.values(), ids=PENALTIES)
+def test_a_penalty_is_the_same_under_autocast(method):
+    session = begin(small_net(), plan(small_net(), method, EXAMPLE))
+    for _ in range(3):  # the adaptive rank penalty starts at zero and grows with the violation
+        plain = session.penalty()
+        session.after_step()
+    plain = session.penalty()
+    with torch.autocast("cpu", torch.bfloat16):
+        mixed = session.penalty()
+    assert plain > 0
+    torch.testing.assert_close(mixed, plain, rtol=1e-6, atol=0)
+
+
+def test_a_model_may_be_moved_after_the_session_has_begun():
+    session = begin(small_net(), plan(small_net(), PENALTIES["joint"], EXAMPLE))
+    session.model.to("meta")  # the one other device there always is
+    assert session.penalty().device.type == "meta"
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+@pytest.mark.parametrize("method", PENALTIES.values(), ids=PENALTIES)
+def test_a_model_may_be_moved_to_a_gpu_after_the_session_has_begun(method):
+    session = begin(small_net(), plan(small_net(), method, EXAMPLE))
+    session.penalty()
+    session.after_step()
+    session.model.to("cuda")
+    session.after_step()
+    assert session.penalty().device.type == "cuda"

@@ -1,5 +1,6 @@
 """Plans: which layers are touched, budgets that cannot be met, and what the plan says of itself."""
 
+import copy
 import json
 
 import pytest
@@ -7,7 +8,9 @@ import torch
 from torch import nn
 
 from decompbench.methods import (
+    CP,
     SVD,
+    Factor,
     FSNet,
     Group,
     KMeans,
@@ -15,6 +18,7 @@ from decompbench.methods import (
     Plan,
     Select,
     SettingError,
+    SpatialSVD,
     Target,
     Tucker2,
     UnreachableTarget,
@@ -25,6 +29,7 @@ from decompbench.methods import (
     list_methods,
     plan,
 )
+from decompbench.models import load_model
 
 from .cases import small_net
 
@@ -257,3 +262,33 @@ def test_a_misspelt_sharing_is_refused():
 def test_filter_summaries_leave_other_kernels_alone():
     net = nn.Sequential(nn.Conv2d(3, 16, 7), nn.Conv2d(16, 16, 3))
     assert "not (7, 7)" in reasons(plan(net, FSNet(), EXAMPLE))["0"]
+
+
+def test_a_plan_for_other_padding_is_refused():
+    net = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.Conv2d(8, 8, 3, padding=1))
+    todo = plan(net, SVD(0.3), EXAMPLE)
+    other = nn.Sequential(*(nn.Conv2d(c, 8, 3, padding=1, padding_mode="reflect") for c in (3, 8)))
+    with pytest.raises(ValueError, match="has padding_mode reflect, the plan says zeros"):
+        begin(other, todo)
+
+
+def test_a_layer_that_some_sizes_cannot_compress_counts_as_dense_there():
+    net = nn.Sequential(
+        nn.Conv2d(3, 16, 3), nn.Conv2d(16, 16, 7, padding=3, padding_mode="reflect", stride=4), nn.Conv2d(16, 16, 3)
+    )
+    example = torch.zeros(1, 3, 14, 14)  # an output of 3×3 is too small for a second 7×7 with reflect padding
+    dense = plan(net, SVD(), example).before.weights
+    for fraction in (0.25, 0.3, 0.5):
+        todo = plan(net, Factor(1), example, Target(params=fraction), unreachable="nearest")
+        assert todo.after.weights <= dense
+        assert todo.after.weights == count_stored(begin(copy.deepcopy(net), todo).finish()).weights
+
+
+@pytest.mark.parametrize("method", [Tucker2(), CP(sweeps=1), SpatialSVD()])
+@pytest.mark.parametrize("count", ["params", "macs", "bits"])
+@pytest.mark.parametrize("fraction", [0.6, 0.8, 0.9])
+def test_no_layer_gets_larger_in_what_the_budget_counts(method, count, fraction):
+    todo = plan(load_model("resnet20"), method, torch.zeros(1, 3, 32, 32), Target(**{count: fraction}))
+    replaced = [layer for layer in todo.layers if layer.group is not None]
+    assert replaced
+    assert all(layer.after.count(count) <= layer.before.count(count) for layer in replaced)

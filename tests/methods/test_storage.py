@@ -135,6 +135,12 @@ def test_files_that_are_not_ours_are_refused(tmp_path):
         load(tmp_path / "missing.safetensors")
 
 
+def test_who_may_read_a_saved_file_is_as_for_any_other(tmp_path):
+    (tmp_path / "other").touch()
+    path = save(small_net(), tmp_path / "a.safetensors")
+    assert path.stat().st_mode == (tmp_path / "other").stat().st_mode
+
+
 def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
     path = save(small_net(), tmp_path / "a.safetensors")
     before = path.read_bytes()

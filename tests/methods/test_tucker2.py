@@ -2,6 +2,7 @@
 
 import copy
 import itertools
+from dataclasses import replace
 
 import pytest
 import torch
@@ -161,6 +162,15 @@ def test_cost_never_falls_as_the_knob_rises(form):
     for spec in specs:
         costs = [Tucker2(step / 40, **FORMS[form]).layer_cost(spec).weights for step in range(1, 41)]
         assert costs == sorted(costs), spec
+
+
+def test_macs_before_a_stride_dip_where_the_identity_holds_almost_all_channels():
+    spec = spec_of(nn.Conv2d(16, 6, 3, stride=2), torch.zeros(1, 16, 11, 11))
+    dense, identity = Tucker2(), Tucker2(coefficients="identity")
+    lower, higher = (replace(identity, rank=rank).layer_cost(spec) for rank in (0.8261, 0.8696))
+    assert lower.weights < higher.weights
+    assert lower.macs > higher.macs
+    assert (dense.budget_knob().dips, identity.budget_knob().dips) == ((), ("macs",))
 
 
 def test_pivots_are_well_conditioned_where_leading_columns_are_not():

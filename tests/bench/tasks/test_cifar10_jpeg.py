@@ -23,7 +23,7 @@ def unpack(archive: Path, folder: Path, tests: int) -> str:
     with tarfile.open(archive) as tar:
         members = [member for member in tar if member.isfile() and wanted(member.name)]
         tar.extractall(folder, members, filter="data")
-    return f"imagefolder:{folder}"
+    return f"cifar10-jpeg:{folder}"
 
 
 def accuracy(shared, depth: int, data: str) -> float:

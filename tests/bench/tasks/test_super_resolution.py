@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import pytest
 import torch
+from PIL import Image
 from torch import Tensor, nn
+from torchmetrics.functional.image import structural_similarity_index_measure
 
 from decompbench.bench.data import SuperResolutionData
 from decompbench.bench.data.pairs import DecodedPairs, Pair, PairSet
 from decompbench.bench.data.resize import upsample
+from decompbench.bench.leaderboard import find_records, leaderboard
 from decompbench.bench.tasks import TaskError, create_task
 from decompbench.bench.tasks.super_resolution import (
     SuperResolution,
     SuperResolutionOptions,
     luma,
+    similarity,
 )  # fmt: skip
 from decompbench.models import load_model
+from tests.bench.conftest import decompbench, write_suite
 
 
 def random_images(count: int, height: int, width: int, seed: int = 0) -> dict[str, Tensor]:
@@ -115,6 +121,16 @@ def test_bicubic_on_the_photographs() -> None:
     task = create_task("super_resolution", "photographs")
     assert isinstance(task, SuperResolution)
     assert task.bicubic()["psnr_y"] == pytest.approx(33.48, abs=0.01)
+
+
+def test_similarity_is_torchmetrics_where_the_window_fits_in() -> None:
+    generator = torch.Generator().manual_seed(0)
+    first = 255 * torch.rand(40, 30, generator=generator, dtype=torch.float64)
+    second = (first + 40 * torch.randn(first.shape, generator=generator, dtype=torch.float64)).clamp(0, 255)
+    sides = (side.view(1, 1, 40, 30) for side in (first, second))
+    _, places = structural_similarity_index_measure(*sides, data_range=255.0, return_full_image=True)
+    assert similarity(first, second) == pytest.approx(places[:, :, 5:-5, 5:-5].mean().item(), rel=1e-9)
+    assert math.isnan(similarity(first[:10], second[:10]))
 
 
 def test_outputs_that_are_not_finite_are_no_psnr() -> None:
@@ -222,3 +238,28 @@ def test_patches_larger_than_an_image() -> None:
 def test_scale_is_checked() -> None:
     with pytest.raises(TaskError, match=r"scale.*5"):
         create_task("super_resolution", "photographs", scale=5)
+
+
+def test_whole_trial_with_two_test_sets(tmp_path: Path) -> None:
+    for folder, count, size in (("train", 2, 70), ("first", 1, 40), ("second", 2, 36)):
+        (tmp_path / folder).mkdir()
+        for name, image in random_images(count, size, size, seed=size).items():
+            Image.fromarray(image.permute(1, 2, 0).numpy()).save(tmp_path / folder / f"{name}.png")
+    entry = {
+        "model": "edsr-r1f4x2",
+        "task": "super_resolution",
+        "task_options": {"patch_size": 12, "patches_per_epoch": 8, "example_size": 24},
+        "data": "sr:train -> sr:first, sr:second",
+        "methods": ["dense"],
+        "recipe": {"batch_size": 4},
+        "measure": {"batch_sizes": [1], "seconds": 0.1, "threads": 1},
+    }
+    suite = write_suite(tmp_path, {"name": "enlarged", "entries": [entry]})
+    run = decompbench("run", suite, results=tmp_path / "results")
+    assert run.returncode == 0, run.stdout + run.stderr
+    ((record,), _) = find_records(tmp_path / "results")
+    quality = record.measured.quality["finished"]
+    assert set(quality) == {"psnr_y[first]", "ssim_y[first]", "psnr_y[second]", "ssim_y[second]"}
+    (row,) = leaderboard([record]).to_dict("records")
+    assert row["final"] == quality["psnr_y[first]"]
+    assert row["final psnr_y[second] dB"] == quality["psnr_y[second]"]

@@ -1,0 +1,38 @@
+"""Writing tensors to a file as a whole or not at all."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from safetensors.torch import save_file
+from torch import Tensor
+
+
+def write_tensors(tensors: Mapping[str, Tensor], path: Path, metadata: Mapping[str, str]) -> None:
+    """Write a safetensors file beside ``path``, then move it there: a crash leaves the old file whole.
+
+    Parameters
+    ----------
+    tensors
+        By name; contiguous, on the CPU, none sharing memory with another.
+    path
+        The file; who may read it is as for any other new file (safetensors alone lets only its owner).
+    metadata
+        Texts to be kept with the tensors.
+
+    Raises
+    ------
+    OSError, safetensors.SafetensorError
+        The file cannot be written.
+    """
+    part = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        part.touch()
+        mode = part.stat().st_mode
+        save_file(dict(tensors), part, dict(metadata))
+        part.chmod(mode)
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)

@@ -1,0 +1,53 @@
+"""What the README and the docs tell people to run does run."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+import typer
+
+from decompbench.bench.cli import app
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), ROOT / "results" / "README.md"]
+
+
+def blocks(page: Path, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", page.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+
+
+COMMANDS = sorted(
+    {
+        (page.name, match.group(1))
+        for page in PAGES
+        for block in blocks(page, "console")
+        for match in re.finditer(r"^\$ (?:\S*/)?decompbench (.*)$", block, re.MULTILINE)
+    }
+)
+
+
+@pytest.mark.parametrize(("page", "line"), COMMANDS)
+def test_a_command_has_the_verb_and_the_options_it_is_shown_with(page, line):
+    verb, *arguments = shlex.split(line, comments=True)
+    command = typer.main.get_command(app).commands[verb]
+    command.make_context(verb, arguments)  # parses and raises, runs nothing
+
+
+def test_commands_are_found():
+    assert len(COMMANDS) >= 10
+
+
+def test_the_readmes_python_runs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (code,) = blocks(ROOT / "README.md", "python")
+    names = {}
+    exec(compile(code, "README.md", "exec"), names)
+    assert Path("small.safetensors").stat().st_size
+    assert names["fast"](names["example"]).shape == (1, 1000)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_between_pages_lead_somewhere(page):
+    targets = re.findall(r"\]\((?!https?:|#)([^)#]+)", page.read_text(encoding="utf-8"))
+    assert [target for target in targets if not (page.parent / target).exists()] == []
