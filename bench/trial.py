@@ -72,11 +72,11 @@ class Trial(Strict):
         return self.model_dump(mode="json", exclude=leave_out) | {"method": method}
 
     def resolved_pretrained(self) -> bool | str:
-        """Return ``pretrained`` with a weights file's path taken from the suite's folder."""
-        if isinstance(self.pretrained, str):
-            path = Path(self.folder, self.pretrained)
-            return str(path) if path.is_file() else self.pretrained
-        return self.pretrained
+        """Return ``pretrained`` with a file's path taken from the suite's folder; a data's name has no suffix."""
+        if not isinstance(self.pretrained, str):
+            return self.pretrained
+        path = Path(self.folder, Path(self.pretrained).expanduser())
+        return str(path) if path.suffix or path.is_file() else self.pretrained
 
     def resolved_data(self) -> str:
         """Return ``data`` with the paths in ``kind:PATH`` taken from the suite's folder."""

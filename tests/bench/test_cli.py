@@ -57,6 +57,15 @@ def test_lists_come_as_json_with_all_and_as_a_table(verb):
     assert all(str(row[key]) in table.stdout for row in rows)
 
 
+def test_models_are_listed_with_their_sizes_and_by_pattern():
+    (row,) = run_json("models", "resnet20")
+    assert (row["parameters"], row["macs"], row["input_size"]) == (269_722, 40_551_040, [3, 32, 32])
+    table = decompbench("models", "edsr-r32f256x*", "timm/resnet18").stdout
+    assert "40,729,603" in table
+    assert "3×224×224" in table
+    assert decompbench("models", "resnt20").returncode == 2
+
+
 def test_methods_say_kind_and_settings():
     methods = {row["method"]: row for row in run_json("methods")}
     assert methods["factor"]["kind"] == "architectural"

@@ -297,3 +297,19 @@ def test_a_method_may_have_budgets_of_its_own(tmp_path):
     assert points == [("dense", "", ""), ("svd", "params=50%", ""), ("kmeans", "bits=10%", "why")]
     # a note is for readers: changing it must not make a trial run again
     assert "note" not in trials[-1].outcome_settings()["method"]
+
+
+def test_relative_paths_start_beside_the_file_or_for_packaged_suites_where_all_data_is(tmp_path, monkeypatch):
+    monkeypatch.setenv("DECOMPBENCH_DATA", str(tmp_path / "all"))
+    packaged = expand(load_suite("cifar10-jpeg-short"))[0]
+    assert packaged.resolved_pretrained() == str(tmp_path / "all" / "weights" / "resnet20-cifar10.safetensors")
+    assert expand(load_suite("sr-x2-short"))[0].resolved_data().startswith(f"sr:{tmp_path / 'all' / 'Urban100'}")
+    path = write_suite(tmp_path, {"extends": "cifar10-jpeg-short", "name": "mine"})
+    own = expand(load_suite(str(path)))[0]
+    assert own.resolved_pretrained() == str(tmp_path / "weights" / "resnet20-cifar10.safetensors")
+
+
+def test_a_datas_name_is_no_path_of_weights():
+    assert expand(load_suite("quick"))[0].model_copy(update={"pretrained": "photographs"}).resolved_pretrained() == (
+        "photographs"
+    )
