@@ -34,7 +34,7 @@ class TimmModels(Family):
         import timm
 
         config = timm.get_pretrained_cfg(name.removeprefix(self.prefix))
-        return None if config is None else tuple(config.input_size)
+        return None if config is None else config.input_size
 
     def build(self, name: str, *, pretrained: bool, **kwargs: Any) -> nn.Module:
         import timm
@@ -76,7 +76,7 @@ class TorchvisionModels(Family):
         """Read off the size that the default weights want; detectors take images of any."""
         import torchvision
 
-        transforms = torchvision.models.get_model_weights(name.removeprefix(self.prefix)).DEFAULT.transforms()
+        transforms = torchvision.models.get_model_weights(name.removeprefix(self.prefix))["DEFAULT"].transforms()
         side = getattr(transforms, "crop_size", None) or getattr(transforms, "resize_size", None)
         return (3, side[0], side[0]) if side and len(side) == 1 else None  # a video's has two
 
