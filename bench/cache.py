@@ -16,6 +16,13 @@ def checkpoint_file(key: str) -> Path:
     return cache_folder() / "checkpoints" / f"{key}.pt"
 
 
+def remove_checkpoint(key: str) -> None:
+    """Forget the state of a training, and what was left of a writing that did not come to its end."""
+    path = checkpoint_file(key)
+    for file in (path, *path.parent.glob(f".{path.name}.*")):
+        file.unlink(missing_ok=True)
+
+
 def baseline_file(key: str) -> Path:
     """Return the file for the trained weights of the baseline with that key."""
     return cache_folder() / "baselines" / f"{key}.safetensors"

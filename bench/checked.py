@@ -18,6 +18,8 @@ class Checked:
         All that can change its outcome.
     method
         The method with its full settings.
+    baseline
+        Key of the dense model to start from, where that is to be trained first.
     size
         From the plan; None if there is none.
     problem
@@ -26,5 +28,6 @@ class Checked:
 
     fingerprint: dict[str, Any]
     method: MethodInfo
+    baseline: str | None = None
     size: Size | None = None
     problem: str | None = None

@@ -80,11 +80,6 @@ class Checkpoint:
             return None
         return found["state"]
 
-    def remove(self) -> None:
-        """Forget the state, and what was left of a writing that did not come to its end."""
-        for file in (self.path, *self.path.parent.glob(f".{self.path.name}.*")):
-            file.unlink(missing_ok=True)
-
 
 def write_atomically(path: Path, *parts: bytes | memoryview) -> None:
     """Write a file whole or not at all, on the disk when this returns; two writers do not mix.

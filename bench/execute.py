@@ -15,18 +15,20 @@ from torch import Tensor, nn
 
 from ..methods import Method, Plan, UnreachableTarget, begin, deploy
 from ..models import load_model
-from .errors import SuiteError
+from .baseline import load_baseline
+from .cache import checkpoint_file
+from .checkpoint import Checkpoint
+from .errors import BenchError, SuiteError
 from .measure import count_model, measure_latency, memory_layout, state_sha256
 from .planning import choose_method, choose_overrides, plan_choice, plan_size
-from .record import Counts, Decomposition, Quality, Training
+from .progress import step_reporter
+from .record import Counts, Decomposition, Quality, StartingWeights, Training
 from .runtime import RuntimeSettings, configure, seed_everything
 from .tasks import Task, create_task
 from .train import Diverged, train
 from .trial import Trial
 
 Emit = Callable[[str, Any], None]
-#: Seconds between two reports of the training's progress.
-REPORT_SECONDS = 0.25
 
 
 class NothingToDoError(ValueError):
@@ -37,19 +39,24 @@ class NotFiniteError(ValueError):
     """The model's outputs are no longer finite numbers."""
 
 
-def execute(emit: Emit, trial: Trial) -> None:
+def execute(emit: Emit, trial: Trial, key: str | None = None, baseline: str | None = None) -> None:
     """Run one trial.
 
     Parameters
     ----------
     emit
         Called with ``("stage", text)``, ``("step", (done, total, loss))``, ``("measured", (field, value))``
-        and, where the trial ends early for a reason of its own, ``("verdict", (status, message))``.
+        ``("note", text)`` and, where the trial ends early for a reason of its own, ``("verdict", (status, message))``.
     trial
         What to run.
+    key
+        The trial's key. The state of its training is kept under it in the cache, and it goes on from one that is there;
+        None keeps nothing.
+    baseline
+        Key of the weights in the cache to start from, where the entry has a baseline.
     """
     try:
-        _Execution(emit, trial).run()
+        _Execution(emit, trial, key, baseline).run()
     except (UnreachableTarget, NothingToDoError) as error:
         emit("verdict", ("skipped", str(error)))
     except (Diverged, NotFiniteError) as error:
@@ -110,9 +117,10 @@ def import_plugins(trial: Trial) -> None:
 class _Execution:
     """The steps of one trial and what they share."""
 
-    def __init__(self, emit: Emit, trial: Trial) -> None:
+    def __init__(self, emit: Emit, trial: Trial, key: str | None, baseline: str | None) -> None:
         self.emit = emit
         self.trial = trial
+        self.key, self.baseline = key, baseline
         self.quality: dict[str, Quality] = {}
         self.evaluated = ("", Quality())
 
@@ -127,7 +135,7 @@ class _Execution:
         self.measured("unit", metric.unit)
         self.measured("higher_is_better", metric.higher_is_better)
         self.example = self.task.example().to(trial.device)
-        model = create_trial_model(trial, self.task).to(trial.device)
+        model = self.load().to(trial.device)
         dense = copy.deepcopy(model)
         self.evaluate("start", model)
 
@@ -142,6 +150,33 @@ class _Execution:
         finished = self.compress_and_train(model, plan, teacher=dense)
         self.count(dense, finished, plan)
         self.deploy_and_time(dense, finished)
+
+    def load(self) -> nn.Module:
+        """Return the dense model with the weights to start from; record where they come from."""
+        model = create_trial_model(self.trial, self.task)
+        made: dict[str, Any] = {}
+        source = "pretrained" if self.trial.pretrained else "random"
+        if self.trial.baseline is not None:
+            if self.baseline is None:
+                raise BenchError(f"{self.trial.name} starts from a baseline, which is to be trained first")
+            made, source = load_baseline(model, self.baseline), "baseline"
+        start = StartingWeights(
+            source=source,
+            sha256=state_sha256(model),
+            key=self.baseline,
+            recipe=made.get("recipe"),
+            quality=made.get("metrics"),
+        )
+        self.measured("start", start)
+        self.started_from = start.sha256
+        return model
+
+    def checkpoint(self) -> Checkpoint | None:
+        """Return where the training's state is kept; one from other starting weights is another training's."""
+        if self.key is None:
+            return None
+        key = f"{self.key} from {self.started_from}"
+        return Checkpoint(checkpoint_file(self.key), key, self.trial.limits.checkpoint_seconds)
 
     def compress_and_train(self, model: nn.Module, plan: Plan, teacher: nn.Module) -> nn.Module:
         """Return the finished model; record its quality at each moment and what it cost to get there."""
@@ -166,7 +201,10 @@ class _Execution:
             penalty=session.penalty,
             after_step=session.after_step,
             converged=session.converged,
-            on_step=self.reporter(),
+            on_step=step_reporter(self.emit),
+            checkpoint=self.checkpoint(),
+            state=session,
+            on_note=lambda text: self.emit("note", text),
         )
         training = Training(
             epochs=result.epochs,
@@ -174,6 +212,8 @@ class _Execution:
             seconds=result.seconds,
             history=list(result.history),
             converged=result.converged,
+            compiled=result.compiled,
+            notes=result.notes,
         )
         self.measured("training", training)
         if not all(parameter.isfinite().all() for parameter in session.model.parameters()):
@@ -251,19 +291,6 @@ class _Execution:
         self.measured("quality", dict(self.quality))
         if moment in ("finished", "deployed") and finite[self.task.metrics[0].name] is None:
             raise NotFiniteError(f"the {moment} model's {self.task.metrics[0].name} is not a finite number")
-
-    def reporter(self) -> Callable[[int, int, int, float], None]:
-        """Return the training's callback: progress, a few times a second."""
-        last = 0.0
-
-        def report(epoch: int, step: int, total: int, loss: float) -> None:
-            nonlocal last
-            now = time.monotonic()
-            if now - last >= REPORT_SECONDS:
-                last = now
-                self.emit("step", (step, total, loss))
-
-        return report
 
     def stage(self, text: str) -> None:
         self.emit("stage", text)

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from .errors import SuiteError, suggestion
 from .recipe import Recipe
-from .suite import DENSE, Baseline, Budget, Entry, Limits, Measure, MethodChoice, Strict, Suite
+from .suite import DENSE, BaselineChoice, Budget, Entry, Limits, Measure, MethodChoice, Strict, Suite
 
 
 class Trial(Strict):
@@ -33,7 +33,7 @@ class Trial(Strict):
     model: str
     model_options: dict[str, Any]
     pretrained: bool | str
-    baseline: Baseline | None = None
+    baseline: BaselineChoice | None = None
     task: str
     data: str
     task_options: dict[str, Any]
