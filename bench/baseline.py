@@ -23,6 +23,7 @@ from ..models import load_model, read_weights_metadata
 from ..models.weights import METADATA_KEY, load_into, read_state
 from .cache import baseline_file, checkpoint_file, remove_checkpoint
 from .checkpoint import Checkpoint, write_atomically
+from .distributed import is_first, run_on_devices
 from .errors import BenchError, suggestion
 from .fingerprint import library_versions, source_hash, trial_key
 from .measure import state_sha256
@@ -56,6 +57,8 @@ class Baseline:
         Beyond what the task says; JSON values.
     pretrained : bool or str
         Weights to start from, as for ``load_model``.
+    devices : int
+        How many train together: part of what decides, as batch-norm sees a share of a batch.
     """
 
     model: str
@@ -67,6 +70,7 @@ class Baseline:
     task_options: dict[str, Any] = field(default_factory=dict)
     model_kwargs: dict[str, Any] = field(default_factory=dict)
     pretrained: bool | str = False
+    devices: int = 1
 
     @property
     def file_name(self) -> str:
@@ -177,12 +181,14 @@ def train_baseline(
     configure(RuntimeSettings(threads=baseline.threads))
     seed_everything(baseline.seed)
     model = load_model(baseline.model, pretrained=baseline.pretrained, **kwargs)
-    key = baseline_key(baseline, task, state_sha256(model), device_name(device))
+    key = baseline_key(baseline, task, state_sha256(model), device_name(device, baseline.devices))
     model.to(device)
     checkpoint = Checkpoint(checkpoint_file(key), key, checkpoint_seconds)
     training = train(
         model, task, baseline.recipe, seed=baseline.seed, on_step=on_step, checkpoint=checkpoint, on_note=on_note
     )
+    if not is_first():
+        return BaselineResult(path, {}, training)
     metrics = task.evaluate(model)
     content = {
         "model": baseline.model,
@@ -218,6 +224,7 @@ def baseline_of(trial: Trial) -> Baseline:
         task_options=trial.task_options,
         model_kwargs=trial.model_options,
         pretrained=trial.resolved_pretrained(),
+        devices=trial.devices,
     )
 
 
@@ -244,7 +251,7 @@ def baseline_key(baseline: Baseline, task: Task, start: str, device: str) -> str
             "source": source_hash(dense=True),
             "versions": library_versions(),
             "threads": torch.get_num_threads(),
-            "device": device,
+            "device": [device, baseline.devices],
         }
     )
 
@@ -268,17 +275,25 @@ def train_trial_baseline(emit: Emit, trial: Trial, key: str) -> None:
         if path.exists():
             return
         emit("stage", "training the baseline")
-        try:
-            train_baseline(
-                baseline_of(trial),
-                path,
-                device=trial.device,
-                on_step=step_reporter(emit),
-                on_note=lambda text: emit("note", text),
-                checkpoint_seconds=trial.limits.checkpoint_seconds,
-            )
-        except Diverged as error:
-            emit("verdict", ("diverged", f"the baseline: {error}"))
+        if trial.devices > 1:
+            run_on_devices(emit, trial.devices, trial.device, ".baseline:train_to_file", trial, path)
+        else:
+            train_to_file(emit, trial, path)
+
+
+def train_to_file(emit: Emit, trial: Trial, path: Path) -> None:
+    """Train the baseline of a trial and write it."""
+    try:
+        train_baseline(
+            baseline_of(trial),
+            path,
+            device=trial.device,
+            on_step=step_reporter(emit),
+            on_note=lambda text: emit("note", text),
+            checkpoint_seconds=trial.limits.checkpoint_seconds,
+        )
+    except Diverged as error:
+        emit("verdict", ("diverged", f"the baseline: {error}"))
 
 
 def load_baseline(model: nn.Module, key: str) -> dict[str, Any]:

@@ -11,13 +11,14 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from torch import Tensor, nn
+from torch import Tensor, distributed, nn
 
-from ..methods import Method, Plan, UnreachableTarget, begin, deploy
+from ..methods import Method, Plan, Session, UnreachableTarget, begin, deploy
 from ..models import load_model
 from .baseline import load_baseline
 from .cache import checkpoint_file
 from .checkpoint import Checkpoint
+from .distributed import is_first, run_on_devices
 from .errors import BenchError, SuiteError
 from .measure import count_model, measure_latency, memory_layout, state_sha256
 from .planning import choose_method, choose_overrides, plan_choice, plan_size
@@ -55,6 +56,9 @@ def execute(emit: Emit, trial: Trial, key: str | None = None, baseline: str | No
     baseline
         Key of the weights in the cache to start from, where the entry has a baseline.
     """
+    if trial.devices > 1 and not distributed.is_initialized():
+        run_on_devices(emit, trial.devices, trial.device, ".execute:execute", trial, key, baseline)
+        return
     try:
         _Execution(emit, trial, key, baseline).run()
     except (UnreachableTarget, NothingToDoError) as error:
@@ -147,7 +151,11 @@ class _Execution:
         if not trial.is_dense and not plan.groups:
             reasons = "; ".join(sorted({layer.reason for layer in plan.layers if layer.reason}))
             raise NothingToDoError(f"{method.name} compresses no layer of {trial.model}: {reasons}")
-        finished = self.compress_and_train(model, plan, teacher=dense)
+        session, begin_seconds = self.begin(model, plan)
+        self.train(session, dense)
+        if not is_first():
+            return  # the others were there to train with
+        finished = self.finish(session, begin_seconds)
         self.count(dense, finished, plan)
         self.deploy_and_time(dense, finished)
 
@@ -178,8 +186,8 @@ class _Execution:
         key = f"{self.key} from {self.started_from}"
         return Checkpoint(checkpoint_file(self.key), key, self.trial.limits.checkpoint_seconds)
 
-    def compress_and_train(self, model: nn.Module, plan: Plan, teacher: nn.Module) -> nn.Module:
-        """Return the finished model; record its quality at each moment and what it cost to get there."""
+    def begin(self, model: nn.Module, plan: Plan) -> tuple[Session, float]:
+        """Return the session and the seconds it took to begin; record the quality then."""
         trial = self.trial
         self.stage("compressing")
         start = time.perf_counter()
@@ -190,12 +198,16 @@ class _Execution:
         begin_seconds = time.perf_counter() - start
         self.measured("begin_seconds", begin_seconds)
         self.evaluate("begun", session.model)
+        return session, begin_seconds
 
+    def train(self, session: Session, teacher: nn.Module) -> None:
+        """Train; record what it took and how good the model is."""
+        trial = self.trial
         self.stage("training")
         result = train(
             session.model,
             self.task,
-            trial.recipe.with_cycles_of(plan.method.training_cycles),
+            trial.recipe.with_cycles_of(session.plan.method.training_cycles),
             seed=trial.seed,
             teacher=teacher,
             penalty=session.penalty,
@@ -220,6 +232,8 @@ class _Execution:
             raise NotFiniteError("training ended with weights that are not finite numbers")
         self.evaluate("trained", session.model)
 
+    def finish(self, session: Session, begin_seconds: float) -> nn.Module:
+        """Return the finished model; record its quality and what it cost to compress."""
         self.stage("finishing")
         start = time.perf_counter()
         finished = session.finish()
@@ -228,7 +242,7 @@ class _Execution:
         self.measured("compress_seconds", begin_seconds + finish_seconds)
         self.measured("state_sha256", state_sha256(finished))
         self.evaluate("finished", finished)
-        if not trial.is_dense:
+        if not self.trial.is_dense:
             at = session.decomposes_at
             before, after = ("start", "begun") if at == "begin" else ("trained", "finished")
             halves = {"before": self.quality[before], "after": self.quality[after]}
@@ -280,6 +294,8 @@ class _Execution:
         A model that has not changed since the last moment has that one's quality. One whose final quality is not
         a number has diverged, wherever that happened.
         """
+        if not is_first():
+            return
         self.stage(f"evaluating ({moment})")
         identity = f"{model} {state_sha256(model)}"
         if identity != self.evaluated[0]:

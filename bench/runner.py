@@ -67,6 +67,7 @@ def run_suite(
     *,
     progress: Progress,
     device: str = "cpu",
+    devices: int = 1,
     only: str | None = None,
     force: bool = False,
 ) -> RunResult:
@@ -80,8 +81,8 @@ def run_suite(
         Folder of all results; the records go to ``<results>/<suite>/<machine>/records.jsonl``.
     progress
         Told what runs.
-    device
-        ``cpu``, ``cuda`` or ``cuda:N``.
+    device, devices
+        ``cpu``, ``cuda`` or ``cuda:N``; and how many of them train together.
     only
         Run only the trials whose name matches (see :func:`.trial.matching`).
     force
@@ -94,7 +95,7 @@ def run_suite(
     """
     machine = describe_machine()
     store = RecordStore(results / suite.name / machine["id"])
-    trials = [_fit(trial) for trial in matching(expand(suite, device), only)]
+    trials = [_fit(trial) for trial in matching(expand(suite, device, devices), only)]
     store.check(len(trials))
     machine_path = write_machine(results, machine)
     with store.run_lock():
@@ -192,6 +193,7 @@ def train_baselines(todo: Sequence[tuple[Trial, Checked]], progress: Progress) -
             seconds=trial.limits.baseline_seconds,
             memory=int(trial.limits.memory),
             on_wait=progress.wait,
+            family=trial.devices > 1,
         )
         status, failure = watched.conclude(outcome)
         if failure is not None:
@@ -220,6 +222,7 @@ def run_trial(
             seconds=trial.limits.seconds,
             memory=int(trial.limits.memory),
             on_wait=progress.wait,
+            family=trial.devices > 1,
         )
         status, failure = watched.conclude(outcome)
     watched.enter("ended")

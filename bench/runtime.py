@@ -96,8 +96,8 @@ def keep_freed_memory() -> bool:
     return all([mallopt(option, value) == 1 for option, value in wanted.items()])
 
 
-def device_name(device: str) -> str:
-    """Return the name of the processor a trial runs on; BenchError where there is none such."""
+def device_name(device: str, devices: int = 1) -> str:
+    """Return the name of the processor a trial runs on; BenchError where there is none such, or too few."""
     kind, _, number = device.partition(":")
     if device == "cpu":
         return device
@@ -106,6 +106,9 @@ def device_name(device: str) -> str:
     if int(number or 0) >= torch.cuda.device_count():
         found = torch.cuda.device_count()
         raise BenchError(f"device '{device}': torch finds {found} GPUs here; use --device cpu")
+    if devices > torch.cuda.device_count() or (devices > 1 and number):
+        found = torch.cuda.device_count()
+        raise BenchError(f"{devices} devices: torch finds {found} GPUs here; they are used from the first on")
     return torch.cuda.get_device_name(device)
 
 

@@ -53,14 +53,16 @@ class _Cache:
         A baseline that is not trained yet has the weights that its training will start from.
         """
         source = (trial.model, trial.model_options, trial.pretrained, trial.seed, trial.baseline)
-        key = repr((source, trial.task, trial.data, trial.task_options, trial.measure.threads, trial.device))
+        key = repr(
+            (source, trial.task, trial.data, trial.task_options, trial.measure.threads, trial.device, trial.devices)
+        )
         if key not in self.models:
             self.models.clear()
             task = self.task(trial)
             model = create_trial_model(trial, task)
             weights, baseline = state_sha256(model), None
             if trial.baseline is not None:
-                baseline = baseline_key(baseline_of(trial), task, weights, device_name(trial.device))
+                baseline = baseline_key(baseline_of(trial), task, weights, device_name(trial.device, trial.devices))
                 if baseline_file(baseline).exists():
                     load_baseline(model, baseline)
             self.models[key] = model, weights, baseline
@@ -90,7 +92,7 @@ def survey(emit: Emit, trials: list[Trial]) -> None:
 
 
 def _check(trial: Trial, cache: _Cache) -> Checked:
-    device = device_name(trial.device)
+    device = device_name(trial.device, trial.devices)
     import_plugins(trial)
     task = cache.task(trial)
     model, weights, baseline = cache.model(trial)

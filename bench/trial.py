@@ -25,6 +25,8 @@ class Trial(Strict):
         Key of the method in the suite file, for messages; folder that relative paths start from.
     device
         ``cpu``, ``cuda`` or ``cuda:N``.
+    devices
+        On how many of them it trains, each batch being shared among them.
     """
 
     suite: str
@@ -45,6 +47,7 @@ class Trial(Strict):
     limits: Limits
     plugins: tuple[str, ...]
     device: str
+    devices: int = 1
     where: str = Field(default="", exclude=True)
     folder: str = Field(default="", exclude=True)
 
@@ -83,15 +86,15 @@ class Trial(Strict):
         return f"{kind}:{Path(self.folder, path).resolve()}" if colon else self.data
 
 
-def expand(suite: Suite, device: str = "cpu") -> list[Trial]:
+def expand(suite: Suite, device: str = "cpu", devices: int = 1) -> list[Trial]:
     """Return the trials of a suite in a stable order: in each entry the dense model first, then as written.
 
     Parameters
     ----------
     suite
         The suite.
-    device
-        Where the trials are to run.
+    device, devices
+        Where the trials are to run, and on how many of these they train.
 
     Raises
     ------
@@ -112,6 +115,7 @@ def expand(suite: Suite, device: str = "cpu") -> list[Trial]:
                 limits=suite.limits,
                 plugins=suite.plugins,
                 device=device,
+                devices=devices,
                 where=f"{suite.source}: {place}",
                 folder=suite.folder,
             )

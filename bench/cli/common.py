@@ -16,6 +16,7 @@ from rich.text import Text
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON to standard output, and nothing else.")]
 Results = Annotated[Path, typer.Option("--results", help="Folder of all results.", file_okay=False)]
 Device = Annotated[str, typer.Option("--device", help="cpu, cuda or cuda:N.")]
+Devices = Annotated[int, typer.Option("--devices", min=1, help="Train on so many GPUs, or CPU processes, at once.")]
 DEFAULT_RESULTS = Path("results")
 
 
