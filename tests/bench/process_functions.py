@@ -54,3 +54,10 @@ def start_another(emit):
     child = subprocess.Popen(["sleep", "60"])
     emit("child", child.pid)
     time.sleep(60)
+
+
+def execute_and_tell(emit, trial, key):
+    from decompbench.bench.execute import execute
+
+    emit("pid", os.getpid())
+    execute(emit, trial, key)

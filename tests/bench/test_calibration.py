@@ -67,7 +67,7 @@ def execute(folder, task, **settings):
         if kind == "measured":
             measured.update([value])
 
-    execution = _Execution(emit, trial)
+    execution = _Execution(emit, trial, None, None)
     execution.task = task
     model = create_trial_model(trial, task.model_kwargs())
     execution.evaluate("start", model)
