@@ -72,7 +72,9 @@ def execute(folder, task, **settings):
     model = create_trial_model(trial, task.model_kwargs())
     execution.evaluate("start", model)
     plan = create_trial_plan(trial, create_trial_method(trial), model, task.example())
-    execution.compress_and_train(model, plan, teacher=model)
+    session, begin_seconds = execution.begin(model, plan)
+    execution.train(session, model)
+    execution.finish(session, begin_seconds)
     return measured | {"plan": plan.to_json()}
 
 
