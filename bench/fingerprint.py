@@ -19,7 +19,7 @@ PARENT = __name__.rpartition(".bench.")[0]
 #: Libraries whose version can change weights, accuracy or timings.
 LIBRARIES = (
     "torch", "torchvision", "timm", "numpy", "scipy", "scikit-image", "accelerate", "torchmetrics",
-    "safetensors", "fvcore",
+    "safetensors", "fvcore", "pillow",
 )  # fmt: skip
 
 #: The parts of this package that train and measure. What only lists, draws, stores or checks is left out.
