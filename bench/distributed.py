@@ -12,6 +12,7 @@ import importlib
 import os
 import signal
 import tempfile
+import traceback
 from collections.abc import Callable
 from datetime import timedelta
 from multiprocessing.connection import Connection
@@ -20,9 +21,12 @@ from typing import Any
 
 import torch
 from torch import distributed, multiprocessing
+from torch.multiprocessing.spawn import ProcessException
 
 #: Seconds between two looks at what the first process tells.
 LISTEN_SECONDS = 0.2
+#: File with the traceback of the process that failed first.
+ERROR = "error.txt"
 #: How long a device may wait for another: one may still be evaluating.
 PATIENCE = timedelta(hours=12)
 
@@ -58,8 +62,10 @@ def run_on_devices(emit: Callable[[str, Any], None], devices: int, device: str, 
         while not ended:
             try:
                 ended = processes.join(timeout=LISTEN_SECONDS)
-            except multiprocessing.ProcessException as error:
-                raise RuntimeError(str(error).strip().splitlines()[-1]) from error
+            except ProcessException as error:
+                first = Path(folder, ERROR)
+                trace = first.read_text() if first.exists() else str(error)
+                raise RuntimeError(trace.strip().splitlines()[-1]) from error
             finally:
                 _hand_on(receiver, emit)
 
@@ -92,6 +98,11 @@ def _main(
     call = getattr(importlib.import_module(module, __package__), name)
     try:
         call((lambda *event: sender.send(event)) if rank == 0 else (lambda *event: None), *arguments)
+    except Exception:
+        # The others will fail for want of this one: the first to fail is the one that knows why.
+        with contextlib.suppress(FileExistsError), Path(meeting).with_name(ERROR).open("x") as file:
+            traceback.print_exc(file=file)
+        raise
     finally:
         distributed.destroy_process_group()
 

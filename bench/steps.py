@@ -147,7 +147,7 @@ class Stepper:
             with torch.random.fork_rng(devices=[images.device] if images.is_cuda else []), self.accelerator.autocast():
                 self.task.loss(torch.compile(twin)(images), target).backward()
         except Exception as error:  # whatever a compiler does not like
-            reason = (str(error).strip() or "no message").splitlines()[0]
+            reason = " ".join(str(error).strip().split("\n\n")[0].split())
             self.note(f"torch.compile failed, training goes on without it: {type(error).__name__}: {reason}")
         else:
             self.forward = torch.compile(self.forward)
