@@ -162,12 +162,6 @@ def smoke(tmp_path_factory):
     return run
 
 
-@pytest.fixture(autouse=True)
-def _own_cache(tmp_path_factory, monkeypatch):
-    """Keep what is decoded out of the user's cache folder."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.getbasetemp() / "cache"))
-
-
 @pytest.fixture(scope="session")
 def super_resolution_images(tmp_path_factory):
     """Set5 with published low-resolution images, from ``$DECOMPBENCH_TEST_DATA/data/sr-images.tar``."""
