@@ -71,6 +71,10 @@ def plan_trial(trial: Trial, make_plan: Callable[[Method], Plan]) -> tuple[Plann
         return Planned(method=info, problem=_described(error)), method
 
 
+class WeightsNeeded(RuntimeError):
+    """A plan depends on weights that are yet to be trained."""
+
+
 @dataclass
 class _Networks:
     """Models without memory for their weights, traced, and plans for them: trials share both."""
@@ -87,6 +91,8 @@ class _Networks:
             self.traced[network] = trace_model(trial.model, options, outline.example_shape)
         shape = self.traced[network]
         if _reads_weights(trial, method):
+            if trial.baseline is not None:
+                raise WeightsNeeded("settings are read off the weights of the baseline: 'run' trains it, then plans")
             model = create_trial_model(trial, outline_trial_task(trial).model_kwargs)
             return plan_choice(trial.method, method, model, shape.example, trial.budget, shape.traced)
         key = repr((network, trial.method, trial.budget))  # whatever the seed

@@ -36,6 +36,23 @@ class Distill(BaseModel):
     temperature: float = Field(default=4.0, gt=0)
 
 
+class Average(BaseModel):
+    """A moving average of weights and batch-norm statistics, which takes the model's place when training ends.
+
+    Attributes
+    ----------
+    decay : float
+        What remains of the average at a step.
+    warmup : bool
+        Let the decay rise to this value, ``1 − (1 + step)^(−2/3)``: short trainings would else end near their start.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    decay: float = Field(default=0.9999, gt=0, lt=1)
+    warmup: bool = True
+
+
 class Recipe(BaseModel):
     """How a model is trained. The learning rate is set anew at every step.
 
@@ -67,6 +84,13 @@ class Recipe(BaseModel):
         Learn from the dense model's outputs, too; none by default.
     channels_last : bool
         Train in that memory format, the faster one on CPUs with oneDNN and on tensor cores.
+    ema : Average, optional
+        Evaluate and finish a moving average of the weights instead of the last ones.
+    accumulate : int
+        Work a batch through in so many parts, one after the other, to save memory: the step is the whole batch's, but
+        for batch-norm, which sees the parts.
+    compile : bool
+        Train through ``torch.compile``; where that fails, train without, and say so in the record.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
@@ -87,6 +111,9 @@ class Recipe(BaseModel):
     precision: Literal["no", "bf16", "fp16"] = "no"
     channels_last: bool = True
     distill: Distill | None = None
+    ema: Average | None = None
+    accumulate: int = Field(default=1, ge=1)
+    compile: bool = False
 
     @model_validator(mode="before")
     @classmethod
@@ -102,11 +129,13 @@ class Recipe(BaseModel):
         return name
 
     @model_validator(mode="after")
-    def _milestones_of_a_step_schedule(self) -> Recipe:
+    def _fields_go_together(self) -> Recipe:
         if (self.schedule == "step") != bool(self.milestones):
             raise ValueError("milestones (epochs) go with schedule 'step', which needs at least one")
         if list(self.milestones) != sorted(set(self.milestones)) or any(epoch <= 0 for epoch in self.milestones):
             raise ValueError(f"milestones must be positive and ascending, not {list(self.milestones)}")
+        if self.accumulate > self.batch_size:
+            raise ValueError(f"accumulate ({self.accumulate}) is more than batch_size ({self.batch_size})")
         if self.warmup_epochs > self.epochs:
             raise ValueError(f"warmup_epochs ({self.warmup_epochs:g}) is more than epochs ({self.epochs:g})")
         return self

@@ -198,7 +198,7 @@ class Measure(Strict):
     memory_format: Literal["contiguous", "channels_last"] = "contiguous"
 
 
-class Baseline(Strict):
+class BaselineChoice(Strict):
     """How the dense model is trained before any trial: once for each seed, and kept for all runs to come.
 
     Attributes
@@ -239,7 +239,7 @@ class Entry(Strict):
     models: tuple[str, ...] = ()
     model_options: dict[str, Any] = Field(default_factory=dict)
     pretrained: bool | str = False
-    baseline: Baseline | None = None
+    baseline: BaselineChoice | None = None
     task: str
     data: str
     task_options: dict[str, Any] = Field(default_factory=dict)
@@ -296,10 +296,16 @@ class Limits(Strict):
         Wall-clock time.
     memory
         Resident memory in bytes; the file may say ``3GB`` or ``3GiB``.
+    baseline_seconds
+        Instead of ``seconds``, for the training of a baseline.
+    checkpoint_seconds
+        How much training may be lost at most when a process is ended, if an epoch is longer than that.
     """
 
     seconds: float = Field(default=600, gt=0)
     memory: ByteSize = Field(default=ByteSize(3 * 2**30), gt=0)
+    baseline_seconds: float = Field(default=24 * 3600, gt=0)
+    checkpoint_seconds: float = Field(default=300, gt=0)
 
 
 class Suite(Strict):

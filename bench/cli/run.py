@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .common import DEFAULT_RESULTS, AsJson, Device, Results, counted, output, parse_settings, print_json
+from .common import DEFAULT_RESULTS, AsJson, Device, Devices, Results, counted, output, parse_settings, print_json
 
 if TYPE_CHECKING:
     from ..runner import RunResult
@@ -25,6 +25,7 @@ def run_command(
         str | None, typer.Option(help="Only trials whose name contains this, or matches it if it has * or ?.")
     ] = None,
     device: Device = "cpu",
+    devices: Devices = 1,
     recipe: Annotated[
         list[str] | None,
         typer.Option("--recipe", help="A field of every entry's recipe, such as epochs=3; may be given again."),
@@ -53,7 +54,7 @@ def run_command(
 
         progress = create_progress()
         chosen = change_recipes(load_suite(suite), parse_settings(recipe or []))
-        result = run_suite(chosen, results, progress=progress, device=device, only=only, force=force)
+        result = run_suite(chosen, results, progress=progress, device=device, devices=devices, only=only, force=force)
     except KeyboardInterrupt:
         stop_server()
         print("interrupted before a trial was run", file=sys.stderr)
