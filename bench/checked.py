@@ -35,6 +35,9 @@ class Checked(Planned):
     ----------
     fingerprint
         All that can change its outcome.
+    baseline
+        Key of the dense model to start from, where that is to be trained first.
     """
 
     fingerprint: dict[str, Any]
+    baseline: str | None = None

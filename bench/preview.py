@@ -74,6 +74,10 @@ def plan_trial(trial: Trial, make_plan: Callable[[Method], Plan]) -> tuple[Plann
         return Planned(method=info, problem=_described(error)), method
 
 
+class WeightsNeeded(RuntimeError):
+    """A plan depends on weights that are yet to be trained."""
+
+
 @dataclass
 class _Networks:
     """Models without memory for their weights, traced: trials of one model share them."""
@@ -84,6 +88,8 @@ class _Networks:
         """Return the trial's plan; with real weights only where a method reads settings off them."""
         model, example, traced = self._network(trial)
         if _reads_weights(trial, method):
+            if trial.baseline is not None:
+                raise WeightsNeeded("settings are read off the weights of the baseline: 'run' trains it, then plans")
             model = create_trial_model(trial, outline_trial_task(trial).model_kwargs)
         return plan_choice(trial.method, method, model, example, trial.budget, traced)
 

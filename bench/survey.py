@@ -9,12 +9,14 @@ import torch
 from torch import nn
 
 from ..methods import Method, method_class
+from .baseline import baseline_key, baseline_of, load_baseline
+from .cache import baseline_file
 from .checked import Checked
-from .errors import BenchError
 from .execute import Emit, create_trial_model, create_trial_plan, create_trial_task
 from .fingerprint import library_versions, plugin_hash, source_hash
 from .measure import state_sha256
 from .preview import for_each, plan_trial
+from .runtime import device_name
 from .tasks import Task
 from .trial import Trial
 
@@ -24,7 +26,7 @@ class _Cache:
     """Tasks and models that several trials share."""
 
     tasks: dict[str, Task] = field(default_factory=dict)
-    models: dict[str, tuple[nn.Module, str]] = field(default_factory=dict)
+    models: dict[str, tuple[nn.Module, str, str | None]] = field(default_factory=dict)
 
     def task(self, trial: Trial) -> Task:
         key = repr((trial.task, trial.data, trial.task_options))
@@ -32,14 +34,25 @@ class _Cache:
             self.tasks[key] = create_trial_task(trial)
         return self.tasks[key]
 
-    def model(self, trial: Trial) -> tuple[nn.Module, str]:
-        """Return the dense model and the hash of its weights."""
-        source = (trial.model, trial.model_options, trial.pretrained, trial.seed)
-        key = repr((source, trial.task, trial.data, trial.task_options))
+    def model(self, trial: Trial) -> tuple[nn.Module, str, str | None]:
+        """Return the dense model, the hash of its weights before any training, and the key of its baseline if any.
+
+        A baseline that is not trained yet has the weights that its training will start from.
+        """
+        source = (trial.model, trial.model_options, trial.pretrained, trial.seed, trial.baseline)
+        key = repr(
+            (source, trial.task, trial.data, trial.task_options, trial.measure.threads, trial.device, trial.devices)
+        )
         if key not in self.models:
             self.models.clear()
-            model = create_trial_model(trial, self.task(trial).model_kwargs())
-            self.models[key] = model, state_sha256(model)
+            task = self.task(trial)
+            model = create_trial_model(trial, task.model_kwargs())
+            weights, baseline = state_sha256(model), None
+            if trial.baseline is not None:
+                baseline = baseline_key(baseline_of(trial), task, weights, device_name(trial.device, trial.devices))
+                if baseline_file(baseline).exists():
+                    load_baseline(model, baseline)
+            self.models[key] = model, weights, baseline
         return self.models[key]
 
 
@@ -56,15 +69,16 @@ def survey(emit: Emit, trials: list[Trial]) -> None:
 
 
 def _check(trial: Trial, cache: _Cache) -> Checked:
-    device = _device_name(trial.device)
+    device = device_name(trial.device, trial.devices)
     task = cache.task(trial)
-    model, weights = cache.model(trial)
+    model, weights, baseline = cache.model(trial)
     planned, method = plan_trial(trial, lambda method: create_trial_plan(trial, method, model, task.example()))
-    return Checked(fingerprint=_fingerprint(trial, task, weights, device, method), **vars(planned))
+    fingerprint = _fingerprint(trial, task, baseline or weights, device, method)
+    return Checked(fingerprint=fingerprint, baseline=baseline, **vars(planned))
 
 
 def _fingerprint(trial: Trial, task: Task, weights: str, device: str, method: Method | None) -> dict[str, Any]:
-    """Return all that can change the trial's outcome."""
+    """Return all that can change the trial's outcome; ``weights`` is their hash, or the key of what trains them."""
     return {
         "trial": trial.outcome_settings(),
         "method": method and {"name": method.name, "version": method.version, "settings": method.settings()},
@@ -76,16 +90,3 @@ def _fingerprint(trial: Trial, task: Task, weights: str, device: str, method: Me
         "threads": torch.get_num_threads(),
         "device": device,
     }
-
-
-def _device_name(device: str) -> str:
-    """Return the name of the processor a trial runs on; BenchError where there is none such."""
-    kind, _, number = device.partition(":")
-    if device == "cpu":
-        return device
-    if kind != "cuda" or not (number.isdecimal() or device == "cuda"):
-        raise BenchError(f"device '{device}': must be cpu, cuda or cuda:N")
-    if int(number or 0) >= torch.cuda.device_count():
-        found = torch.cuda.device_count()
-        raise BenchError(f"device '{device}': torch finds {found} GPUs here; use --device cpu")
-    return torch.cuda.get_device_name(device)

@@ -87,6 +87,16 @@ class Part:
         """Return whether training longer would serve nothing; by default a training runs its full course."""
         return False
 
+    def state_dict(self) -> dict[str, Any]:
+        """Return what training has changed in the part, the modules aside: numbers, tensors, strings, lists, mappings.
+
+        By default nothing. A part that returns something takes it back in `load_state_dict`.
+        """
+        return {}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from what `state_dict` returned in another session of the same plan."""
+
     def finish(self) -> dict[str, nn.Module]:
         """Return the modules to put into the model when training has ended."""
         return {}

@@ -5,16 +5,15 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import PIL
 import safetensors
-import safetensors.torch
 from torch import Tensor
 
-from .places import cache_folder
+from ...methods.tensor_file import write_tensors
+from ..cache import cache_folder
 
 _VERSION = 1
 """Raised when what is decoded changes."""
@@ -44,8 +43,9 @@ def decoded(folder: Path, names: Sequence[str], image_size: int | None, decode: 
         if (file.metadata() or {}).get("fingerprint") == fingerprint:
             return file.get_tensor("images")
     images = decode()
-    with contextlib.suppress(OSError):  # without a cache it works, too
-        _write(kept, images, fingerprint)
+    with contextlib.suppress(OSError, safetensors.SafetensorError):  # without a cache it works, too
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        write_tensors({"images": images}, kept, {"fingerprint": fingerprint})
     return images
 
 
@@ -59,16 +59,3 @@ def _fingerprint(folder: Path, names: Sequence[str]) -> str:
 
 def _digest(text: str) -> str:
     return hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()[:32]
-
-
-def _write(path: Path, images: Tensor, fingerprint: str) -> None:
-    """Write a file at once, or not at all: others may be reading or writing it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, suffix=".tmp")
-    os.close(descriptor)
-    try:
-        safetensors.torch.save_file({"images": images}, temporary, {"fingerprint": fingerprint})
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise

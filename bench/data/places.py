@@ -1,4 +1,4 @@
-"""Where data and what is made of it lie, and what is said of data that is not there."""
+"""Where data lies, and what is said of data that is not there."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from ..cache import cache_folder
 from .types import DataError
 
 VARIABLE = "DECOMPBENCH_DATA"
@@ -21,11 +22,6 @@ def folder_of(name: str, root: str | Path | None = None) -> Path:
     """Folder that a data's name is about: its own, from ``root`` where it is relative, or that of all data sets."""
     _, colon, path = name.partition(":")
     return Path(root or "", Path(path).expanduser()) if colon else data_folder(root)
-
-
-def cache_folder() -> Path:
-    """``$XDG_CACHE_HOME/decompbench``, or ``~/.cache/decompbench``."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "decompbench")
 
 
 def find_folder(name: str, folders: Sequence[Path], file: str, how: str) -> Path:

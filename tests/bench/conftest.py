@@ -83,6 +83,15 @@ def wait_for(condition, seconds=60.0):
     raise AssertionError("it did not come to pass")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def cache(tmp_path_factory):
+    """A cache of the tests' own; processes that are started have it, too."""
+    with pytest.MonkeyPatch.context() as patch:
+        folder = tmp_path_factory.mktemp("cache")
+        patch.setenv("XDG_CACHE_HOME", str(folder))
+        yield folder / "decompbench"
+
+
 @pytest.fixture
 def image_folder(tmp_path):
     """``train`` with 3 + 2 and ``test`` with 2 + 1 colour images of 6x4 in the classes cat and dog."""
@@ -151,12 +160,6 @@ def smoke(tmp_path_factory):
     run = decompbench_process("run", "smoke", results=tmp_path_factory.mktemp("smoke"))
     assert run.returncode == 0, run.stdout + run.stderr
     return run
-
-
-@pytest.fixture(autouse=True)
-def _own_cache(tmp_path_factory, monkeypatch):
-    """Keep what is decoded out of the user's cache folder."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.getbasetemp() / "cache"))
 
 
 @pytest.fixture(scope="session")

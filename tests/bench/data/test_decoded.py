@@ -13,7 +13,7 @@ from decompbench.bench.data import imagefolder, load_classification
 
 
 @pytest.fixture(autouse=True)
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def decoded_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     return tmp_path / "cache" / "decompbench" / "decoded"
 
@@ -36,19 +36,21 @@ def load(folder: Path, **options):
     return load_classification(f"imagefolder:{folder}", **options)
 
 
-def test_the_second_load_decodes_nothing_and_is_the_same(image_folder: Path, cache: Path, decodings: list[int]) -> None:
+def test_the_second_load_decodes_nothing_and_is_the_same(
+    image_folder: Path, decoded_folder: Path, decodings: list[int]
+) -> None:
     first, second = load(image_folder), load(image_folder)
     assert decodings == [8]
     assert torch.equal(first.train_images, second.train_images)
     assert first.revision == second.revision
-    assert len(list(cache.iterdir())) == 1
+    assert len(list(decoded_folder.iterdir())) == 1
 
 
-def test_sizes_are_kept_side_by_side(image_folder: Path, cache: Path, decodings: list[int]) -> None:
+def test_sizes_are_kept_side_by_side(image_folder: Path, decoded_folder: Path, decodings: list[int]) -> None:
     for size in (8, 6, 8, 6):
         assert load(image_folder, image_size=size).train_images.shape[2:] == (size, size)
     assert decodings == [8, 8]
-    assert len(list(cache.iterdir())) == 2
+    assert len(list(decoded_folder.iterdir())) == 2
 
 
 def test_a_file_that_changed_is_seen_even_at_its_old_size_and_time(image_folder: Path, decodings: list[int]) -> None:
@@ -67,18 +69,20 @@ def test_a_file_that_changed_is_seen_even_at_its_old_size_and_time(image_folder:
     assert len(decodings) == 2
 
 
-def test_a_file_more_or_less_is_seen(image_folder: Path, cache: Path, decodings: list[int]) -> None:
+def test_a_file_more_or_less_is_seen(image_folder: Path, decoded_folder: Path, decodings: list[int]) -> None:
     load(image_folder)
     (image_folder / "train" / "cat" / "2.png").unlink()
     assert len(load(image_folder).train_images) == 4
     assert decodings == [8, 7]
-    assert len(list(cache.iterdir())) == 1
+    assert len(list(decoded_folder.iterdir())) == 1
 
 
 @pytest.mark.parametrize("content", [b"", b"no safetensors", None])
-def test_a_damaged_file_is_made_again(image_folder: Path, cache: Path, decodings: list[int], content: bytes) -> None:
+def test_a_damaged_file_is_made_again(
+    image_folder: Path, decoded_folder: Path, decodings: list[int], content: bytes
+) -> None:
     revision = load(image_folder).revision
-    (kept,) = cache.iterdir()
+    (kept,) = decoded_folder.iterdir()
     kept.write_bytes(kept.read_bytes()[:-10] if content is None else content)
     assert load(image_folder).revision == revision
     assert load(image_folder).revision == revision
