@@ -104,8 +104,8 @@ def begin(model: nn.Module, plan: Plan, *, seed: int = 0, calibration: Iterable[
     seed
         Seed of the generator that every random choice of the methods comes from.
     calibration
-        Batches of inputs, without labels, for methods that look at activations; others ignore it. They take the first
-        `Plan.calibration_samples` inputs, and refit their layers to them from shallow to deep.
+        Batches of inputs, without labels, for methods that look at activations; others ignore it. Each takes the first
+        `Method.calibration_samples` inputs, however they are batched, and refits its layers to them, shallow to deep.
 
     Raises
     ------
@@ -196,7 +196,7 @@ def compress(
     seed, calibration
         As for `begin`.
     **options
-        ``overrides``, ``select`` and ``unreachable`` of `decompbench.methods.plan`.
+        ``overrides``, ``select``, ``unreachable``, ``inefficient`` and ``traced`` of `decompbench.methods.plan`.
 
     Examples
     --------
