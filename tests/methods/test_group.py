@@ -4,6 +4,8 @@ import copy
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from torch import fx, nn
 
 from decompbench.methods import (
@@ -100,13 +102,22 @@ def test_what_it_cannot_express_is_skipped_with_a_reason(result, reason):
         (Group(groups=3), (3, 8)),
         (Group(groups=3, width="out"), (3, 6)),
         (Group(4, width="out"), (6, 3)),
-        (Group(2, width="out"), (6, 3)),  # 12 groups of 2 do not divide the 18 outputs
+        (Group(2, width="out"), (6, 3)),  # 12 groups of 2 do not divide the 18 outputs: the most that do
         (Group(groups=12, degree=10_000), (12, 18)),
         (Group(groups=24, width="out", degree=3), (24, 3)),
     ],
 )
 def test_groups_and_rank(method, shape):
     assert method.shape(ConvSpec.of(nn.Conv2d(24, 18, 3))) == shape
+
+
+@given(c=st.integers(1, 100), n=st.integers(1, 100), size=st.integers(1, 110), width=st.sampled_from(["in", "out"]))
+def test_groups_are_the_fewest_small_enough_or_the_most_there_can_be(c, n, size, width):
+    groups, _ = Group(size, width=width).shape(ConvSpec.of(nn.Conv2d(c, n, 3, device="meta")))
+    possible = [g for g in range(1, c + 1) if c % g == 0 and (width == "in" or n % g == 0)]
+    small = [g for g in possible if c // g <= size]
+    assert groups == (small[0] if small else possible[-1])
+    assert small or width == "out"
 
 
 @pytest.mark.parametrize("c", [8, 12, 30])
