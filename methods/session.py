@@ -77,11 +77,15 @@ class Session:
 
     @untouched_random_numbers()
     def finish(self) -> nn.Module:
-        """Return the compressed model, the plan attached for `save`; call it once, after training."""
+        """Return the compressed model, the plan attached for `save`; call it once, after training.
+
+        Where the model was compressed in an earlier stage, the plan attached is that of both.
+        """
         if not self._finished:
             for part in self._parts:
                 self._install(part.finish())
-            vars(self.model).update(decompbench_plan=self.plan)
+            before: Plan | None = getattr(self.model, "decompbench_plan", None)
+            vars(self.model).update(decompbench_plan=before.followed_by(self.plan) if before else self.plan)
             self._finished = True
         return self.model
 

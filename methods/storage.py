@@ -124,7 +124,7 @@ def _require_loadable(model: nn.Module, plan: Plan | None) -> None:
         if path not in planned:
             raise StorageError(
                 f"no plan on the model says how its layer {path!r}, a {type(layer).__name__}, was made, so it could "
-                "not be loaded again: save what compress or Session.finish returned, compressed in one go"
+                "not be loaded again: save what compress or Session.finish returned"
             )
 
 

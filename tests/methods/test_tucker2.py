@@ -203,9 +203,7 @@ def test_saved_model_comes_back_to_the_bit_with_its_permutations(form, tmp_path)
 
 @pytest.mark.parametrize("settings", [{"rank": 0.4}, {"rank": 0.4, "groups": 2}, {"rank": 1.0}], ids=str)
 def test_the_file_holds_the_bits_that_are_counted(settings, tmp_path):
-    net = nn.Sequential(
-        nn.Conv2d(3, 8, 3, bias=False), nn.Conv2d(8, 20, 3, bias=False), nn.Conv2d(20, 12, 1, bias=False)
-    )
+    convs = (nn.Conv2d(3, 8, 3, bias=False), nn.Conv2d(8, 20, 3, bias=False), nn.Conv2d(20, 12, 1, bias=False))
     method = Tucker2(coefficients="identity", **settings)
     small = compress(nn.Sequential(*convs), method, torch.randn(1, 3, 9, 9), inefficient="replace")
     with safe_open(save(small, tmp_path / "small.safetensors"), "pt") as file:
