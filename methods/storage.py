@@ -17,7 +17,7 @@ from .counting import stored_tensors
 from .errors import StorageError
 from .packing import pack, unpack
 from .plan import Plan
-from .rewrite import adopt, compressed_layers, replace_conv
+from .rewrite import adopt, compressed_layers, is_channels_last, replace_conv
 from .session import groups_by_method, planned_convs
 from .spec import untouched_random_numbers
 from .tensor_file import write_tensors
@@ -71,7 +71,7 @@ def save(model: nn.Module, path: str | Path) -> Path:
             aliases[name] = first_name[key]
             continue
         first_name[key] = name
-        if tensor.dim() == 4 and not tensor.is_contiguous() and tensor.is_contiguous(memory_format=torch.channels_last):
+        if is_channels_last(tensor):
             channels_last.append(name)
         tensors[name] = tensor.detach().contiguous().cpu()
         if (bits := widths.get(id(tensor))) is not None:
