@@ -133,8 +133,8 @@ class Plan:
     def followed_by(self, later: Plan) -> Plan:
         """Return the plan of what this one and then ``later`` do, which was made for the model that this one leaves.
 
-        Layers that this plan compresses keep its entries, unless they are plain convolutions in ``later`` again; what
-        lies inside them is left out. Budget and note were each of one stage, so there is none.
+        Layers that this plan compresses keep its entries, and what lies inside them is left out. Budget and note were
+        each of one stage, so there is none.
         """
         paths = {path for layer in self.layers for path in (layer.path, *layer.spec.aliases)}
         then = {layer.path: layer for layer in later.layers if not is_inside(layer.path, paths)}
