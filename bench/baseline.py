@@ -1,8 +1,13 @@
-"""Train a dense model and write its weights with all that made them: how the packaged weights come about."""
+"""Train a dense model and write its weights with all that made them.
+
+So come about the packaged weights, and those that an entry of a suite asks for by ``baseline``; the latter are kept in
+the cache under a key over all they depend on.
+"""
 
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib import metadata
@@ -10,16 +15,27 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from filelock import FileLock
+from torch import nn
 
 from ..methods.tensor_file import write_tensors
-from ..models import load_model
-from ..models.weights import METADATA_KEY
+from ..models import load_model, read_weights_metadata
+from ..models.weights import METADATA_KEY, load_into, read_state
+from .cache import baseline_file, checkpoint_file, remove_checkpoint
+from .checkpoint import Checkpoint, write_atomically
+from .distributed import is_first, run_on_devices
 from .errors import BenchError, suggestion
+from .fingerprint import library_versions, source_hash, trial_key
+from .measure import state_sha256
+from .progress import step_reporter
 from .recipe import Recipe
-from .runtime import RuntimeSettings, configure, seed_everything
-from .tasks import create_task
-from .train import TrainResult, train
+from .runtime import RuntimeSettings, configure, device_name, seed_everything
+from .suite import Limits
+from .tasks import Task, create_task
+from .train import Diverged, TrainResult, train
+from .trial import Trial
 
+Emit = Callable[[str, Any], None]
 LIBRARIES = ("torch", "timm")
 
 
@@ -39,6 +55,10 @@ class Baseline:
         Threads of one operation on the CPU, as torch finds it where None. The last bits of the weights depend on it.
     task_options, model_kwargs : dict
         Beyond what the task says; JSON values.
+    pretrained : bool or str
+        Weights to start from, as for ``load_model``.
+    devices : int
+        How many train together: part of what decides, as batch-norm sees a share of a batch.
     """
 
     model: str
@@ -49,6 +69,8 @@ class Baseline:
     threads: int | None = None
     task_options: dict[str, Any] = field(default_factory=dict)
     model_kwargs: dict[str, Any] = field(default_factory=dict)
+    pretrained: bool | str = False
+    devices: int = 1
 
     @property
     def file_name(self) -> str:
@@ -123,8 +145,12 @@ def train_baseline(
     root: str | Path | None = None,
     device: str = "cpu",
     on_step: Callable[[int, int, int, float], Any] | None = None,
+    on_note: Callable[[str], Any] = warnings.warn,
+    checkpoint_seconds: float = Limits().checkpoint_seconds,
 ) -> BaselineResult:
     """Train a baseline and write it. The same baseline on the same machine gives the same file.
+
+    A training that was ended goes on where it was.
 
     Parameters
     ----------
@@ -137,8 +163,10 @@ def train_baseline(
         Folder of the data, see ``bench.data``.
     device : str
         Where to train, such as ``cuda``. The packaged weights were trained on the CPU.
-    on_step : callable, optional
+    on_step, on_note : callable, optional
         See ``train``.
+    checkpoint_seconds : float
+        How often the state is kept within an epoch.
 
     Raises
     ------
@@ -152,8 +180,15 @@ def train_baseline(
     kwargs = task.model_kwargs() | baseline.model_kwargs
     configure(RuntimeSettings(threads=baseline.threads))
     seed_everything(baseline.seed)
-    model = load_model(baseline.model, **kwargs).to(device)
-    training = train(model, task, baseline.recipe, seed=baseline.seed, on_step=on_step)
+    model = load_model(baseline.model, pretrained=baseline.pretrained, **kwargs)
+    key = baseline_key(baseline, task, state_sha256(model), device_name(device, baseline.devices))
+    model.to(device)
+    checkpoint = Checkpoint(checkpoint_file(key), key, checkpoint_seconds)
+    training = train(
+        model, task, baseline.recipe, seed=baseline.seed, on_step=on_step, checkpoint=checkpoint, on_note=on_note
+    )
+    if not is_first():
+        return BaselineResult(path, {}, training)
     metrics = task.evaluate(model)
     content = {
         "model": baseline.model,
@@ -172,7 +207,100 @@ def train_baseline(
     }
     state = {key: tensor.cpu().contiguous() for key, tensor in model.state_dict().items()}
     write_tensors(state, path, {METADATA_KEY: json.dumps(content, sort_keys=True)})
+    remove_checkpoint(key)
     return BaselineResult(path, metrics, training)
+
+
+def baseline_of(trial: Trial) -> Baseline:
+    """Return the baseline that a trial starts from; its entry must have one."""
+    assert trial.baseline is not None
+    return Baseline(
+        trial.model,
+        trial.task,
+        trial.resolved_data(),
+        trial.baseline.recipe,
+        seed=trial.seed,
+        threads=trial.measure.threads,
+        task_options=trial.task_options,
+        model_kwargs=trial.model_options,
+        pretrained=trial.resolved_pretrained(),
+        devices=trial.devices,
+    )
+
+
+def baseline_key(baseline: Baseline, task: Task, start: str, device: str) -> str:
+    """Return a key over all that a baseline's weights depend on.
+
+    Parameters
+    ----------
+    baseline
+        What is trained.
+    task
+        Its task.
+    start
+        Hash over the model's state before the training.
+    device
+        Name of the processor.
+    """
+    return trial_key(
+        {
+            "model": [baseline.model, baseline.model_kwargs, start],
+            "task": [baseline.task, baseline.task_options, task.data_revision],
+            "recipe": baseline.recipe.model_dump(mode="json"),
+            "seed": baseline.seed,
+            "source": source_hash(dense=True),
+            "versions": library_versions(),
+            "threads": torch.get_num_threads(),
+            "device": [device, baseline.devices],
+        }
+    )
+
+
+def train_trial_baseline(emit: Emit, trial: Trial, key: str) -> None:
+    """Train the baseline of a trial into the cache, unless it is there; one of several runs does, the others wait.
+
+    Parameters
+    ----------
+    emit
+        As for ``execute``.
+    trial
+        Any trial that starts from it.
+    key
+        Of the baseline.
+    """
+    path = baseline_file(key)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    emit("stage", "waiting for another run that trains the same baseline")
+    with FileLock(path.with_suffix(".lock")):
+        if path.exists():
+            return
+        emit("stage", "training the baseline")
+        if trial.devices > 1:
+            run_on_devices(emit, trial.devices, trial.device, ".baseline:train_to_file", trial, path)
+        else:
+            train_to_file(emit, trial, path)
+
+
+def train_to_file(emit: Emit, trial: Trial, path: Path) -> None:
+    """Train the baseline of a trial and write it."""
+    try:
+        train_baseline(
+            baseline_of(trial),
+            path,
+            device=trial.device,
+            on_step=step_reporter(emit),
+            on_note=lambda text: emit("note", text),
+            checkpoint_seconds=trial.limits.checkpoint_seconds,
+        )
+    except Diverged as error:
+        emit("verdict", ("diverged", f"the baseline: {error}"))
+
+
+def load_baseline(model: nn.Module, key: str) -> dict[str, Any]:
+    """Give a model the weights of a baseline in the cache and return what was written with them."""
+    path = baseline_file(key)
+    load_into(model, read_state(path), source=str(path))
+    return read_weights_metadata(path)
 
 
 def _writable(out: Path, file_name: str) -> Path:
@@ -180,9 +308,8 @@ def _writable(out: Path, file_name: str) -> Path:
     path = out if out.suffix == ".safetensors" else out / file_name
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        probe = path.with_suffix(".tmp")
-        probe.touch()
-        probe.unlink()
+        write_atomically(path.with_suffix(".probe"))
+        path.with_suffix(".probe").unlink()
     except OSError as error:
         raise BenchError(f"{path} cannot be written: {error.strerror or error}.") from error
     return path

@@ -10,6 +10,8 @@ from typing import Any
 import pandas as pd
 from rich.cells import cell_len
 
+from .leaderboard import ALSO_FINAL
+
 #: What tells one table of the leaderboard from another.
 TABLE_KEYS = ["suite", "machine", "device", "table"]
 RATIO_COLUMN = re.compile(r"latency_b(\d+)_ratio")
@@ -183,6 +185,7 @@ def _columns(rows: list[Row], footnotes: list[str]) -> list[Column]:
         Column("before dec.", _numbers(rows, "before_decomposition", 2), rank=7, meaning=quality),
         Column("after dec.", _numbers(rows, "after_decomposition", 2), rank=6, meaning=quality),
         Column(f"{metric} {unit}", [_final(row) for row in rows]),
+        *_also_final(rows),
         Column("drop", _numbers(rows, "drop", 2), meaning="drop: against the dense row."),
         Column("train s", _numbers(rows, "train_seconds", 1), rank=5),
         Column("status", [_status(row, footnotes) for row in rows], number=False, folds=True),
@@ -206,6 +209,13 @@ def _times(rows: list[Row]) -> Iterator[Column]:
         yield Column(f"time b{batch} / dense", full, rank=4, brief=brief, meaning=f"{means}, 95 % interval.")
         run = "MACs run %: what that form computes."
         yield Column("MACs run %", _numbers(rows, f"{prefix}_percent", 1), rank=12, meaning=run)
+
+
+def _also_final(rows: list[Row]) -> Iterator[Column]:
+    """Yield a column for each further metric that the task shows, such as those of other test sets."""
+    named = dict.fromkeys(name for row in rows for name in row if name.startswith(ALSO_FINAL) and row[name] is not None)
+    for name in named:
+        yield Column(name.removeprefix(ALSO_FINAL), _numbers(rows, name, 2), rank=1)
 
 
 def _with_interval(ratio: str, row: Row, prefix: str) -> str:

@@ -11,22 +11,25 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from torch import Tensor, nn
+from torch import Tensor, distributed, nn
 
-from ..methods import Method, Plan, UnreachableTarget, begin, deploy
+from ..methods import Method, Plan, Session, UnreachableTarget, begin, deploy
 from ..models import load_model
-from .errors import SuiteError
+from .baseline import load_baseline
+from .cache import checkpoint_file
+from .checkpoint import Checkpoint
+from .distributed import is_first, run_on_devices
+from .errors import BenchError, SuiteError
 from .measure import count_model, measure_latency, memory_layout, state_sha256
 from .planning import choose_method, choose_overrides, plan_choice, plan_size
-from .record import Counts, Decomposition, Quality, Training
+from .progress import step_reporter
+from .record import Counts, Decomposition, Quality, StartingWeights, Training
 from .runtime import RuntimeSettings, configure, seed_everything
-from .tasks import Task, create_task
+from .tasks import Outline, Task, create_task, outline_task
 from .train import Diverged, train
 from .trial import Trial
 
 Emit = Callable[[str, Any], None]
-#: Seconds between two reports of the training's progress.
-REPORT_SECONDS = 0.25
 
 
 class NothingToDoError(ValueError):
@@ -37,19 +40,27 @@ class NotFiniteError(ValueError):
     """The model's outputs are no longer finite numbers."""
 
 
-def execute(emit: Emit, trial: Trial) -> None:
+def execute(emit: Emit, trial: Trial, key: str | None = None, baseline: str | None = None) -> None:
     """Run one trial.
 
     Parameters
     ----------
     emit
         Called with ``("stage", text)``, ``("step", (done, total, loss))``, ``("measured", (field, value))``
-        and, where the trial ends early for a reason of its own, ``("verdict", (status, message))``.
+        ``("note", text)`` and, where the trial ends early for a reason of its own, ``("verdict", (status, message))``.
     trial
         What to run.
+    key
+        The trial's key. The state of its training is kept under it in the cache, and it goes on from one that is there;
+        None keeps nothing.
+    baseline
+        Key of the weights in the cache to start from, where the entry has a baseline.
     """
+    if trial.devices > 1 and not distributed.is_initialized():
+        run_on_devices(emit, trial.devices, trial.device, ".execute:execute", trial, key, baseline)
+        return
     try:
-        _Execution(emit, trial).run()
+        _Execution(emit, trial, key, baseline).run()
     except (UnreachableTarget, NothingToDoError) as error:
         emit("verdict", ("skipped", str(error)))
     except (Diverged, NotFiniteError) as error:
@@ -68,10 +79,15 @@ def create_trial_task(trial: Trial) -> Task:
     return create_task(trial.task, trial.resolved_data(), **trial.task_options)
 
 
-def create_trial_model(trial: Trial, task: Task) -> nn.Module:
+def outline_trial_task(trial: Trial) -> Outline:
+    """Return what a model for the trial's task must be like; the data may be elsewhere."""
+    return outline_task(trial.task, trial.resolved_data(), **trial.task_options)
+
+
+def create_trial_model(trial: Trial, model_kwargs: dict[str, Any]) -> nn.Module:
     """Return the trial's dense model; what its weights file does not set comes from the seed."""
     seed_everything(trial.seed)
-    options = {**task.model_kwargs(), **trial.model_options}
+    options = {**model_kwargs, **trial.model_options}
     return load_model(trial.model, pretrained=trial.resolved_pretrained(), **options)
 
 
@@ -110,9 +126,10 @@ def import_plugins(trial: Trial) -> None:
 class _Execution:
     """The steps of one trial and what they share."""
 
-    def __init__(self, emit: Emit, trial: Trial) -> None:
+    def __init__(self, emit: Emit, trial: Trial, key: str | None, baseline: str | None) -> None:
         self.emit = emit
         self.trial = trial
+        self.key, self.baseline = key, baseline
         self.quality: dict[str, Quality] = {}
         self.evaluated = ("", Quality())
 
@@ -122,12 +139,13 @@ class _Execution:
         self.measured("runtime", configure_trial(trial))
         import_plugins(trial)
         self.task = create_trial_task(trial)
-        metric = self.task.metrics[0]
+        metric, *others = self.task.metrics
         self.measured("metric", metric.name)
         self.measured("unit", metric.unit)
         self.measured("higher_is_better", metric.higher_is_better)
+        self.measured("also_shown", {other.name: other.unit for other in others if other.shown})
         self.example = self.task.example().to(trial.device)
-        model = create_trial_model(trial, self.task).to(trial.device)
+        model = self.load().to(trial.device)
         dense = copy.deepcopy(model)
         self.evaluate("start", model)
 
@@ -139,12 +157,43 @@ class _Execution:
         if not trial.is_dense and not plan.groups:
             reasons = "; ".join(sorted({layer.reason for layer in plan.layers if layer.reason}))
             raise NothingToDoError(f"{method.name} compresses no layer of {trial.model}: {reasons}")
-        finished = self.compress_and_train(model, plan, teacher=dense)
+        session, begin_seconds = self.begin(model, plan)
+        self.train(session, dense)
+        if not is_first():
+            return  # the others were there to train with
+        finished = self.finish(session, begin_seconds)
         self.count(dense, finished, plan)
         self.deploy_and_time(dense, finished)
 
-    def compress_and_train(self, model: nn.Module, plan: Plan, teacher: nn.Module) -> nn.Module:
-        """Return the finished model; record its quality at each moment and what it cost to get there."""
+    def load(self) -> nn.Module:
+        """Return the dense model with the weights to start from; record where they come from."""
+        model = create_trial_model(self.trial, self.task.model_kwargs())
+        made: dict[str, Any] = {}
+        source = "pretrained" if self.trial.pretrained else "random"
+        if self.trial.baseline is not None:
+            if self.baseline is None:
+                raise BenchError(f"{self.trial.name} starts from a baseline, which is to be trained first")
+            made, source = load_baseline(model, self.baseline), "baseline"
+        start = StartingWeights(
+            source=source,
+            sha256=state_sha256(model),
+            key=self.baseline,
+            recipe=made.get("recipe"),
+            quality=made.get("metrics"),
+        )
+        self.measured("start", start)
+        self.started_from = start.sha256
+        return model
+
+    def checkpoint(self) -> Checkpoint | None:
+        """Return where the training's state is kept; one from other starting weights is another training's."""
+        if self.key is None:
+            return None
+        key = f"{self.key} from {self.started_from}"
+        return Checkpoint(checkpoint_file(self.key), key, self.trial.limits.checkpoint_seconds)
+
+    def begin(self, model: nn.Module, plan: Plan) -> tuple[Session, float]:
+        """Return the session and the seconds it took to begin; record the quality then."""
         trial = self.trial
         self.stage("compressing")
         start = time.perf_counter()
@@ -155,18 +204,25 @@ class _Execution:
         begin_seconds = time.perf_counter() - start
         self.measured("begin_seconds", begin_seconds)
         self.evaluate("begun", session.model)
+        return session, begin_seconds
 
+    def train(self, session: Session, teacher: nn.Module) -> None:
+        """Train; record what it took and how good the model is."""
+        trial = self.trial
         self.stage("training")
         result = train(
             session.model,
             self.task,
-            trial.recipe.with_cycles_of(plan.method.training_cycles),
+            trial.recipe.with_cycles_of(session.plan.method.training_cycles),
             seed=trial.seed,
             teacher=teacher,
             penalty=session.penalty,
             after_step=session.after_step,
             converged=session.converged,
-            on_step=self.reporter(),
+            on_step=step_reporter(self.emit),
+            checkpoint=self.checkpoint(),
+            state=session,
+            on_note=lambda text: self.emit("note", text),
         )
         training = Training(
             epochs=result.epochs,
@@ -174,12 +230,16 @@ class _Execution:
             seconds=result.seconds,
             history=list(result.history),
             converged=result.converged,
+            compiled=result.compiled,
+            notes=result.notes,
         )
         self.measured("training", training)
         if not all(parameter.isfinite().all() for parameter in session.model.parameters()):
             raise NotFiniteError("training ended with weights that are not finite numbers")
         self.evaluate("trained", session.model)
 
+    def finish(self, session: Session, begin_seconds: float) -> nn.Module:
+        """Return the finished model; record its quality and what it cost to compress."""
         self.stage("finishing")
         start = time.perf_counter()
         finished = session.finish()
@@ -188,7 +248,7 @@ class _Execution:
         self.measured("compress_seconds", begin_seconds + finish_seconds)
         self.measured("state_sha256", state_sha256(finished))
         self.evaluate("finished", finished)
-        if not trial.is_dense:
+        if not self.trial.is_dense:
             at = session.decomposes_at
             before, after = ("start", "begun") if at == "begin" else ("trained", "finished")
             halves = {"before": self.quality[before], "after": self.quality[after]}
@@ -240,6 +300,8 @@ class _Execution:
         A model that has not changed since the last moment has that one's quality. One whose final quality is not
         a number has diverged, wherever that happened.
         """
+        if not is_first():
+            return
         self.stage(f"evaluating ({moment})")
         identity = f"{model} {state_sha256(model)}"
         if identity != self.evaluated[0]:
@@ -251,19 +313,6 @@ class _Execution:
         self.measured("quality", dict(self.quality))
         if moment in ("finished", "deployed") and finite[self.task.metrics[0].name] is None:
             raise NotFiniteError(f"the {moment} model's {self.task.metrics[0].name} is not a finite number")
-
-    def reporter(self) -> Callable[[int, int, int, float], None]:
-        """Return the training's callback: progress, a few times a second."""
-        last = 0.0
-
-        def report(epoch: int, step: int, total: int, loss: float) -> None:
-            nonlocal last
-            now = time.monotonic()
-            if now - last >= REPORT_SECONDS:
-                last = now
-                self.emit("step", (step, total, loss))
-
-        return report
 
     def stage(self, text: str) -> None:
         self.emit("stage", text)

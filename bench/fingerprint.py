@@ -19,11 +19,14 @@ PARENT = __name__.rpartition(".bench.")[0]
 #: Libraries whose version can change weights, accuracy or timings.
 LIBRARIES = (
     "torch", "torchvision", "timm", "numpy", "scipy", "scikit-image", "accelerate", "torchmetrics",
-    "safetensors", "fvcore",
+    "safetensors", "fvcore", "pillow",
 )  # fmt: skip
 
 #: The parts of this package that train and measure. What only lists, draws, stores or checks is left out.
-OUTCOME_SOURCES = ("data", "tasks", "measure", "recipe.py", "train.py", "runtime.py", "execute.py")
+TRAINING_SOURCES = (
+    "data", "tasks", "recipe.py", "train.py", "loop.py", "steps.py", "ema.py", "checkpoint.py", "runtime.py",
+)  # fmt: skip
+OUTCOME_SOURCES = (*TRAINING_SOURCES, "measure", "execute.py")
 
 
 def trial_key(fingerprint: dict[str, Any]) -> str:
@@ -45,12 +48,15 @@ def library_versions() -> dict[str, str]:
 
 
 @functools.cache
-def source_hash() -> str:
-    """Return a hash over the sources of methods, models and the parts of bench that train and measure."""
+def source_hash(*, dense: bool = False) -> str:
+    """Return a hash over the sources of methods, models and the parts of bench that train and measure.
+
+    With ``dense`` only over what trains a dense model: no method, and nothing that measures.
+    """
     here = Path(__file__).parent
-    bench = [file for part in OUTCOME_SOURCES for file in _python_files(here / part)]
+    bench = [file for part in (TRAINING_SOURCES if dense else OUTCOME_SOURCES) for file in _python_files(here / part)]
     named = [(f"bench/{file.relative_to(here)}", file) for file in bench]
-    for package in ("methods", "models"):
+    for package in ("models",) if dense else ("methods", "models"):
         folder = _package_folder(f"{PARENT}.{package}")
         files = [file for file in _python_files(folder) if folder / "conformance" not in file.parents]
         named += [(f"{package}/{file.relative_to(folder)}", file) for file in files]

@@ -27,6 +27,9 @@ COUNTS = (
 #: The dense model's count that is 100 %, where it has none of that name.
 REFERENCE = {"macs_shared": "macs"}
 
+#: What a column of a further metric begins with; its name and unit follow: ``final psnr_y[Set14] dB``.
+ALSO_FINAL = "final "
+
 Row = dict[str, Any]
 
 
@@ -85,7 +88,8 @@ def leaderboard(records: Iterable[Record]) -> pd.DataFrame:
     -------
     pandas.DataFrame
         Percentages are of the dense model's counts; sizes are in bytes, latencies in ms a batch, times in s,
-        quality in the unit of ``metric``. ``drop`` is how much worse the final quality is than the dense one.
+        quality in the unit of ``metric``; further metrics that the task shows have columns such as
+        ``final psnr_y[Set14] dB``. ``drop`` is how much worse the final quality is than the dense one.
         ``settings`` are without the setting that a budget moves: ``knob`` has its field and the values it took.
         ``other_load`` is how many cores other processes kept busy during timing.
         ``notes`` is a list of texts. What was not measured is missing.
@@ -136,6 +140,10 @@ def _row(group: list[Record], dense: dict[int, Record]) -> Row:
         "final": mean(finals) if finals else None,
         "deployed": _mean(_quality(record, "deployed") for record in group),
         "final_sd": stdev(finals) if len(finals) > 1 else None,
+        **{
+            f"{ALSO_FINAL}{name} {unit}".rstrip(): _mean(_quality(record, "finished", name) for record in group)
+            for name, unit in measured.also_shown.items()
+        },
         "drop": mean(drops) if drops else None,
         "epochs": _mean(r.measured.training and r.measured.training.epochs for r in group),
         "train_seconds": _mean(r.measured.training and r.measured.training.seconds for r in group),
@@ -266,9 +274,9 @@ def _differences(record: Record, reference: Record) -> list[str]:
     return differing + (["recipe"] if record.trial.recipe != reference.trial.recipe else [])
 
 
-def _quality(record: Record, moment: str) -> float | None:
-    """Return the main metric at one moment."""
-    return record.measured.quality.get(moment, {}).get(record.measured.metric or "")
+def _quality(record: Record, moment: str, metric: str | None = None) -> float | None:
+    """Return a metric at one moment, the main one unless told otherwise."""
+    return record.measured.quality.get(moment, {}).get(metric or record.measured.metric or "")
 
 
 def _final(record: Record) -> float | None:

@@ -95,6 +95,7 @@ def run_in_process(
     seconds: float | None = None,
     memory: int | None = None,
     on_wait: Callable[[], None] = lambda: None,
+    family: bool = False,
 ) -> Outcome:
     """Call ``function(emit, *arguments)`` in a process of its own and wait for it.
 
@@ -111,6 +112,8 @@ def run_in_process(
         Limits: wall-clock time in s, resident memory in bytes. No limit if None.
     on_wait
         Called here again and again while the process runs, whether or not it has said something.
+    family
+        Whether the memory of processes that it starts is counted with its own.
 
     Raises
     ------
@@ -126,7 +129,7 @@ def run_in_process(
         try:
             _start(process)
             sender.close()
-            outcome = _watch(process, receiver, on_event, seconds, memory, on_wait)
+            outcome = _watch(process, receiver, on_event, seconds, memory, on_wait, family)
         except KeyboardInterrupt:
             _kill(process, close=False)
             stop_server()
@@ -188,6 +191,7 @@ def _watch(
     seconds: float | None,
     memory: int | None,
     on_wait: Callable[[], None],
+    family: bool,
 ) -> Outcome:
     """Follow a process to its end; the caller makes sure that it is gone."""
     start = time.monotonic()
@@ -211,7 +215,7 @@ def _watch(
             return _death(process)
         if seconds is not None and time.monotonic() - start > seconds:
             return Outcome("timeout", "Timeout", f"ended after {seconds:g} s, its time limit{_load_hint(load)}")
-        if memory is not None and (used := _resident(process.pid)) > memory:
+        if memory is not None and (used := _resident(process.pid, family)) > memory:
             message = f"ended at {used / 2**30:.2f} GiB of memory; its limit is {memory / 2**30:.2f} GiB"
             return Outcome("oom", "MemoryLimit", message)
 
@@ -253,12 +257,14 @@ def _kill(process: Any, *, close: bool = True) -> None:
         process.close()
 
 
-def _resident(pid: int) -> int:
-    """Return the resident memory of a process in bytes, 0 if it is gone."""
+def _resident(pid: int, family: bool) -> int:
+    """Return the resident memory of a process, and of those it started, in bytes; 0 if it is gone."""
     try:
-        return psutil.Process(pid).memory_info().rss
+        process = psutil.Process(pid)
+        used = [one.memory_info().rss for one in (process, *(process.children(recursive=True) if family else ()))]
     except psutil.NoSuchProcess:
         return 0
+    return sum(used)
 
 
 def _is_out_of_memory(error: BaseException) -> bool:

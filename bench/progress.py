@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from statistics import mean
+from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TaskProgressColumn, TextColumn
@@ -67,6 +68,11 @@ class Progress:
         left = self.remaining()
         ending = f"  (about {duration(left)} left)" if left is not None else ""
         self.note(f"[{self._ended + 1}/{len(self._todo)}] {trial.name}{ending}")
+
+    def baseline_begins(self, trial: Trial) -> None:
+        """Say that the dense model is trained that a trial starts from."""
+        self.stage("starting")
+        self.note(f"training the baseline of {trial.table}, seed {trial.seed}")
 
     def stage(self, text: str) -> None:
         """Say what is being done."""
@@ -134,6 +140,10 @@ class LiveProgress(Progress):
         self._bars.update(self._suite, total=len(todo), completed=0)
         self._bars.start()
 
+    def baseline_begins(self, trial: Trial) -> None:
+        self._bars.update(self._trial, visible=True)
+        super().baseline_begins(trial)
+
     def trial_begins(self, trial: Trial) -> None:
         self._began = time.monotonic()
         self._bars.update(self._suite, detail=trial.name)
@@ -164,6 +174,24 @@ class LiveProgress(Progress):
         text = f"suite, about {duration(left)} left" if left is not None else "suite"
         self._bars.update(self._suite, description=text)
         self._bars.refresh()
+
+
+#: Seconds between two reports of a training's progress.
+REPORT_SECONDS = 0.25
+
+
+def step_reporter(emit: Callable[[str, Any], None]) -> Callable[[int, int, int, float], None]:
+    """Return what ``train`` is to call: it hands over ``("step", (done, total, loss))`` a few times a second."""
+    last = 0.0
+
+    def report(epoch: int, step: int, total: int, loss: float) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if now - last >= REPORT_SECONDS:
+            last = now
+            emit("step", (step, total, loss))
+
+    return report
 
 
 def create_progress() -> Progress:

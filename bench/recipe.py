@@ -36,6 +36,23 @@ class Distill(BaseModel):
     temperature: float = Field(default=4.0, gt=0)
 
 
+class Average(BaseModel):
+    """A moving average of weights and batch-norm statistics, which takes the model's place when training ends.
+
+    Attributes
+    ----------
+    decay : float
+        What remains of the average at a step.
+    warmup : bool
+        Let the decay rise to this value, ``1 − (1 + step)^(−2/3)``: short trainings would else end near their start.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    decay: float = Field(default=0.9999, gt=0, lt=1)
+    warmup: bool = True
+
+
 class Recipe(BaseModel):
     """How a model is trained. The learning rate is set anew at every step.
 
@@ -67,6 +84,13 @@ class Recipe(BaseModel):
         Learn from the dense model's outputs, too; none by default.
     channels_last : bool
         Train in that memory format, the faster one on CPUs with oneDNN and on tensor cores.
+    ema : Average, optional
+        Evaluate and finish a moving average of the weights instead of the last ones.
+    accumulate : int
+        Work a batch through in so many parts, one after the other, to save memory: the step is the whole batch's, but
+        for batch-norm, which sees the parts.
+    compile : bool
+        Train through ``torch.compile``; where that fails, train without, and say so in the record.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
@@ -87,6 +111,14 @@ class Recipe(BaseModel):
     precision: Literal["no", "bf16", "fp16"] = "no"
     channels_last: bool = True
     distill: Distill | None = None
+    ema: Average | None = None
+    accumulate: int = Field(default=1, ge=1)
+    compile: bool = False
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_its_base(cls, value: Any) -> Any:
+        return resolve_base(value)
 
     @field_validator("optimizer")
     @classmethod
@@ -97,11 +129,13 @@ class Recipe(BaseModel):
         return name
 
     @model_validator(mode="after")
-    def _milestones_of_a_step_schedule(self) -> Recipe:
+    def _fields_go_together(self) -> Recipe:
         if (self.schedule == "step") != bool(self.milestones):
             raise ValueError("milestones (epochs) go with schedule 'step', which needs at least one")
         if list(self.milestones) != sorted(set(self.milestones)) or any(epoch <= 0 for epoch in self.milestones):
             raise ValueError(f"milestones must be positive and ascending, not {list(self.milestones)}")
+        if self.accumulate > self.batch_size:
+            raise ValueError(f"accumulate ({self.accumulate}) is more than batch_size ({self.batch_size})")
         if self.warmup_epochs > self.epochs:
             raise ValueError(f"warmup_epochs ({self.warmup_epochs:g}) is more than epochs ({self.epochs:g})")
         return self
@@ -156,6 +190,56 @@ class Recipe(BaseModel):
         )
         assert scheduler is not None  # only sched="none" gives none
         return scheduler if self._cycles == 1 else _Repeated(scheduler, self.cycle_steps(steps_per_epoch))
+
+
+def resolve_base(value: Any) -> Any:
+    """Return a recipe as a file has it with the named one it builds on put in.
+
+    Parameters
+    ----------
+    value
+        Fields; or a packaged recipe's name; or ``{"base": NAME, ...}``, that recipe with fields changed. Anything else
+        is returned as it is.
+
+    Raises
+    ------
+    SuiteError
+        No recipe has that name.
+    """
+    if isinstance(value, str):
+        value = {"base": value}
+    if not isinstance(value, dict) or "base" not in value:
+        return value
+    from .named_recipe import find_recipe
+
+    changes = {key: changed for key, changed in value.items() if key != "base"}
+    return change_fields(find_recipe(str(value["base"])).recipe.model_dump(), changes)
+
+
+def change_fields(fields: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    """Return a recipe's fields with some changed.
+
+    Another number of ``epochs`` stretches the schedule with it: milestones and warm-up stay where they were as parts of
+    the whole, unless they are changed, too. Milestones go with the schedule that has them. A change of ``base`` leaves
+    nothing of the old fields.
+    """
+    if "base" in changes:
+        return dict(changes)
+    result = fields | changes
+    if fields.get("milestones") and "milestones" not in changes and changes.get("schedule", "step") != "step":
+        result["milestones"] = ()
+        return result
+    if fields.get("epochs") and _is_number(changes.get("epochs")):
+        scale = changes["epochs"] / fields["epochs"]
+        if fields.get("milestones") and "milestones" not in changes and changes["epochs"] > 0:
+            result["milestones"] = [scale * epoch for epoch in fields["milestones"]]
+        if fields.get("warmup_epochs") and "warmup_epochs" not in changes:
+            result["warmup_epochs"] = scale * fields["warmup_epochs"]
+    return result
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 class _Repeated:

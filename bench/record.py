@@ -165,7 +165,9 @@ class Latency(_Part):
 class Training(_Part):
     """How the model was trained: epochs, optimiser steps, seconds, and a line for each epoch.
 
-    ``converged`` tells that it ended before the recipe did, as the method had reached what it trained for.
+    ``converged`` tells that it ended before the recipe did, as the method had reached what it trained for; ``compiled``
+    that torch.compile was at work; ``notes`` what did not go as the recipe has it. The seconds of a training that was
+    ended and went on are those of all its runs.
     """
 
     epochs: float
@@ -173,6 +175,29 @@ class Training(_Part):
     seconds: float
     history: list[dict[str, Any]]
     converged: bool = False
+    compiled: bool = False
+    notes: list[str] = Field(default_factory=list)
+
+
+class StartingWeights(_Part):
+    """Where the weights come from that the trial starts with.
+
+    Attributes
+    ----------
+    source
+        ``random``: drawn by the seed; ``pretrained``: of a file or a library; ``baseline``: trained by the entry's
+        baseline recipe, from random or pretrained ones.
+    sha256
+        Hash over the dense model's state.
+    key, recipe, quality
+        Of the baseline, where it is one: over all that made it, how it was trained, and how good it was then.
+    """
+
+    source: Literal["random", "pretrained", "baseline"]
+    sha256: str
+    key: str | None = None
+    recipe: dict[str, Any] | None = None
+    quality: Quality | None = None
 
 
 class Decomposition(_Part):
@@ -232,8 +257,12 @@ class Measured(_Part):
         settings. The settings under ``method`` are those asked for, before a budget moved the knob.
     planned
         What the plan comes to.
+    start
+        The weights it starts from.
     metric, unit, higher_is_better
         The task's main metric.
+    also_shown
+        Units of the further metrics that tables show, by name.
     quality
         By moment: ``start`` (dense, before anything), ``begun`` (before training), ``trained``, ``finished``
         (compressed) and ``deployed``.
@@ -248,9 +277,11 @@ class Measured(_Part):
     runtime: dict[str, Any] = Field(default_factory=dict)
     plan: dict[str, Any] | None = None
     planned: Size | None = None
+    start: StartingWeights | None = None
     metric: str | None = None
     unit: str | None = None
     higher_is_better: bool | None = None
+    also_shown: dict[str, str] = Field(default_factory=dict)
     quality: dict[str, Quality] = Field(default_factory=dict)
     decomposition: Decomposition | None = None
     training: Training | None = None

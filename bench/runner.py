@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from .checked import Checked
+from .cache import baseline_file, remove_checkpoint
+from .checked import Checked, Planned
 from .errors import BenchError
 from .fingerprint import code_revision, library_versions, trial_key
 from .machine import describe_machine, usable_cores, write_machine
@@ -19,6 +20,9 @@ from .record import FINAL, Failure, Measured, Record, Status
 from .store import RecordStore, describe_damages
 from .suite import Suite
 from .trial import Trial, expand, matching
+
+#: By key of a baseline that could not be trained, how that ended.
+Failures = dict[str | None, tuple[Status, Failure]]
 
 
 @dataclass(frozen=True)
@@ -63,6 +67,7 @@ def run_suite(
     *,
     progress: Progress,
     device: str = "cpu",
+    devices: int = 1,
     only: str | None = None,
     force: bool = False,
 ) -> RunResult:
@@ -76,8 +81,8 @@ def run_suite(
         Folder of all results; the records go to ``<results>/<suite>/<machine>/records.jsonl``.
     progress
         Told what runs.
-    device
-        ``cpu``, ``cuda`` or ``cuda:N``.
+    device, devices
+        ``cpu``, ``cuda`` or ``cuda:N``; and how many of them train together.
     only
         Run only the trials whose name matches (see :func:`.trial.matching`).
     force
@@ -90,7 +95,7 @@ def run_suite(
     """
     machine = describe_machine()
     store = RecordStore(results / suite.name / machine["id"])
-    trials = [_fit(trial) for trial in matching(expand(suite, device), only)]
+    trials = [_fit(trial) for trial in matching(expand(suite, device, devices), only)]
     store.check(len(trials))
     machine_path = write_machine(results, machine)
     with store.run_lock():
@@ -106,9 +111,15 @@ def run_suite(
         interrupted, new = False, 0
         progress.begin([trials[i] for i in todo], len(trials), known.values())
         try:
+            if force:
+                for i in todo:
+                    remove_checkpoint(keys[i])
+            failures = train_baselines([(trials[i], checked[i]) for i in todo], progress)
             for i in todo:
-                record = run_trial(trials[i], checked[i], keys[i], machine["id"], progress)
+                record = run_trial(trials[i], checked[i], keys[i], machine["id"], progress, failures)
                 store.append(record)
+                if record.status in FINAL:
+                    remove_checkpoint(record.key)
                 known[record.key] = record
                 new += 1
                 progress.trial_ends(record)
@@ -120,7 +131,7 @@ def run_suite(
     return RunResult(found, new, len(trials), store.path, machine_path, interrupted)
 
 
-def survey_trials(trials: Sequence[Trial], progress: Progress | None = None) -> list[Checked]:
+def survey_trials(trials: Sequence[Trial], progress: Progress) -> list[Checked]:
     """Check all trials in one process of its own and return what is known of each beforehand.
 
     Parameters
@@ -137,41 +148,97 @@ def survey_trials(trials: Sequence[Trial], progress: Progress | None = None) -> 
     """
     checked: list[Checked] = []
 
-    def wait() -> None:
-        if progress is not None:
-            progress.wait()
-
     def on_checked(_: str, one: Checked) -> None:
         checked.append(one)
-        if progress is not None:
-            progress.stage(f"checking, {len(checked)} of {len(trials)} trials done")
+        progress.stage(f"checking, {len(checked)} of {len(trials)} trials done")
 
-    if progress is not None:
-        progress.stage("checking")
-    outcome = run_in_process(".survey:survey", (list(trials),), on_checked, on_wait=wait)
+    progress.stage("checking")
+    outcome = run_in_process(".survey:survey", (list(trials),), on_checked, on_wait=progress.wait)
+    _require_all(trials, checked, outcome)
+    return checked
+
+
+def preview_trials(trials: Sequence[Trial]) -> list[Planned]:
+    """Plan all trials in one process of its own; their data and weights need not be on this machine.
+
+    Raises
+    ------
+    BenchError
+        As for ``survey_trials``.
+    """
+    planned: list[Planned] = []
+    outcome = run_in_process(".preview:preview", (list(trials),), lambda _, one: planned.append(one))
+    _require_all(trials, planned, outcome)
+    return planned
+
+
+def _require_all(trials: Sequence[Trial], looked_at: Sequence[Planned], outcome: Outcome) -> None:
+    """Refuse to go on where not all trials could be looked at."""
     if outcome.how == "ok":
-        return checked
+        return
     if outcome.user_error:
         raise BenchError(outcome.message)
-    last = trials[min(len(checked), len(trials) - 1)].name
+    last = trials[min(len(looked_at), len(trials) - 1)].name
     details = outcome.trace or outcome.output
     raise BenchError(f"checking {last} failed: {outcome.type}: {outcome.message}\n{details}".rstrip())
 
 
-def run_trial(trial: Trial, checked: Checked, key: str, machine: str, progress: Progress) -> Record:
-    """Run one trial in a process of its own and return its record, whatever happened."""
+def train_baselines(todo: Sequence[tuple[Trial, Checked]], progress: Progress) -> Failures:
+    """Train the baselines that are missing in the cache, each in a process of its own.
+
+    Returns
+    -------
+    dict
+        By key, status and failure of those that could not be trained.
+    """
+    failures: Failures = {}
+    missing = {
+        checked.baseline: trial
+        for trial, checked in reversed(todo)
+        if checked.baseline is not None and not baseline_file(checked.baseline).exists()
+    }
+    for key, trial in reversed(missing.items()):
+        watched = _Watched(progress)
+        progress.baseline_begins(trial)
+        outcome = run_in_process(
+            ".baseline:train_trial_baseline",
+            (trial, key),
+            watched.on_event,
+            seconds=trial.limits.baseline_seconds,
+            memory=int(trial.limits.memory),
+            on_wait=progress.wait,
+            family=trial.devices > 1,
+        )
+        status, failure = watched.conclude(outcome)
+        if failure is not None:
+            failures[key] = status, failure
+            progress.note(f"  {status}: {failure.message}")
+    return failures
+
+
+def run_trial(
+    trial: Trial, checked: Checked, key: str, machine: str, progress: Progress, failures: Failures | None = None
+) -> Record:
+    """Run one trial in a process of its own and return its record, whatever happened.
+
+    One whose baseline is among ``failures`` ends as that did.
+    """
     watched = _Watched(progress)
     progress.trial_begins(trial)
     started, start = datetime.now(UTC), time.monotonic()
-    outcome = run_in_process(
-        ".execute:execute",
-        (trial,),
-        watched.on_event,
-        seconds=trial.limits.seconds,
-        memory=int(trial.limits.memory),
-        on_wait=progress.wait,
-    )
-    status, failure = watched.conclude(outcome)
+    if failures and checked.baseline in failures:
+        status, failure = failures[checked.baseline]
+    else:
+        outcome = run_in_process(
+            ".execute:execute",
+            (trial, key, checked.baseline),
+            watched.on_event,
+            seconds=trial.limits.seconds,
+            memory=int(trial.limits.memory),
+            on_wait=progress.wait,
+            family=trial.devices > 1,
+        )
+        status, failure = watched.conclude(outcome)
     watched.enter("ended")
     return Record(
         key=key,
@@ -208,6 +275,8 @@ class _Watched:
             self.measured[value[0]] = value[1]
         elif name == "verdict":
             self.verdict = value
+        elif name == "note":
+            self.progress.note(f"  {value}")
         elif name == "stage":
             self.enter(value)
             self.progress.stage(value)

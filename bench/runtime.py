@@ -13,6 +13,8 @@ import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 
+from .errors import BenchError
+
 Precision = Literal["no", "bf16", "fp16"]
 
 
@@ -92,6 +94,22 @@ def keep_freed_memory() -> bool:
     trim_threshold, top_pad, mmap_threshold = -1, -2, -3  # M_TRIM_THRESHOLD, ... of malloc.h
     wanted = {mmap_threshold: 32 << 20, trim_threshold: 2**31 - 1, top_pad: 64 << 20}
     return all([mallopt(option, value) == 1 for option, value in wanted.items()])
+
+
+def device_name(device: str, devices: int = 1) -> str:
+    """Return the name of the processor a trial runs on; BenchError where there is none such, or too few."""
+    kind, _, number = device.partition(":")
+    if device == "cpu":
+        return device
+    if kind != "cuda" or not (number.isdecimal() or device == "cuda"):
+        raise BenchError(f"device '{device}': must be cpu, cuda or cuda:N")
+    if int(number or 0) >= torch.cuda.device_count():
+        found = torch.cuda.device_count()
+        raise BenchError(f"device '{device}': torch finds {found} GPUs here; use --device cpu")
+    if devices > torch.cuda.device_count() or (devices > 1 and number):
+        found = torch.cuda.device_count()
+        raise BenchError(f"{devices} devices: torch finds {found} GPUs here; they are used from the first on")
+    return torch.cuda.get_device_name(device)
 
 
 def accelerator(device: torch.device, precision: Precision = "no") -> Accelerator:

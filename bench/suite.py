@@ -198,6 +198,18 @@ class Measure(Strict):
     memory_format: Literal["contiguous", "channels_last"] = "contiguous"
 
 
+class BaselineChoice(Strict):
+    """How the dense model is trained before any trial: once for each seed, and kept for all runs to come.
+
+    Attributes
+    ----------
+    recipe
+        It has nothing of the entry's and the suite's recipe.
+    """
+
+    recipe: Recipe
+
+
 class Entry(Strict):
     """One model on one task: a table of the leaderboard.
 
@@ -207,6 +219,8 @@ class Entry(Strict):
     ----------
     model, model_options, pretrained
         For ``load_model``; the task adds the options it dictates (input channels, number of classes).
+    baseline
+        Train the dense model, from where ``pretrained`` leaves it, before all trials, which start from the result.
     task, data, task_options
         For ``create_task``.
     methods, budgets, exclude
@@ -222,6 +236,7 @@ class Entry(Strict):
     model: str
     model_options: dict[str, Any] = Field(default_factory=dict)
     pretrained: bool | str = False
+    baseline: BaselineChoice | None = None
     task: str
     data: str
     task_options: dict[str, Any] = Field(default_factory=dict)
@@ -234,8 +249,12 @@ class Entry(Strict):
 
     @model_validator(mode="after")
     def _a_teacher_knows_something(self) -> Entry:
-        if self.recipe.distill is not None and not self.pretrained:
-            raise ValueError("recipe.distill learns from the dense model's weights: set pretrained, or leave it out")
+        if self.recipe.distill is not None and not self.pretrained and self.baseline is None:
+            raise ValueError(
+                "recipe.distill learns from the dense model's weights: set pretrained or baseline, or leave it out"
+            )
+        if self.baseline is not None and self.baseline.recipe.distill is not None:
+            raise ValueError("baseline.recipe.distill: the baseline is what others learn from: leave it out")
         return self
 
     @model_validator(mode="after")
@@ -263,10 +282,16 @@ class Limits(Strict):
         Wall-clock time.
     memory
         Resident memory in bytes; the file may say ``3GB`` or ``3GiB``.
+    baseline_seconds
+        Instead of ``seconds``, for the training of a baseline.
+    checkpoint_seconds
+        How much training may be lost at most when a process is ended, if an epoch is longer than that.
     """
 
     seconds: float = Field(default=600, gt=0)
     memory: ByteSize = Field(default=ByteSize(3 * 2**30), gt=0)
+    baseline_seconds: float = Field(default=24 * 3600, gt=0)
+    checkpoint_seconds: float = Field(default=300, gt=0)
 
 
 class Suite(Strict):

@@ -11,7 +11,8 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from .errors import SuiteError, suggestion
-from .suite import Suite
+from .recipe import Recipe, change_fields
+from .suite import Entry, Suite
 
 Location = tuple[int | str, ...]
 
@@ -97,10 +98,47 @@ def load_suite(name: str) -> Suite:
         places = [problem["loc"] for problem in problems]
         # A list whose items are all wrong is reported as too short, too.
         told = [p for p in problems if p["type"] != "too_short" or not any(_within(x, p["loc"]) for x in places)]
-        lines = [_explain(problem, files) for problem in told]
+        lines = [_explain(problem, _place(problem["loc"], files), Suite) for problem in told]
         raise SuiteError("\n".join(dict.fromkeys(lines))) from None
     except TypeError as error:
         raise SuiteError(f"{file}: keys must be words: {error}") from None
+
+
+def change_recipes(suite: Suite, changes: dict[str, Any], option: str = "--recipe") -> Suite:
+    """Return a suite with some fields changed in the recipe of every entry.
+
+    Parameters
+    ----------
+    suite
+        The suite.
+    changes
+        As under ``recipe`` in a suite file; ``base`` takes another recipe altogether.
+    option
+        What errors say the changes come from.
+
+    Raises
+    ------
+    SuiteError
+        A field that recipes do not have, or a value that it cannot have.
+    """
+    if not changes:
+        return suite
+    entries = []
+    for entry in suite.entries:
+        recipe = change_recipe(entry.recipe, changes, option)
+        try:
+            entries.append(Entry(**{**dict(entry), "recipe": recipe}))
+        except ValidationError as error:  # what the entry has beside the recipe does not go with it
+            raise SuiteError("\n".join(_explain(problem, option, Entry) for problem in error.errors())) from None
+    return suite.model_copy(update={"entries": tuple(entries)})
+
+
+def change_recipe(recipe: Recipe, changes: dict[str, Any], option: str) -> Recipe:
+    """Return a recipe with some fields changed; parameters and errors are those of `change_recipes`."""
+    try:
+        return Recipe.model_validate(change_fields(recipe.model_dump(), changes))
+    except ValidationError as error:
+        raise SuiteError("\n".join(_explain(problem, option, Recipe) for problem in error.errors())) from None
 
 
 def parse_value(text: str) -> Any:
@@ -138,11 +176,9 @@ def _merged(file: Path, above: tuple[Path, ...]) -> tuple[dict[str, Any], list[P
 def _pass_on(content: dict[str, Any], key: str) -> None:
     """Lay the fields that an entry has under ``key`` over those that the suite has there."""
     below, entries = content.get(key), content.get("entries")
-    if isinstance(below, dict) and isinstance(entries, list):
+    if below is not None and isinstance(entries, list):
         content["entries"] = [
-            {**entry, key: below | own}
-            if isinstance(entry, dict) and isinstance(own := entry.get(key, {}), dict)
-            else entry
+            {**entry, key: _overlay({key: below}, {key: entry.get(key, {})})[key]} if isinstance(entry, dict) else entry
             for entry in entries
         ]
 
@@ -151,8 +187,13 @@ def _overlay(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
     """Return ``below`` with ``above`` laid over it: mappings merge key by key, all else is replaced."""
     result = dict(below)
     for key, value in above.items():
-        both = isinstance(value, dict) and isinstance(result.get(key), dict)
-        result[key] = _overlay(result[key], value) if both else value
+        known = result.get(key)
+        if key == "recipe":  # a name is short for the recipe that builds on it
+            known, value = ({"base": one} if isinstance(one, str) else one for one in (known, value))
+        if isinstance(value, dict) and isinstance(known, dict):
+            result[key] = change_fields(known, value) if key == "recipe" else _overlay(known, value)
+        else:
+            result[key] = value
     return result
 
 
@@ -164,20 +205,24 @@ def _read(file: Path) -> dict[str, Any]:
     except yaml.YAMLError as error:
         raise SuiteError(f"{file}: not valid YAML: {' '.join(str(error).split())}") from None
     if not isinstance(content, dict):
-        raise SuiteError(f"{file}: a suite is a mapping with the keys {', '.join(_allowed(()))}")
+        raise SuiteError(f"{file}: a suite is a mapping with the keys {', '.join(_allowed((), Suite))}")
     return content
 
 
-def _explain(problem: Any, files: Iterable[Path]) -> str:
-    """Word one of pydantic's problems: file, line, key, what is wrong, what is allowed."""
-    location: Location = tuple(problem["loc"])
+def _place(location: Location, files: Iterable[Path]) -> str:
+    """Return the file and line that hold ``location``, as ``file:line``."""
     file, line = _line(location, files)
-    where = f"{file}:{line}" if line else str(file)
+    return f"{file}:{line}" if line else str(file)
+
+
+def _explain(problem: Any, where: str, root: type[BaseModel]) -> str:
+    """Word one of pydantic's problems about a ``root``: where, key, what is wrong, what is allowed."""
+    location: Location = tuple(problem["loc"])
     key = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location).lstrip(".")
     given = problem.get("input")
     context = problem.get("ctx", {})
     if problem["type"] == "extra_forbidden":
-        allowed = _allowed(location[:-1])
+        allowed = _allowed(location[:-1], root)
         near = suggestion(str(location[-1]), allowed)
         text = f"unknown key '{location[-1]}'{near}; allowed: {', '.join(allowed)}"
     elif problem["type"] == "missing":
@@ -196,9 +241,9 @@ def _within(location: Location, outer: Location) -> bool:
     return len(location) > len(outer) and location[: len(outer)] == outer
 
 
-def _allowed(location: Location) -> list[str]:
-    """Return the keys allowed in the mapping at ``location`` of a suite file."""
-    model: Any = Suite
+def _allowed(location: Location, root: type[BaseModel]) -> list[str]:
+    """Return the keys allowed in the mapping at ``location`` of what is read as a ``root``."""
+    model: Any = root
     for part in location:
         if isinstance(part, str) and isinstance(model, type) and issubclass(model, BaseModel):
             field = model.model_fields.get(part)
@@ -206,7 +251,8 @@ def _allowed(location: Location) -> list[str]:
     if model is None:
         return []
     names = [name for name, field in model.model_fields.items() if not field.exclude]
-    return ["extends", *names] if model is Suite else names
+    first = {Suite: "extends", Recipe: "base"}.get(model)
+    return [first, *names] if first else names
 
 
 def _models(annotation: Any) -> Iterator[type[BaseModel]]:

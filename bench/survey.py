@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,25 +9,16 @@ import torch
 from torch import nn
 
 from ..methods import Method, method_class
+from .baseline import baseline_key, baseline_of, load_baseline
+from .cache import baseline_file
 from .checked import Checked
-from .errors import BenchError, SuiteError, is_user_error
-from .execute import (
-    configure_trial,
-    create_trial_method,
-    create_trial_model,
-    create_trial_overrides,
-    create_trial_plan,
-    create_trial_task,
-    import_plugins,
-)
+from .execute import Emit, create_trial_model, create_trial_plan, create_trial_task
 from .fingerprint import library_versions, plugin_hash, source_hash
 from .measure import state_sha256
-from .planning import plan_size
-from .record import MethodInfo
+from .preview import for_each, plan_trial
+from .runtime import device_name
 from .tasks import Task
 from .trial import Trial
-
-Emit = Callable[[str, Any], None]
 
 
 @dataclass
@@ -36,7 +26,7 @@ class _Cache:
     """Tasks and models that several trials share."""
 
     tasks: dict[str, Task] = field(default_factory=dict)
-    models: dict[str, tuple[nn.Module, str]] = field(default_factory=dict)
+    models: dict[str, tuple[nn.Module, str, str | None]] = field(default_factory=dict)
 
     def task(self, trial: Trial) -> Task:
         key = repr((trial.task, trial.data, trial.task_options))
@@ -44,14 +34,25 @@ class _Cache:
             self.tasks[key] = create_trial_task(trial)
         return self.tasks[key]
 
-    def model(self, trial: Trial) -> tuple[nn.Module, str]:
-        """Return the dense model and the hash of its weights."""
-        source = (trial.model, trial.model_options, trial.pretrained, trial.seed)
-        key = repr((source, trial.task, trial.data, trial.task_options))
+    def model(self, trial: Trial) -> tuple[nn.Module, str, str | None]:
+        """Return the dense model, the hash of its weights before any training, and the key of its baseline if any.
+
+        A baseline that is not trained yet has the weights that its training will start from.
+        """
+        source = (trial.model, trial.model_options, trial.pretrained, trial.seed, trial.baseline)
+        key = repr(
+            (source, trial.task, trial.data, trial.task_options, trial.measure.threads, trial.device, trial.devices)
+        )
         if key not in self.models:
             self.models.clear()
-            model = create_trial_model(trial, self.task(trial))
-            self.models[key] = model, state_sha256(model)
+            task = self.task(trial)
+            model = create_trial_model(trial, task.model_kwargs())
+            weights, baseline = state_sha256(model), None
+            if trial.baseline is not None:
+                baseline = baseline_key(baseline_of(trial), task, weights, device_name(trial.device, trial.devices))
+                if baseline_file(baseline).exists():
+                    load_baseline(model, baseline)
+            self.models[key] = model, weights, baseline
         return self.models[key]
 
 
@@ -64,68 +65,20 @@ def survey(emit: Emit, trials: list[Trial]) -> None:
         A model, task, data, method, setting, weights file or budget that cannot be; all in one message.
     """
     cache = _Cache()
-    problems: dict[str, str] = {}
-    for trial in trials:
-        configure_trial(trial)
-        try:
-            emit("checked", _check(trial, cache))
-        except Exception as error:
-            if not is_user_error(error):
-                raise
-            problems.setdefault(str(error), trial.where)
-    if problems:
-        raise SuiteError("\n".join(f"{where}: {problem}" for problem, where in problems.items()))
+    for_each(trials, lambda trial: emit("checked", _check(trial, cache)))
 
 
 def _check(trial: Trial, cache: _Cache) -> Checked:
-    device = _device_name(trial.device)
-    import_plugins(trial)
+    device = device_name(trial.device, trial.devices)
     task = cache.task(trial)
-    model, weights = cache.model(trial)
-    try:
-        method = create_trial_method(trial)
-        create_trial_overrides(trial)
-    except Exception as error:
-        if is_user_error(error):
-            raise
-        return _unusable(trial, _fingerprint(trial, task, weights, device, None), error)
-    settings = method.settings()
-    if trial.budget is not None and (knob := method.budget_knob()) is not None:
-        del settings[knob.field]  # the budget sets it, layer by layer: see Size.knob
-    info = MethodInfo(
-        name=method.name,
-        label=trial.method.row,
-        version=method.version,
-        kind=method.kind,
-        paper=method.paper,
-        summary=method.summary(),
-        settings=settings,
-    )
-    fingerprint = _fingerprint(trial, task, weights, device, method)
-    try:
-        return Checked(fingerprint, info, plan_size(create_trial_plan(trial, method, model, task.example())))
-    except Exception as error:
-        if is_user_error(error):
-            raise
-        return Checked(fingerprint, info, problem=f"{type(error).__name__}: {error}")
-
-
-def _unusable(trial: Trial, fingerprint: dict[str, Any], error: Exception) -> Checked:
-    """Return what can be said of a trial whose method cannot even be made."""
-    info = MethodInfo(
-        name=trial.method.name,
-        label=trial.method.row,
-        version=0,
-        kind="unknown",
-        paper="",
-        summary="",
-        settings=trial.method.settings,
-    )
-    return Checked(fingerprint, info, problem=f"{type(error).__name__}: {error}")
+    model, weights, baseline = cache.model(trial)
+    planned, method = plan_trial(trial, lambda method: create_trial_plan(trial, method, model, task.example()))
+    fingerprint = _fingerprint(trial, task, baseline or weights, device, method)
+    return Checked(fingerprint=fingerprint, baseline=baseline, **vars(planned))
 
 
 def _fingerprint(trial: Trial, task: Task, weights: str, device: str, method: Method | None) -> dict[str, Any]:
-    """Return all that can change the trial's outcome."""
+    """Return all that can change the trial's outcome; ``weights`` is their hash, or the key of what trains them."""
     return {
         "trial": trial.outcome_settings(),
         "method": method and {"name": method.name, "version": method.version, "settings": method.settings()},
@@ -137,16 +90,3 @@ def _fingerprint(trial: Trial, task: Task, weights: str, device: str, method: Me
         "threads": torch.get_num_threads(),
         "device": device,
     }
-
-
-def _device_name(device: str) -> str:
-    """Return the name of the processor a trial runs on; BenchError where there is none such."""
-    kind, _, number = device.partition(":")
-    if device == "cpu":
-        return device
-    if kind != "cuda" or not (number.isdecimal() or device == "cuda"):
-        raise BenchError(f"device '{device}': must be cpu, cuda or cuda:N")
-    if int(number or 0) >= torch.cuda.device_count():
-        found = torch.cuda.device_count()
-        raise BenchError(f"device '{device}': torch finds {found} GPUs here; use --device cpu")
-    return torch.cuda.get_device_name(device)

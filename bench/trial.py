@@ -9,9 +9,10 @@ from typing import Any
 
 from pydantic import Field
 
+from .data_name import relocate_data
 from .errors import SuiteError, suggestion
 from .recipe import Recipe
-from .suite import DENSE, Budget, Entry, Limits, Measure, MethodChoice, Strict, Suite
+from .suite import DENSE, BaselineChoice, Budget, Entry, Limits, Measure, MethodChoice, Strict, Suite
 
 
 class Trial(Strict):
@@ -25,6 +26,8 @@ class Trial(Strict):
         Key of the method in the suite file, for messages; folder that relative paths start from.
     device
         ``cpu``, ``cuda`` or ``cuda:N``.
+    devices
+        On how many of them it trains, each batch being shared among them.
     """
 
     suite: str
@@ -33,6 +36,7 @@ class Trial(Strict):
     model: str
     model_options: dict[str, Any]
     pretrained: bool | str
+    baseline: BaselineChoice | None = None
     task: str
     data: str
     task_options: dict[str, Any]
@@ -44,6 +48,7 @@ class Trial(Strict):
     limits: Limits
     plugins: tuple[str, ...]
     device: str
+    devices: int = 1
     where: str = Field(default="", exclude=True)
     folder: str = Field(default="", exclude=True)
 
@@ -77,20 +82,19 @@ class Trial(Strict):
         return self.pretrained
 
     def resolved_data(self) -> str:
-        """Return ``data`` with the path in ``kind:PATH`` taken from the suite's folder."""
-        kind, colon, path = self.data.partition(":")
-        return f"{kind}:{Path(self.folder, path).resolve()}" if colon else self.data
+        """Return ``data`` with the paths in ``kind:PATH`` taken from the suite's folder."""
+        return relocate_data(self.data, self.folder)
 
 
-def expand(suite: Suite, device: str = "cpu") -> list[Trial]:
+def expand(suite: Suite, device: str = "cpu", devices: int = 1) -> list[Trial]:
     """Return the trials of a suite in a stable order: in each entry the dense model first, then as written.
 
     Parameters
     ----------
     suite
         The suite.
-    device
-        Where the trials are to run.
+    device, devices
+        Where the trials are to run, and on how many of these they train.
 
     Raises
     ------
@@ -111,6 +115,7 @@ def expand(suite: Suite, device: str = "cpu") -> list[Trial]:
                 limits=suite.limits,
                 plugins=suite.plugins,
                 device=device,
+                devices=devices,
                 where=f"{suite.source}: {place}",
                 folder=suite.folder,
             )
@@ -120,7 +125,7 @@ def expand(suite: Suite, device: str = "cpu") -> list[Trial]:
     return list(trials.values())
 
 
-_FROM_ENTRY = ("model", "model_options", "pretrained", "task", "data", "task_options", "recipe", "measure")
+_FROM_ENTRY = ("model", "model_options", "pretrained", "baseline", "task", "data", "task_options", "recipe", "measure")
 
 
 def _points(suite: Suite, number: int, entry: Entry) -> Iterator[tuple[str, MethodChoice, Budget | None, int]]:

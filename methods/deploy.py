@@ -139,8 +139,7 @@ def _fold_batch_norm(
         return model, False
     with evaluating(model):
         expected, actual = call(model, example), call(fused, example)
-    same = isinstance(expected, Tensor) and isinstance(actual, Tensor) and _close(actual, expected)
-    return (fused, True) if same else (model, False)
+    return (fused, True) if _same(actual, expected) else (model, False)
 
 
 class _KeepingWhole(Tracer):
@@ -178,6 +177,14 @@ def _untraceable(model: nn.Module, paths: Collection[str]) -> list[nn.Module]:
                 stacklevel=5,  # where deploy was called, past the decorator
             )
     return whole
+
+
+def _same(actual: Any, expected: Any) -> bool:
+    """Return whether two outputs agree: tensors, or tuples and lists of them."""
+    if isinstance(expected, (tuple, list)):
+        alike = isinstance(actual, type(expected)) and len(actual) == len(expected)
+        return alike and all(map(_same, actual, expected))
+    return isinstance(expected, Tensor) and isinstance(actual, Tensor) and _close(actual, expected)
 
 
 def _close(actual: Tensor, expected: Tensor) -> bool:

@@ -118,6 +118,10 @@ class Group(DataAware):
         c, n = spec.in_channels, spec.out_channels
         return gcd(c, n) if self.width == "out" and self.degree is None and self.energy is None else c
 
+    @property
+    def reads_weights(self) -> bool:
+        return self.energy is not None and self.degree is None
+
     def resolve(self, convs: Mapping[str, nn.Conv2d], specs: Sequence[ConvSpec]) -> dict[str, dict[str, Any]]:
         if self.energy is None or self.degree is not None:
             return {}

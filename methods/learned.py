@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -27,6 +28,14 @@ class Regulariser(ABC):
     @abstractmethod
     def violations(self) -> Tensor:
         """Return the squared distances last seen, one for each constraint; empty before any was seen."""
+
+    @abstractmethod
+    def state_dict(self) -> dict[str, Any]:
+        """Return what steps have changed, weights aside, as `Part.state_dict` does."""
+
+    @abstractmethod
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from what `state_dict` returned."""
 
 
 class LearnedPart(Part):
@@ -72,6 +81,13 @@ class LearnedPart(Part):
     def converged(self) -> bool:
         violations = self.regulariser.violations()
         return bool(violations.numel()) and bool((violations < self.epsilon).all())
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"regulariser": self.regulariser.state_dict(), "generator": self.generator.get_state()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.regulariser.load_state_dict(state["regulariser"])
+        self.generator.set_state(state["generator"].cpu())
 
     def finish(self) -> dict[str, nn.Module]:
         return self.method.compress_groups(self.convs, self.groups, self.generator)

@@ -87,6 +87,16 @@ class Part:
         """Return whether training longer would serve nothing; by default a training runs its full course."""
         return False
 
+    def state_dict(self) -> dict[str, Any]:
+        """Return what training has changed in the part, the modules aside: numbers, tensors, strings, lists, mappings.
+
+        By default nothing. A part that returns something takes it back in `load_state_dict`.
+        """
+        return {}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from what `state_dict` returned in another session of the same plan."""
+
     def finish(self) -> dict[str, nn.Module]:
         """Return the modules to put into the model when training has ended."""
         return {}
@@ -187,6 +197,11 @@ class Method(ABC):
             return Skip(f"{self.kind}: nothing is approximated")
         knob = self.budget_knob()
         return Skip("no knob to turn up") if knob is None else self.with_settings(**{knob.field: knob.high})
+
+    @property
+    def reads_weights(self) -> bool:
+        """Whether `resolve` looks at weights, with these settings: without them there is no plan then."""
+        return type(self).resolve is not Method.resolve
 
     def resolve(self, convs: Mapping[str, nn.Conv2d], specs: Sequence[ConvSpec]) -> Mapping[str, Mapping[str, Any]]:
         """Return, by path, settings that are read off the weights; a plan is made with them. By default none.

@@ -94,6 +94,16 @@ class RankPenalty(Regulariser):
         """Return ``λ`` of every block, in the order of `violations`."""
         return torch.cat([mode.strength for mode in self._modes()] or [torch.zeros(0)])
 
+    def state_dict(self) -> dict[str, Any]:
+        modes = [{name: getattr(mode, name) for name in _Mode.CHANGED} for mode in self._modes()]
+        return {"steps": self._steps, "refreshed": self._refreshed, "exact": self._exact, "modes": modes}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self._steps, self._refreshed, self._exact = state["steps"], state["refreshed"], state["exact"]
+        for mode, saved in zip(self._modes(), state["modes"], strict=True):
+            for name in _Mode.CHANGED:
+                setattr(mode, name, saved[name].to(mode.strength.device))
+
     def _modes(self) -> list[_Mode]:
         return [mode for batch in self._batches for mode in batch.modes]
 
@@ -142,6 +152,9 @@ class _Batch:
 
 class _Mode:
     """One unfolding of several weights of one shape: subspace, strength and violation of each block."""
+
+    CHANGED = ("strength", "violation", "basis", "complement")
+    """The tensors that steps change."""
 
     def __init__(self, unfolding: Unfolding, layers: int, device: torch.device) -> None:
         self.unfolding = unfolding

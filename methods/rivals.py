@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -51,6 +52,12 @@ class NuclearShrinkage(Regulariser):
     def violations(self) -> Tensor:
         """Return the squared singular values beyond the rank, summed, as they were after the last thresholding."""
         return self._violations
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"steps": self._steps, "violations": self._violations}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self._steps, self._violations = state["steps"], state["violations"]
 
     def _shrink(self, weight: Tensor, wanted: Sequence[Unfolding]) -> Tensor:
         stacked = stack_weights([weight])
@@ -125,3 +132,12 @@ class LearningCompression(Regulariser):
     def violations(self) -> Tensor:
         """Return ``‖W − Δ(Θ)‖²`` of every layer at the last `penalty`."""
         return self._violations
+
+    def state_dict(self) -> dict[str, Any]:
+        changed = {"strength": self.strength, "targets": self._targets}
+        return {"steps": self._steps, "violations": self._violations, **changed}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self._steps, self._violations = state["steps"], state["violations"]
+        self.strength = state["strength"]
+        self._targets = [target.to(weight) for target, weight in zip(state["targets"], self.weights, strict=False)]

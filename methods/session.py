@@ -81,6 +81,27 @@ class Session:
         """Return whether training longer would serve nothing: every part of the plan says so, and there is one."""
         return bool(self._parts) and all(part.converged() for part in self._parts)
 
+    def state_dict(self) -> dict[str, Any]:
+        """Return what training has changed beside the model: to be kept with ``session.model.state_dict()``.
+
+        Numbers, tensors, strings, lists and mappings only: ``torch.load`` reads them with ``weights_only=True``.
+        """
+        return {"parts": [part.state_dict() for part in self._parts]}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from the state of another session, begun with the same plan and seed on the same dense weights.
+
+        Raises
+        ------
+        ValueError
+            If the state is one of another plan.
+        """
+        states = state["parts"]
+        if len(states) != len(self._parts):
+            raise ValueError(f"the state is of a plan of {len(states)} parts; this one has {len(self._parts)}")
+        for part, own in zip(self._parts, states, strict=True):
+            part.load_state_dict(own)
+
     @untouched_random_numbers()
     def finish(self) -> nn.Module:
         """Return the compressed model, the plan attached for `save`; call it once, after training.

@@ -204,8 +204,12 @@ class Tucker2(Method):
 
     # -- ranks from weights ---------------------------------------------------------------------------------------
 
+    @property
+    def reads_weights(self) -> bool:
+        return self.choose != "ratio" and self.ranks is None
+
     def resolve(self, convs: Mapping[str, nn.Conv2d], specs: Sequence[ConvSpec]) -> dict[str, dict[str, Any]]:
-        if self.choose == "ratio" or self.ranks is not None:
+        if not self.reads_weights:
             return {}
         return {
             spec.path: {"ranks": self._chosen_ranks(convs[spec.path].weight, spec)}

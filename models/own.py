@@ -195,7 +195,7 @@ class SSDs(Family):
 
     pattern = "ssd300-bn"
     example = "ssd300-bn"
-    kwargs = MappingProxyType({"in_chans": 3, "num_classes": 21})
+    kwargs = MappingProxyType({"in_chans": 3, "num_classes": 21, "width": 1.0})
     source = "Liu et al. 2016, SSD on VGG-16, with batch-norm"
     own_weights = False
 

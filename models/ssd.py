@@ -40,6 +40,8 @@ class SSD300(nn.Module):
         Colour channels.
     num_classes : int
         Classes with the background, which comes first; 21 for VOC.
+    width : float
+        Of all layers, relative to the original's: 0.5 halves the channels.
 
     Notes
     -----
@@ -47,31 +49,35 @@ class SSD300(nn.Module):
     ``(b, 8732, num_classes)``, feature map by feature map from the finest, row by row, box by box.
     """
 
-    def __init__(self, *, in_chans: int = 3, num_classes: int = 21) -> None:
+    def __init__(self, *, in_chans: int = 3, num_classes: int = 21, width: float = 1.0) -> None:
         super().__init__()
         self.num_classes = num_classes
+
+        def wide(channels: int) -> int:
+            return max(1, round(width * channels))
+
         layers: list[nn.Module] = []
         channels = in_chans
         for number, stage in enumerate(STAGES):
-            for out_channels in stage:
+            for out_channels in map(wide, stage):
                 layers += _conv(channels, out_channels, 3, padding=1)
                 channels = out_channels
             if number == 3:
                 self.fine = len(layers)  # conv4_3 with its ReLU ends here: the first feature map
             # the third rounds its size up, to 38x38; the last keeps it
             layers.append(nn.MaxPool2d(2, ceil_mode=number == 2) if number < 4 else nn.MaxPool2d(3, 1, padding=1))
-        layers += _conv(512, 1024, 3, padding=6, dilation=6)
-        layers += _conv(1024, 1024, 1)
+        layers += _conv(channels, wide(1024), 3, padding=6, dilation=6)
+        layers += _conv(wide(1024), wide(1024), 1)
         self.vgg = nn.ModuleList(layers)
-        self.L2Norm = L2Norm(512)
+        self.L2Norm = L2Norm(wide(512))
         extras: list[nn.Module] = []
-        channels = 1024
-        for narrow, wide, stride, padding in EXTRAS:
-            extras += _conv(channels, narrow, 1)
-            extras += _conv(narrow, wide, 3, stride=stride, padding=padding)
-            channels = wide
+        channels = wide(1024)
+        for narrow, out_channels, stride, padding in EXTRAS:
+            extras += _conv(channels, wide(narrow), 1)
+            extras += _conv(wide(narrow), wide(out_channels), 3, stride=stride, padding=padding)
+            channels = wide(out_channels)
         self.extras = nn.ModuleList(extras)
-        widths = (512, 1024, *(wide for _, wide, _, _ in EXTRAS))
+        widths = [wide(channels) for channels in (512, 1024, *(channels for _, channels, _, _ in EXTRAS))]
         self.loc = nn.ModuleList(nn.Conv2d(c, 4 * n, 3, padding=1) for c, n in zip(widths, BOXES, strict=True))
         self.conf = nn.ModuleList(
             nn.Conv2d(c, num_classes * n, 3, padding=1) for c, n in zip(widths, BOXES, strict=True)

@@ -7,7 +7,21 @@ import sys
 import typer
 
 from ..errors import is_user_error
-from . import baseline, check, compress, data, leaderboard, methods, models, plan, published, run, suites, sweep
+from . import (
+    baseline,
+    check,
+    compress,
+    data,
+    leaderboard,
+    methods,
+    models,
+    plan,
+    published,
+    recipes,
+    run,
+    suites,
+    sweep,
+)
 
 app = typer.Typer(
     name="decompbench",
@@ -18,7 +32,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-for verb in (run, plan, leaderboard, methods, models, suites, data, compress, baseline, check, published, sweep):
+VERBS = (run, plan, leaderboard, methods, models, suites, recipes, data, compress, baseline, check, published, sweep)
+for verb in VERBS:
     name = verb.__name__.rpartition(".")[2]
     app.command(name, epilog=verb.EXAMPLE)(getattr(verb, f"{name}_command"))
 

@@ -25,7 +25,7 @@ def baseline_command(
     task: Annotated[str | None, typer.Option(help="Another task than the packaged baseline's.")] = None,
     data: Annotated[str | None, typer.Option(help="Other data, see 'decompbench data'.")] = None,
     recipe: Annotated[
-        list[str] | None, typer.Option("--set", help="A field of the recipe: key=value, such as epochs=30.")
+        list[str] | None, typer.Option("--set", help="A field of the recipe: epochs=30; base=NAME takes a named one.")
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of weights and training.")] = None,
     as_json: AsJson = False,
@@ -57,18 +57,12 @@ def baseline_command(
 
 def _chosen(model: str, like: str | None, task: str | None, data: str | None, changes: dict[str, object]) -> Baseline:
     """Return the packaged baseline to follow with what was changed, or a new one where all is given."""
-    from pydantic import ValidationError
-
     from ..baseline import Baseline, packaged_baseline
-    from ..errors import BenchError
     from ..recipe import Recipe
+    from ..suite_file import change_recipe
 
-    try:
-        if like is None and task is not None and data is not None:
-            return Baseline(model, task, data, Recipe.model_validate(changes))
-        base = packaged_baseline(like or model)
-        recipe = Recipe.model_validate(base.recipe.model_dump() | changes)
-    except ValidationError as error:
-        problems = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
-        raise BenchError(f"--set: {problems}; fields: {', '.join(Recipe.model_fields)}") from None
+    if like is None and task is not None and data is not None:
+        return Baseline(model, task, data, change_recipe(Recipe(), changes, "--set"))
+    base = packaged_baseline(like or model)
+    recipe = change_recipe(base.recipe, changes, "--set")
     return replace(base, model=model, task=task or base.task, data=data or base.data, recipe=recipe)

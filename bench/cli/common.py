@@ -23,6 +23,7 @@ Plugins = Annotated[
     list[str] | None,
     typer.Option("--plugin", help="A module with methods of its own, beside you or installed. Repeatable."),
 ]
+Devices = Annotated[int, typer.Option("--devices", min=1, help="Train on so many GPUs, or CPU processes, at once.")]
 DEFAULT_RESULTS = Path("results")
 
 

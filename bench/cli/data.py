@@ -1,17 +1,32 @@
-"""``decompbench data``: what models are trained and tested on."""
+"""``decompbench data``: what models are trained and tested on; ``decompbench data fetch NAME`` downloads it."""
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from typing import Annotated
 
-from .common import AsJson, print_list
+import typer
 
-EXAMPLE = "Example: decompbench data"
+from .common import AsJson, output, print_list
+
+EXAMPLE = "Example: decompbench data fetch cifar10"
 
 
-def data_command(as_json: AsJson = False) -> None:
-    """List the data sets, those that ship with the package first."""
-    from ..data import list_data
+def data_command(
+    action: Annotated[str | None, typer.Argument(help="Nothing, for a list, or 'fetch'.", metavar="[fetch]")] = None,
+    name: Annotated[str | None, typer.Argument(help="What to fetch.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List the data sets, those that ship with the package first; or download one.
 
-    rows = [asdict(info) for info in list_data()]
-    print_list(rows, tuple(rows[0]), as_json)
+    It is downloaded to $DECOMPBENCH_DATA, or without that to the cache folder. Nothing else downloads data.
+    """
+    from ..data import fetch_data, list_data
+
+    if action is None:
+        rows = [info.to_json() for info in list_data()]
+        print_list(rows, tuple(rows[0]), as_json)
+        return
+    if action != "fetch" or name is None:
+        raise typer.BadParameter(f"'{action}' is not 'fetch NAME'")
+    folder = fetch_data(name)
+    output().print(f"{name} is in {folder}", markup=False, highlight=False)

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from .common import AsJson, Device, print_list
+from .common import AsJson, print_list
 
 EXAMPLE = "Example: decompbench plan quick"
 COLUMNS = ("trial", "conv weights", "%", "MACs", "MACs %", "layers", "note")
@@ -17,28 +17,31 @@ def plan_command(
     only: Annotated[
         str | None, typer.Option(help="Only trials whose name contains this, or matches it if it has * or ?.")
     ] = None,
-    device: Device = "cpu",
     as_json: AsJson = False,
 ) -> None:
-    """List every trial with its analytic size and MACs. Nothing is trained, no record is written."""
+    """List every trial with its analytic size and MACs. Nothing is trained, no record is written.
+
+    Data and weights need not be on this machine, where the data's name tells the size of its images and the number
+    of its classes and no method reads settings off the weights.
+    """
     from ..process import start_server
 
     start_server()
-    from ..runner import survey_trials
+    from ..runner import preview_trials
     from ..suite_file import load_suite
     from ..trial import expand, matching
 
-    trials = matching(expand(load_suite(suite), device), only)
+    trials = matching(expand(load_suite(suite)), only)
     rows = []
-    for trial, checked in zip(trials, survey_trials(trials), strict=True):
-        size = checked.size
+    for trial, planned in zip(trials, preview_trials(trials), strict=True):
+        size = planned.size
         row = {
             "trial": trial.name,
-            "method": checked.method.model_dump(),
+            "method": planned.method.model_dump(),
             "budget": trial.budget.as_dict() if trial.budget else None,
             "seed": trial.seed,
             "size": size.model_dump() if size else None,
-            "note": checked.problem or (size and size.note),
+            "note": planned.problem or (size and size.note),
         }
         if size is not None:
             row |= {

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .common import DEFAULT_RESULTS, AsJson, Device, Results, counted, output, print_json
+from .common import DEFAULT_RESULTS, AsJson, Device, Devices, Results, counted, output, parse_settings, print_json
 
 if TYPE_CHECKING:
     from ..runner import RunResult
@@ -25,6 +25,11 @@ def run_command(
         str | None, typer.Option(help="Only trials whose name contains this, or matches it if it has * or ?.")
     ] = None,
     device: Device = "cpu",
+    devices: Devices = 1,
+    recipe: Annotated[
+        list[str] | None,
+        typer.Option("--recipe", help="A field of every entry's recipe, such as epochs=3; may be given again."),
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Run trials that have a record, too.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -45,10 +50,11 @@ def run_command(
         from ..progress import create_progress
         from ..render import print_tables, to_rows
         from ..runner import run_suite
-        from ..suite_file import load_suite
+        from ..suite_file import change_recipes, load_suite
 
         progress = create_progress()
-        result = run_suite(load_suite(suite), results, progress=progress, device=device, only=only, force=force)
+        chosen = change_recipes(load_suite(suite), parse_settings(recipe or []))
+        result = run_suite(chosen, results, progress=progress, device=device, devices=devices, only=only, force=force)
     except KeyboardInterrupt:
         stop_server()
         print("interrupted before a trial was run", file=sys.stderr)

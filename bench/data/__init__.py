@@ -1,18 +1,25 @@
-"""Images to train and test on: embedded, from a package, or from a folder; all of them ``uint8`` in memory.
+"""Images to train and test on: embedded, from a package or a folder; as ``uint8`` in memory, or as a list of files.
 
 ``load_classification("fashion-mnist-10k")``, ``load_super_resolution("photographs")``, ``list_data()``.
 """
 
-from .registry import DataInfo, list_data, load_classification, load_super_resolution
-from .types import ClassificationData, DataError, SuperResolutionData, UnknownDataError
+from .classification import load_classification, scan_classification
+from .registry import DataInfo, DataOutline, fetch_data, find_data, list_data
+from .super_resolution import SuperResolutionData, load_super_resolution
+from .types import ClassificationData, DataError, ImageFiles, UnknownDataError
 
 __all__ = [
     "ClassificationData",
     "DataError",
     "DataInfo",
+    "DataOutline",
+    "ImageFiles",
     "SuperResolutionData",
     "UnknownDataError",
+    "fetch_data",
+    "find_data",
     "list_data",
     "load_classification",
     "load_super_resolution",
+    "scan_classification",
 ]

@@ -1,48 +1,39 @@
-"""Any folder of images with one subfolder per class, decoded once into memory.
-
-Two layouts: ``FOLDER/train/<class>/*`` with ``FOLDER/test/<class>/*`` (or ``val``), and ``FOLDER/<class>/*``,
-of which every class gives a fifth of its files to the test set: those whose SHA-256 of ``<class>/<file
-name>`` is lowest, so the split depends on nothing but the names.
-"""
+"""Any folder of images with one subfolder per class, see ``folders``: decoded into memory, or listed only."""
 
 from __future__ import annotations
 
-import hashlib
 import math
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import psutil
 import torch
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 from torch import Tensor
 
-from ..errors import suggestion
-from .types import ClassificationData, DataError
+from .decoded import decoded
+from .folders import LabelledFiles, scan_folder
+from .pictures import opened
+from .types import ClassificationData, DataError, ImageFiles
 
-SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".ppm", ".pgm", ".tif", ".tiff"})
 GREY = ("1", "L")
 """Modes of Pillow's without colour."""
-TEST_SHARE = 0.2
 MEMORY_SHARE = 0.8
 """Part of the free memory that decoded images may take."""
 
-Files = dict[str, list[Path]]
-
 
 def load_image_folder(name: str, folder: Path, image_size: int | None = None) -> ClassificationData:
-    """Decode a folder of class subfolders.
+    """Decode a folder of class subfolders, or read what was decoded before.
 
     Parameters
     ----------
     name : str
         Name for the data.
     folder : Path
-        See the module's docstring for the two layouts.
+        See ``folders`` for the two layouts.
     image_size : int, optional
         Scale the shorter side to this many pixels and cut the centre square. Without it all images must have
         one size.
@@ -58,57 +49,24 @@ def load_image_folder(name: str, folder: Path, image_size: int | None = None) ->
         The folder is not laid out as described, an image cannot be read, sizes differ, or the decoded images
         would not fit in memory (the message says the size).
     """
-    train, test = _find_files(folder)
-    classes = sorted(train)
-    unknown = sorted(set(test) - set(train))
-    if unknown:
-        raise DataError(
-            f"{folder}: the test set has the class {unknown[0]!r}, the training set does not"
-            f"{suggestion(unknown[0], classes)}."
-        )
-    train_files = [(path, classes.index(label)) for label in classes for path in train[label]]
-    test_files = [(path, classes.index(label)) for label in classes for path in test.get(label, [])]
-    images = _decode([path for path, _ in train_files + test_files], folder, image_size)
-    labels = torch.tensor([label for _, label in train_files + test_files])
-    cut = len(train_files)
+    train, test, classes = scan_folder(folder)
+    names = train.names + test.names
+    images = decoded(folder, names, image_size, lambda: _decode([folder / one for one in names], folder, image_size))
+    labels = torch.tensor(train.labels + test.labels)
+    cut = len(train.names)
     return ClassificationData.create(name, (images[:cut], labels[:cut]), (images[cut:], labels[cut:]), classes)
 
 
-def _find_files(folder: Path) -> tuple[Files, Files]:
-    if not folder.is_dir():
-        raise DataError(f"There is no folder {folder}.")
-    if not (folder / "train").is_dir():
-        return _split(_class_files(folder))
-    for held_out in ("test", "val"):
-        if (folder / held_out).is_dir():
-            return _class_files(folder / "train"), _class_files(folder / held_out)
-    raise DataError(f"{folder} has train/ but neither test/ nor val/ beside it.")
+def scan_image_folder(name: str, folder: Path) -> ImageFiles:
+    """List a folder of class subfolders whose images are read when they are needed; errors as above."""
+    train, test, classes = scan_folder(folder)
+    return ImageFiles.create(name, folder, _listed(folder, train), _listed(folder, test), classes)
 
 
-def _class_files(folder: Path) -> Files:
-    classes: Files = {}
-    for subfolder in sorted(path for path in folder.iterdir() if path.is_dir() and path.name[0] != "."):
-        classes[subfolder.name] = sorted(
-            path for path in subfolder.iterdir() if path.suffix.lower() in SUFFIXES and path.name[0] != "."
-        )
-        if not classes[subfolder.name]:
-            raise DataError(f"{subfolder} holds no image ({', '.join(sorted(SUFFIXES))}).")
-    if not classes:
-        raise DataError(f"{folder} has no subfolders; one per class is needed, each holding its images.")
-    return classes
-
-
-def _split(files: Files) -> tuple[Files, Files]:
-    train: Files = {}
-    test: Files = {}
-    for label, paths in files.items():
-        if len(paths) < 2:
-            raise DataError(f"Class {label!r} has one image only; two at least are needed to split off a test set.")
-        ranked = sorted(paths, key=lambda path: hashlib.sha256(f"{label}/{path.name}".encode()).digest())
-        held_out = set(ranked[: max(1, round(TEST_SHARE * len(paths)))])
-        train[label] = [path for path in paths if path not in held_out]
-        test[label] = [path for path in paths if path in held_out]
-    return train, test
+def _listed(folder: Path, files: LabelledFiles) -> tuple[np.ndarray, Tensor, Tensor]:
+    """Names as bytes, sizes and labels."""
+    sizes = [os.stat(folder / name).st_size for name in files.names]
+    return np.array([os.fsencode(name) for name in files.names]), torch.tensor(sizes), torch.tensor(files.labels)
 
 
 def _decode(paths: Sequence[Path], folder: Path, image_size: int | None) -> Tensor:
@@ -122,9 +80,9 @@ def _decode(paths: Sequence[Path], folder: Path, image_size: int | None) -> Tens
     if size > MEMORY_SHARE * free:
         raise DataError(
             f"{folder}: {len(paths):,} images of {first.shape[1]}x{first.shape[0]} take {size / 1e9:.1f} GB "
-            f"decoded; {free / 1e9:.1f} GB are free. Use fewer or smaller images (image_size=)."
+            f"decoded; {free / 1e9:.1f} GB are free. Use fewer or smaller images (image_size), or stream them (stream)."
         )
-    decoded = np.empty(images, dtype=np.uint8)
+    pixels = np.empty(images, dtype=np.uint8)
 
     def put(position: int) -> None:
         image = _read(paths[position], image_size)
@@ -135,32 +93,23 @@ def _decode(paths: Sequence[Path], folder: Path, image_size: int | None) -> Tens
                 "Pass image_size= to scale and cut all to one square."
             )
         # a grey image among coloured ones is the same in all three channels
-        decoded[position] = image if image.ndim == 2 else image.transpose(2, 0, 1)
+        pixels[position] = image if image.ndim == 2 else image.transpose(2, 0, 1)
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         for _ in pool.map(put, range(len(paths))):
             pass
-    return torch.from_numpy(decoded)
+    return torch.from_numpy(pixels)
 
 
 def _is_grey(path: Path) -> bool:
     """Whether a file has no colour, by its header alone."""
-    with _opened(path) as image:
+    with opened(path) as image:
         return image.mode in GREY
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[Image.Image]:
-    try:
-        with Image.open(path) as image:
-            yield image
-    except (OSError, UnidentifiedImageError, Image.DecompressionBombError) as error:
-        raise DataError(f"{path} cannot be read as an image: {error}") from error
 
 
 def _read(path: Path, image_size: int | None) -> np.ndarray:
     """``(h, w)`` for a grey file, ``(h, w, 3)`` for any other."""
-    with _opened(path) as image:
+    with opened(path) as image:
         image = image.convert("L" if image.mode in GREY else "RGB")
         if image_size is not None:
             image = _resize(image, image_size)

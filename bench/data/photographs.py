@@ -13,7 +13,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from .types import DataError, SuperResolutionData
+from .types import DataError
 
 TRAIN = (
     "coffee.png", "hubble_deep_field.jpg", "ihc.png", "motorcycle_left.png", "motorcycle_right.png",
@@ -22,15 +22,15 @@ TRAIN = (
 TEST = ("astronaut.png", "chelsea.png")
 
 
-def load_photographs(name: str) -> SuperResolutionData:
-    """Decode the nine photographs.
+def load_photographs(part: str) -> dict[str, Tensor]:
+    """Decode the photographs of a part, ``train`` or ``test``, by name: ``(3, h, w)`` uint8.
 
     Raises
     ------
     DataError
         The installed scikit-image lacks one.
     """
-    return SuperResolutionData.create(name, {file: _read(file) for file in TRAIN}, {file: _read(file) for file in TEST})
+    return {file: _read(file) for file in {"train": TRAIN, "test": TEST}[part]}
 
 
 def _read(file: str) -> Tensor:

@@ -2,16 +2,33 @@
 
 from __future__ import annotations
 
-import os
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from ..errors import suggestion
-from .fashion_mnist import load_embedded, load_full
-from .imagefolder import load_image_folder
-from .photographs import load_photographs
-from .types import ClassificationData, DataError, SuperResolutionData, UnknownDataError
+from . import torchvision_sets
+from .places import data_folder
+from .types import UnknownDataError
+
+
+@dataclass(frozen=True)
+class DataOutline:
+    """What all images of a data set have in common, known without having it.
+
+    Attributes
+    ----------
+    channels : int
+        1 or 3.
+    size : tuple of int, optional
+        Height and width as a model gets them; None where an option of the task says.
+    classes : int, optional
+        How many labels there are, where there are any.
+    """
+
+    channels: int
+    size: tuple[int, int] | None
+    classes: int | None = None
 
 
 @dataclass(frozen=True)
@@ -21,125 +38,183 @@ class DataInfo:
     Attributes
     ----------
     name : str
-        The name, with ``PATH`` where a folder is to be given.
+        The name, without a folder.
     task : str
         The task it is for.
     description : str
         Content and size.
     source : str
         Where it comes from, and its licence where that is known.
+    folder : {"none", "optional", "required"}
+        Whether a folder may follow the name, ``name:PATH``.
+    outline : DataOutline, optional
+        Where the name alone tells.
+    streamed : {"never", "optional", "always"}
+        Whether images may, or must, be read from files as they are needed. Where they may, the option
+        ``image_size`` sets height and width.
     """
 
     name: str
     task: str
     description: str
     source: str
+    folder: Literal["none", "optional", "required"] = "none"
+    outline: DataOutline | None = None
+    streamed: Literal["never", "optional", "always"] = "never"
+
+    @property
+    def pattern(self) -> str:
+        """How the name is written: ``photographs``, ``cifar10[:PATH]``, ``imagefolder:PATH``."""
+        return self.name + {"none": "", "optional": "[:PATH]", "required": ":PATH"}[self.folder]
 
     def to_json(self) -> dict[str, Any]:
-        """The same as plain JSON values."""
-        return asdict(self)
+        """What to list, as plain JSON values."""
+        return {"name": self.pattern, "task": self.task, "description": self.description, "source": self.source}
 
 
 _FASHION = "MIT licence, Zalando SE"
-_DATA = (
-    DataInfo(
-        "fashion-mnist-10k",
-        "classification",
-        "10,000 + 2,000 grey images 28x28, 10 classes",
-        f"embedded; {_FASHION}",
-    ),
-    DataInfo(
-        "fashion-mnist",
-        "classification",
-        "60,000 + 10,000 grey images 28x28, 10 classes",
-        f"torchvision; {_FASHION}",
-    ),
-    DataInfo("fashion-mnist:PATH", "classification", "the same from a folder of IDX files", _FASHION),
-    DataInfo(
-        "imagefolder:PATH",
-        "classification",
-        "PATH/train and test (or val), or PATH, with class subfolders",
-        "yours",
-    ),
-    DataInfo("photographs", "super_resolution", "7 + 2 colour photographs", "scikit-image's wheel"),
-)
+_DATA = {
+    info.name: info
+    for info in (
+        DataInfo(
+            "fashion-mnist-10k",
+            "classification",
+            "10,000 + 2,000 grey images 28x28, 10 classes",
+            f"embedded; {_FASHION}",
+            outline=DataOutline(1, (28, 28), 10),
+        ),
+        DataInfo(
+            "fashion-mnist",
+            "classification",
+            "60,000 + 10,000 grey images 28x28, 10 classes",
+            f"torchvision, or a folder of IDX files; {_FASHION}",
+            folder="optional",
+            outline=DataOutline(1, (28, 28), 10),
+        ),
+        DataInfo(
+            "cifar10",
+            "classification",
+            "50,000 + 10,000 colour images 32x32, 10 classes",
+            "torchvision",
+            folder="optional",
+            outline=DataOutline(3, (32, 32), 10),
+        ),
+        DataInfo(
+            "cifar100",
+            "classification",
+            "50,000 + 10,000 colour images 32x32, 100 classes",
+            "torchvision",
+            folder="optional",
+            outline=DataOutline(3, (32, 32), 100),
+        ),
+        DataInfo(
+            "cifar10-jpeg",
+            "classification",
+            "CIFAR-10 as JPEG files: not CIFAR-10, as JPEG loses what a network sees",
+            "yours: train/<class>/*.jpg, test/<class>/*.jpg",
+            folder="optional",
+            outline=DataOutline(3, (32, 32), 10),
+        ),
+        DataInfo(
+            "imagefolder",
+            "classification",
+            "PATH/train and test (or val), or PATH, with class subfolders",
+            "yours",
+            folder="required",
+            streamed="optional",
+        ),
+        DataInfo(
+            "imagenet",
+            "classification",
+            "ImageNet-1k (ILSVRC 2012): 1,281,167 + 50,000 photographs, 1,000 classes, streamed",
+            "image-net.org, for those who register",
+            folder="optional",
+            outline=DataOutline(3, None, 1000),
+            streamed="always",
+        ),
+        DataInfo("photographs", "super_resolution", "7 + 2 colour photographs", "scikit-image's wheel"),
+        DataInfo(
+            "div2k",
+            "super_resolution",
+            "800 + 100 photographs of 2K",
+            "yours: DIV2K_train_HR, DIV2K_valid_HR, with DIV2K_*_LR_bicubic/X2 or without",
+            folder="optional",
+        ),
+        DataInfo(
+            "sr",
+            "super_resolution",
+            "one set of images, such as Set5, to train or to test on: TRAIN -> TEST, TEST",
+            "yours: PATH/X2/HR and LR, PATH/HR and LR, or images",
+            folder="required",
+        ),
+        DataInfo("drawings", "detection", "120 + 40 drawings of rectangles, ellipses, triangles", "made when loaded"),
+        DataInfo(
+            "voc",
+            "detection",
+            "PASCAL VOC: trainval of 2007 and 2012 (16,551 photographs), test of 2007 (4,952), 20 classes",
+            "yours: VOCdevkit/VOC2007 and VOC2012",
+            folder="optional",
+        ),
+        DataInfo(
+            "voc2007",
+            "detection",
+            "PASCAL VOC: trainval (5,011 photographs) and test of 2007 alone",
+            "yours: VOCdevkit/VOC2007",
+            folder="optional",
+        ),
+    )
+}
 
 
 def list_data() -> list[DataInfo]:
-    """All data there is, by name or pattern of names."""
-    return list(_DATA)
+    """All data there is."""
+    return list(_DATA.values())
 
 
-def load_classification(
-    name: str, root: str | Path | None = None, *, image_size: int | None = None
-) -> ClassificationData:
-    """Load images with labels.
+def find_data(name: str, task: str) -> DataInfo:
+    """What is known of data by its name, a folder after a colon or not.
 
     Parameters
     ----------
     name : str
-        ``fashion-mnist-10k``, ``fashion-mnist``, ``fashion-mnist:PATH`` or ``imagefolder:PATH``.
-    root : str or Path, optional
-        Folder that a relative PATH starts from, by default the current one; for ``fashion-mnist`` the folder
-        torchvision downloads to, by default ``$XDG_CACHE_HOME/decompbench`` or ``~/.cache/decompbench``.
-    image_size : int, optional
-        For ``imagefolder``: scale and cut all images to squares of this many pixels.
+        As in a suite, such as ``cifar10`` or ``imagefolder:PATH``.
+    task : str
+        The task it is to be for.
 
     Raises
     ------
     UnknownDataError
-        No such name; the message has the nearest.
-    DataError
-        The data is missing, damaged or too large.
+        No such name, which the nearest are told of; or it is for another task, lacks its folder or takes none.
     """
-    kind, colon, path = _split(name, "classification")
-    if image_size is not None and kind != "imagefolder":
-        raise DataError(f"image_size is for imagefolder:PATH; the images of {name} have a size.")
-    folder = Path(root or "", path).expanduser() if colon else None
-    if kind == "fashion-mnist-10k":
-        return load_embedded(name)
-    if kind == "fashion-mnist":
-        return load_full(name, folder, Path(root) if root else _cache())
-    assert folder is not None  # `_split` lets imagefolder pass with a path only
-    return load_image_folder(name, folder, image_size)
-
-
-def load_super_resolution(name: str, root: str | Path | None = None) -> SuperResolutionData:
-    """Load high-resolution images.
-
-    Parameters
-    ----------
-    name : str
-        ``photographs``.
-    root : str or Path, optional
-        Taken for symmetry with ``load_classification``; no data of this kind lies in a folder so far.
-
-    Raises
-    ------
-    UnknownDataError
-        No such name; the message has the nearest.
-    """
-    _split(name, "super_resolution")
-    return load_photographs(name)
-
-
-def _split(name: str, task: str) -> tuple[str, str, str]:
-    """Take a name apart at its colon, having checked it."""
     kind, colon, path = name.partition(":")
-    pattern = f"{kind}:PATH" if colon else name
-    known = {info.name: info.task for info in _DATA}
-    if pattern not in known:
-        if f"{pattern}:PATH" in known:
-            raise UnknownDataError(f"'{name}' needs a folder: '{name}:PATH'.")
-        hint = suggestion(pattern, known)
-        raise UnknownDataError(f"No data is called '{name}'{hint}. There is {', '.join(known)}.")
-    if known[pattern] != task:
-        fitting = ", ".join(other for other, its_task in known.items() if its_task == task)
-        raise UnknownDataError(f"'{name}' is data for {known[pattern]}, not for {task}, for which there is {fitting}.")
-    if colon and not path:
-        raise UnknownDataError(f"'{name}' lacks the folder after the colon.")
-    return kind, colon, path
+    patterns = ", ".join(info.pattern for info in _DATA.values())
+    if kind not in _DATA:
+        raise UnknownDataError(f"No data is called '{kind}'{suggestion(kind, _DATA)}. There is {patterns}.")
+    info = _DATA[kind]
+    if info.task != task:
+        fitting = ", ".join(other.pattern for other in _DATA.values() if other.task == task)
+        raise UnknownDataError(f"'{name}' is data for {info.task}, not for {task}, for which there is {fitting}.")
+    if colon and info.folder == "none":
+        raise UnknownDataError(f"'{kind}' comes from no folder: leave ':{path}' out.")
+    if (info.folder == "required" and not colon) or (colon and not path):
+        raise UnknownDataError(f"'{name}' lacks its folder: '{kind}:PATH'.")
+    return info
 
 
-def _cache() -> Path:
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "decompbench")
+def fetch_data(name: str, root: str | Path | None = None) -> Path:
+    """Download data into the folder of all data sets; return that folder.
+
+    Raises
+    ------
+    UnknownDataError
+        No such name.
+    DataError
+        There is no download of it, or it failed.
+    """
+    if name not in torchvision_sets.SETS:
+        known = ", ".join(torchvision_sets.SETS)
+        hint = suggestion(name, torchvision_sets.SETS)
+        raise UnknownDataError(f"'{name}' cannot be downloaded{hint}; {known} can.")
+    folder = data_folder(root)
+    torchvision_sets.fetch(name, folder)
+    return folder

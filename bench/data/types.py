@@ -5,8 +5,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
+import numpy as np
 import torch
+from timm.data import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 from torch import Tensor
 
 from ..errors import BenchError
@@ -63,28 +66,69 @@ class ClassificationData:
         mean, std = _channel_statistics(train[0])
         return cls(name, revision_of([*train, *test], classes), *train, *test, classes, mean, std)
 
+    def split(self, name: str, held_out: Tensor) -> ClassificationData:
+        """Test on the training images that a mask ``(n,)`` names, and train on the others."""
+        train, test = ((self.train_images[part], self.train_labels[part]) for part in (~held_out, held_out))
+        return ClassificationData.create(name, train, test, self.classes)
+
 
 @dataclass(frozen=True)
-class SuperResolutionData:
-    """High-resolution images; a task makes the low-resolution ones for its scale.
+class ImageFiles:
+    """Files of images with labels, read when they are needed.
 
     Attributes
     ----------
-    name, revision : str
+    name : str
+        As given to ``scan_classification``.
+    revision : str
+        16 hex digits of a SHA-256 over names, sizes and labels of all files; not over their content.
+    root : Path
+        The folder that the names start from.
+    train_files, test_files : ndarray
+        ``(n,)``, names as bytes: an array, as worker processes would each copy a list while they read it.
+    train_sizes, test_sizes : Tensor
+        ``(n,)``, bytes.
+    train_labels, test_labels, classes
         As in ``ClassificationData``.
-    train, test : dict of str to Tensor
-        Images by name, ``(3, h, w)`` uint8 RGB, of various sizes.
+    mean, std : tuple of float
+        ImageNet's, which nearly all published weights have.
     """
 
     name: str
     revision: str
-    train: dict[str, Tensor]
-    test: dict[str, Tensor]
+    root: Path
+    train_files: np.ndarray
+    train_sizes: Tensor
+    train_labels: Tensor
+    test_files: np.ndarray
+    test_sizes: Tensor
+    test_labels: Tensor
+    classes: tuple[str, ...]
+    mean: tuple[float, ...] = IMAGENET_DEFAULT_MEAN
+    std: tuple[float, ...] = IMAGENET_DEFAULT_STD
 
     @classmethod
-    def create(cls, name: str, train: dict[str, Tensor], test: dict[str, Tensor]) -> SuperResolutionData:
-        """Derive the revision from the images of both sets."""
-        return cls(name, revision_of([*train.values(), *test.values()], [*train, "", *test]), train, test)
+    def create(
+        cls,
+        name: str,
+        root: Path,
+        train: tuple[np.ndarray, Tensor, Tensor],
+        test: tuple[np.ndarray, Tensor, Tensor],
+        classes: Iterable[str],
+    ) -> ImageFiles:
+        """Derive the revision from ``(names, sizes, labels)`` of both sets."""
+        classes = tuple(classes)
+        names = [f"{len(train[0])}", *(file.decode() for part in (train, test) for file in part[0]), *classes]
+        revision = revision_of([*train[1:], *test[1:]], names)
+        return cls(name, revision, root, *train, *test, classes)
+
+    def split(self, name: str, held_out: Tensor) -> ImageFiles:
+        """Test on the training images that a mask ``(n,)`` names, and train on the others."""
+        train, test = (
+            (self.train_files[part.numpy()], self.train_sizes[part], self.train_labels[part])
+            for part in (~held_out, held_out)
+        )
+        return ImageFiles.create(name, self.root, train, test, self.classes)
 
 
 def revision_of(tensors: Iterable[Tensor], names: Iterable[str]) -> str:

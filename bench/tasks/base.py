@@ -37,11 +37,30 @@ class Metric:
         ``%``, ``dB``, ... or empty.
     higher_is_better : bool
         Direction.
+    shown : bool
+        Whether tables have a column for it where it is not the main one.
     """
 
     name: str
     unit: str
     higher_is_better: bool
+    shown: bool = False
+
+
+@dataclass(frozen=True)
+class Outline:
+    """What a model for a task must be like; enough to plan with, where the data may be elsewhere.
+
+    Attributes
+    ----------
+    model_kwargs : dict
+        As ``Task.model_kwargs``.
+    example_shape : tuple of int
+        Of one input, ``(c, h, w)``: ``Task.example`` has it after the batch size.
+    """
+
+    model_kwargs: dict[str, Any]
+    example_shape: tuple[int, ...]
 
 
 class Task(ABC):
@@ -52,14 +71,29 @@ class Task(ABC):
     """
 
     name: ClassVar[str]
-    metrics: ClassVar[tuple[Metric, ...]]
-    """What ``evaluate`` returns; the first is the main one."""
+    metrics: tuple[Metric, ...]
+    """What ``evaluate`` returns; the first is the main one. They may depend on the data."""
     options_type: ClassVar[type[TaskOptions]]
 
     @classmethod
     @abstractmethod
     def from_data(cls, data: str, root: str | Path | None, options: Any) -> Self:
         """Load the data of that name and make the task, ``options`` being an ``options_type``."""
+
+    @classmethod
+    def outline(cls, data: str, root: str | Path | None, options: Any) -> Outline:
+        """Tell what a model for the task must be like; the arguments are those of ``from_data``.
+
+        The data is loaded only where its name and the options do not tell, which is what this default takes for
+        granted.
+
+        Raises
+        ------
+        DataError
+            No data has the name; or it is needed, and not there.
+        """
+        task = cls.from_data(data, root, options)
+        return Outline(task.model_kwargs(), tuple(task.example().shape[1:]))
 
     @property
     @abstractmethod
@@ -118,15 +152,23 @@ class Task(ABC):
                 return
 
     @abstractmethod
-    def loss(self, output: Tensor, target: Tensor) -> Tensor:
-        """Training loss, a scalar."""
+    def loss(self, output: Any, target: Tensor) -> Tensor:
+        """Training loss, a scalar.
 
-    def distillation_loss(self, output: Tensor, teacher_output: Tensor, temperature: float) -> Tensor:
+        Parameters
+        ----------
+        output
+            What the model returns in training mode: a tensor, or several where the task has it so.
+        target : Tensor
+            From ``train_batches``, ``(b, ...)``.
+        """
+
+    def distillation_loss(self, output: Any, teacher_output: Any, temperature: float) -> Tensor:
         """Distance of a model's output to its teacher's for the same input, a scalar to be minimised.
 
         Parameters
         ----------
-        output, teacher_output : Tensor
+        output, teacher_output
             Gradients flow into the first only.
         temperature : float
             Softens what is compared, where that is a distribution.

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from ..errors import suggestion
-from .base import Task, TaskError, TaskOptions
+from .base import Outline, Task, TaskError, TaskOptions
 
 _TASKS: dict[str, type[Task]] = {}
 
@@ -50,11 +50,25 @@ def create_task(name: str, data: str, *, root: str | Path | None = None, **optio
     DataError
         Data that is unknown or cannot be read.
     """
+    task, checked = _chosen(name, options)
+    return task.from_data(data, root, checked)
+
+
+def outline_task(name: str, data: str, *, root: str | Path | None = None, **options: Any) -> Outline:
+    """Tell what a model for a task must be like, without the data where its name and the options tell.
+
+    Parameters and errors are those of ``create_task``.
+    """
+    task, checked = _chosen(name, options)
+    return task.outline(data, root, checked)
+
+
+def _chosen(name: str, options: dict[str, Any]) -> tuple[type[Task], TaskOptions]:
+    """Return the task of that name and its options, checked."""
     tasks = _tasks()
     if name not in tasks:
         raise TaskError(f"No task is called '{name}'{suggestion(name, tasks)}. There is {', '.join(sorted(tasks))}.")
-    task = tasks[name]
-    return task.from_data(data, root, _check_options(name, task.options_type, options))
+    return tasks[name], _check_options(name, tasks[name].options_type, options)
 
 
 @functools.cache

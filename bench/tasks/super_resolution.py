@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import itertools
+import math
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, Self
 
 import torch
-from pydantic import Field
+from pydantic import ByteSize, Field
+from skimage.metrics import structural_similarity
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torchmetrics.functional.image import peak_signal_noise_ratio, structural_similarity_index_measure
+from torchmetrics.functional.image import peak_signal_noise_ratio
 
 from ...methods.spec import evaluating
-from ..data import SuperResolutionData, load_super_resolution
-from ..data.resize import crop_to_multiple, downsample, upsample
-from .base import Metric, Task, TaskError, TaskOptions, check_fraction, device_of
+from ..data.pairs import DECODED_LIMIT, PairSet
+from ..data.resize import upsample
+from ..data.super_resolution import SuperResolutionData, check_names, load_super_resolution
+from .base import Metric, Outline, Task, TaskError, TaskOptions, check_fraction, device_of
 from .registry import register_task
-
-Pairs = dict[str, tuple[Tensor, Tensor]]
-"""By name, low and high resolution as uint8 ``(3, h, w)`` and ``(3, scale * h, scale * w)``."""
 
 
 class SuperResolutionOptions(TaskOptions):
@@ -31,17 +32,34 @@ class SuperResolutionOptions(TaskOptions):
     scale : int
         Enlargement, 2, 3 or 4.
     patch_size : int
-        Side of a training patch, in low-resolution pixels.
+        Side of a training patch, in low-resolution pixels. Papers give it at high resolution: EDSR's 192 is 48 at
+        scale 4, SRResNet's 96 is 24.
     patches_per_epoch : int
         An epoch is this many random patches.
     example_size : int
         Side of the example input, in low-resolution pixels.
+    tile_size : int, optional
+        Evaluate an image larger than this, in low-resolution pixels, in tiles of this side at most, which bounds
+        memory. By default whole images, as the papers do.
+    tile_margin : int
+        What a tile sees beyond its edges; where that is as much as a network looks around a pixel, tiles change
+        nothing.
+    decoded : int or str
+        Memory for decoded images, such as ``8GiB``; those beyond are decoded anew whenever they are needed.
     """
 
     scale: Literal[2, 3, 4] = 2
     patch_size: int = Field(default=48, gt=0)
     patches_per_epoch: int = Field(default=480, gt=0)
     example_size: int = Field(default=48, gt=0)
+    tile_size: int | None = Field(default=None, gt=0)
+    tile_margin: int = Field(default=32, ge=0)
+    decoded: ByteSize = Field(default=ByteSize(DECODED_LIMIT), gt=0)
+
+
+MEASURES = (Metric("psnr_y", "dB", True, shown=True), Metric("ssim_y", "", True))
+"""What is measured on every test set."""
+SSIM_WINDOW = 11
 
 
 @register_task
@@ -50,29 +68,34 @@ class SuperResolution(Task):
     """Inputs ``(b, 3, h, w)`` and targets ``(b, 3, scale * h, scale * w)``, RGB in [0, 1]."""
 
     name = "super_resolution"
-    metrics = (Metric("psnr_y", "dB", True), Metric("ssim_y", "", True))
     options_type = SuperResolutionOptions
 
     data: SuperResolutionData
     options: SuperResolutionOptions
-    train_pairs: Pairs = field(init=False, repr=False)
-    test_pairs: Pairs = field(init=False, repr=False)
+    metrics: tuple[Metric, ...] = field(init=False, repr=False)
+    """PSNR and SSIM of each test set, ``psnr_y[Set5]``; without a name where the data brings its only test set."""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "train_pairs", self._pairs(self.data.train))
-        object.__setattr__(self, "test_pairs", self._pairs(self.data.test))
-        for name, (low, _) in self.train_pairs.items():
-            smallest = min(low.shape[1:])
-            if smallest < max(self.options.patch_size, self.options.example_size):
+        metrics = (replace(one, name=_named(one.name, test)) for test in self.data.tests for one in MEASURES)
+        object.__setattr__(self, "metrics", tuple(metrics))
+        least = max(self.options.patch_size, self.options.example_size)
+        for pair in self.data.train.pairs:
+            if min(pair.size) < least:
                 raise TaskError(
-                    f"{name} is {low.shape[2]}x{low.shape[1]} at low resolution: patch_size "
+                    f"{pair.name} is {pair.size[1]}x{pair.size[0]} at low resolution: patch_size "
                     f"({self.options.patch_size}) and example_size ({self.options.example_size}) can be "
-                    f"{smallest} at most."
+                    f"{min(pair.size)} at most."
                 )
 
     @classmethod
     def from_data(cls, data: str, root: str | Path | None, options: SuperResolutionOptions) -> Self:
-        return cls(load_super_resolution(data, root), options)
+        return cls(load_super_resolution(data, root, scale=options.scale, decoded_limit=options.decoded), options)
+
+    @classmethod
+    def outline(cls, data: str, root: str | Path | None, options: SuperResolutionOptions) -> Outline:
+        """All data is RGB."""
+        check_names(data)
+        return Outline({"in_chans": 3}, (3, options.example_size, options.example_size))
 
     @property
     def data_name(self) -> str:
@@ -88,7 +111,7 @@ class SuperResolution(Task):
     def example(self, batch_size: int = 1) -> Tensor:
         """Centres of the training images."""
         size = self.options.example_size
-        lows = [low for low, _ in self.train_pairs.values()]
+        lows = [low for low, _ in self.data.decoded.read(self.data.train.pairs[:batch_size])]
         return torch.stack([_centre(lows[index % len(lows)], size) for index in range(batch_size)]).float() / 255
 
     def steps_per_epoch(self, batch_size: int) -> int:
@@ -98,64 +121,82 @@ class SuperResolution(Task):
         self, batch_size: int, generator: torch.Generator, device: torch.device | str = "cpu"
     ) -> Iterator[tuple[Tensor, Tensor]]:
         """Patches at random places of random images, all images alike, in one of eight orientations."""
-        pairs = list(self.train_pairs.values())
+        pairs = self.data.train.pairs
         for _ in range(self.steps_per_epoch(batch_size)):
             chosen = torch.randint(len(pairs), (batch_size,), generator=generator).tolist()
             places = torch.rand(batch_size, 2, generator=generator).tolist()
             orientations = torch.randint(8, (batch_size,), generator=generator).tolist()
+            images = self.data.decoded.read([pairs[index] for index in chosen])
             patches = [
-                [_orient(side, orientation) for side in self._patch(*pairs[index], *place)]
-                for index, place, orientation in zip(chosen, places, orientations, strict=True)
+                [_orient(side, orientation) for side in self._patch(*image, *place)]
+                for image, place, orientation in zip(images, places, orientations, strict=True)
             ]
             low, high = (torch.stack(side).to(device, non_blocking=True) for side in zip(*patches, strict=True))
             yield low.float().div_(255), high.float().div_(255)
 
     def loss(self, output: Tensor, target: Tensor) -> Tensor:
-        self._check_size(output, target)
+        self._check_size(output, target.shape)
         return F.l1_loss(output, target)
 
     def distillation_loss(self, output: Tensor, teacher_output: Tensor, temperature: float) -> Tensor:
         """Mean absolute difference of the images."""
-        self._check_size(output, teacher_output)
+        self._check_size(output, teacher_output.shape)
         return F.l1_loss(output, teacher_output)
 
     def evaluate(self, model: nn.Module) -> dict[str, float]:
-        """Means over the test images less ``scale`` pixels at each edge; outputs rounded to 8 bits."""
+        """Means over the images of each test set less ``scale`` pixels at each edge; outputs rounded to 8 bits."""
         device = device_of(model)
-        scores = []
+
+        def enlarge(low: Tensor) -> Tensor:
+            output = self._in_tiles(model, low.to(device).unsqueeze(0).float() / 255).float().cpu()
+            return output.squeeze(0).clamp(0, 1).mul(255).round()
+
         with evaluating(model):
-            for low, high in self.test_pairs.values():
-                output = model(low.to(device).unsqueeze(0).float() / 255).float().cpu()
-                self._check_size(output, high.unsqueeze(0))
-                scores.append(self._score(output.squeeze(0).clamp(0, 1).mul(255).round(), high))
-        return self._mean(scores)
+            return self._scores(enlarge)
 
     def bicubic(self) -> dict[str, float]:
         """The metrics of bicubic interpolation, what a network has to beat."""
-        return self._mean(
-            [self._score(upsample(low, self.options.scale), high) for low, high in self.test_pairs.values()]
-        )
+        return self._scores(lambda low: upsample(low, self.options.scale))
 
     def validation_split(self, fraction: float = 0.1, seed: int = 0) -> Self:
-        """A strip of every training image is tested on: its top or its bottom, by ``seed``, and the rest
-        trained on.
-
-        Not whole images: two of the photographs are one scene from two sides, and strips part that scene too,
-        as the two differ by a horizontal shift only.
-        """
+        """A strip of every training image is tested on, see ``SuperResolutionData.validation_split``."""
         check_fraction(fraction)
-        train, test = {}, {}
-        for name, image in self.data.train.items():
-            height = image.shape[1]
-            strip = max(self.options.scale, round(fraction * height))
-            cut = (slice(strip, None), slice(0, strip)) if seed % 2 else (slice(0, height - strip), slice(-strip, None))
-            train[name], test[name] = image[:, cut[0]], image[:, cut[1]]
-        name = f"{self.data.name}[validation {fraction:g}, seed {seed}]"
-        return replace(self, data=SuperResolutionData.create(name, train, test))
+        return replace(self, data=self.data.validation_split(fraction, seed))
 
-    def _pairs(self, images: dict[str, Tensor]) -> Pairs:
-        cropped = {name: crop_to_multiple(image, self.options.scale) for name, image in images.items()}
-        return {name: (downsample(high, self.options.scale), high) for name, high in cropped.items()}
+    def _scores(self, enlarge: Callable[[Tensor], Tensor]) -> dict[str, float]:
+        """Return the metrics of what makes a high-resolution image of a low-resolution one, both ``(3, h, w)``."""
+        return {
+            _named(kind, test): value
+            for test, images in self.data.tests.items()
+            for kind, value in self._mean_scores(enlarge, images).items()
+        }
+
+    def _mean_scores(self, enlarge: Callable[[Tensor], Tensor], images: PairSet) -> dict[str, float]:
+        scores = []
+        for pair in images.pairs:  # one by one: not all need fit into memory
+            ((low, high),) = self.data.decoded.read([pair])
+            scores.append(self._score(enlarge(low), high))
+        return {one.name: sum(score[one.name] for score in scores) / len(scores) for one in MEASURES}
+
+    def _in_tiles(self, model: nn.Module, low: Tensor) -> Tensor:
+        """Apply a model to ``(1, 3, h, w)``, tile by tile where that is larger than ``tile_size``."""
+        size, margin, scale = self.options.tile_size, self.options.tile_margin, self.options.scale
+        height, width = low.shape[2:]
+        if size is None or max(height, width) <= size:
+            return self._enlarge(model, low)
+        whole = low.new_empty(1, 3, scale * height, scale * width)
+        for top, left in itertools.product(range(0, height, size), range(0, width, size)):
+            above, before = min(margin, top), min(margin, left)
+            tile = low[:, :, top - above : top + size + margin, left - before : left + size + margin]
+            output = self._enlarge(model, tile)[:, :, scale * above :, scale * before :]
+            place = whole[:, :, scale * top : scale * (top + size), scale * left : scale * (left + size)]
+            place.copy_(output[:, :, : place.shape[2], : place.shape[3]])
+        return whole
+
+    def _enlarge(self, model: nn.Module, low: Tensor) -> Tensor:
+        output = model(low)
+        self._check_size(output, (*low.shape[:2], *(self.options.scale * side for side in low.shape[2:])))
+        return output
 
     def _patch(self, low: Tensor, high: Tensor, down: float, right: float) -> tuple[Tensor, Tensor]:
         size, scale = self.options.patch_size, self.options.scale
@@ -164,27 +205,25 @@ class SuperResolution(Task):
         large = high[:, scale * top : scale * (top + size), scale * left : scale * (left + size)]
         return low[:, top : top + size, left : left + size], large
 
-    def _check_size(self, output: Tensor, target: Tensor) -> None:
-        if output.shape != target.shape:
+    def _check_size(self, output: Tensor, wanted: tuple[int, ...]) -> None:
+        if tuple(output.shape) != tuple(wanted):
             raise TaskError(
-                f"The model's output is {tuple(output.shape)} where {tuple(target.shape)} is wanted: "
+                f"The model's output is {tuple(output.shape)} where {tuple(wanted)} is wanted: "
                 f"the task enlarges by {self.options.scale}; does the model?"
             )
 
     def _score(self, image: Tensor, truth: Tensor) -> dict[str, float]:
         """PSNR (dB) and SSIM of the luma of two images, ``(3, h, w)`` in [0, 255]."""
         border = self.options.scale
-        first, second = (
-            luma(picture)[border:-border, border:-border].unsqueeze(0).unsqueeze(0) for picture in (image, truth)
-        )
+        first, second = (luma(picture)[border:-border, border:-border] for picture in (image, truth))
         # Y spans [16, 235], but PSNR is by convention relative to 255.
         psnr = peak_signal_noise_ratio(first, second, data_range=255.0)
-        ssim = structural_similarity_index_measure(first, second, data_range=255.0)
-        assert isinstance(ssim, Tensor)  # a tuple only where the full image is asked for
-        return {"psnr_y": psnr.item(), "ssim_y": ssim.item()}
+        return {"psnr_y": psnr.item(), "ssim_y": similarity(first, second)}
 
-    def _mean(self, scores: list[dict[str, float]]) -> dict[str, float]:
-        return {metric.name: sum(score[metric.name] for score in scores) / len(scores) for metric in self.metrics}
+
+def _named(kind: str, test: str) -> str:
+    """Return the name of a metric on a test set: ``psnr_y[Set5]``."""
+    return f"{kind}[{test}]" if test else kind
 
 
 def luma(image: Tensor) -> Tensor:
@@ -202,6 +241,23 @@ def luma(image: Tensor) -> Tensor:
     """
     red, green, blue = image.double()
     return 16 + (65.481 * red + 128.553 * green + 24.966 * blue) / 255
+
+
+def similarity(first: Tensor, second: Tensor) -> float:
+    """SSIM with its Gaussian window of 11x11 wherever that fits in (Wang et al., 2004), relative to 255.
+
+    Parameters
+    ----------
+    first, second : Tensor
+        ``(h, w)`` double. Where they are smaller than the window there is no SSIM: NaN.
+    """
+    if min(first.shape) < SSIM_WINDOW:
+        return math.nan
+    # torchmetrics has it, too, but lays out every window: 13 GiB for an image of 2K
+    value: Any = structural_similarity(
+        first.numpy(), second.numpy(), data_range=255.0, gaussian_weights=True, sigma=1.5, use_sample_covariance=False
+    )
+    return float(value)
 
 
 def _orient(image: Tensor, orientation: int) -> Tensor:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tempfile
+
 import torch
 
 from ..method import Method
@@ -60,6 +62,29 @@ def check_a_training_loop_ends_in_a_small_model(method: Method, case: Case) -> N
         not left,
         f"after finish() {', '.join(left)} is still a Conv2d: Part.replacements and Part.finish() together have to "
         "give a layer for every path",
+    )
+
+
+def check_a_session_goes_on_from_its_state(method: Method, case: Case) -> None:
+    """Two steps, then two more in a new session given model and session state: the weights of four steps in one."""
+    whole, first, second = (_training(method, case) for _ in range(3))
+    x = case.example()
+    for session, steps in ((whole, 4), (first, 2)):
+        for _ in range(steps):
+            _step(session, x)
+    second.model.load_state_dict(first.model.state_dict())
+    with tempfile.TemporaryFile() as file:
+        torch.save(first.state_dict(), file)
+        file.seek(0)
+        second.load_state_dict(torch.load(file, weights_only=True))
+    for _ in range(2):
+        _step(second, x)
+    expected, found = whole.finish().state_dict(), second.finish().state_dict()
+    changed = [name for name in expected if not torch.equal(expected[name], found[name])]
+    demand(
+        not changed,
+        f"a training that went on from its state has other values in {', '.join(changed)}: let state_dict() of the "
+        "part have all that steps change, and load_state_dict() take it back",
     )
 
 

@@ -71,6 +71,7 @@ CHECKS: tuple[tuple[Callable[..., None], Lists], ...] = (
     (training.check_gradients_reach_every_parameter, (FEW, NETWORKS)),
     (training.check_penalty_is_a_finite_scalar, (NETWORKS,)),
     (training.check_a_training_loop_ends_in_a_small_model, (NETWORKS,)),
+    (training.check_a_session_goes_on_from_its_state, (FEW,)),
     (training.check_trains_under_autocast, (FEW, NETWORKS)),
     (extremes.check_zero_weights_stay_zero, (FEW,)),
     (extremes.check_weights_that_are_no_numbers_are_told, (FEW,)),

@@ -2,14 +2,18 @@
 
 import contextlib
 import io
+import os
 import subprocess
 import sys
+import tarfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
+from PIL import Image
 
 from decompbench.bench.cli import main
 from decompbench.bench.record import Measured, MethodInfo, Record
@@ -79,6 +83,29 @@ def wait_for(condition, seconds=60.0):
     raise AssertionError("it did not come to pass")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def cache(tmp_path_factory):
+    """A cache of the tests' own; processes that are started have it, too."""
+    with pytest.MonkeyPatch.context() as patch:
+        folder = tmp_path_factory.mktemp("cache")
+        patch.setenv("XDG_CACHE_HOME", str(folder))
+        yield folder / "decompbench"
+
+
+@pytest.fixture
+def image_folder(tmp_path):
+    """``train`` with 3 + 2 and ``test`` with 2 + 1 colour images of 6x4 in the classes cat and dog."""
+    generator = np.random.default_rng(0)
+    for which, counts in (("train", (3, 2)), ("test", (2, 1))):
+        for label, count in zip(("cat", "dog"), counts, strict=True):
+            folder = tmp_path / "pets" / which / label
+            folder.mkdir(parents=True)
+            for index in range(count):
+                pixels = generator.integers(0, 256, (4, 6, 3), dtype=np.uint8)
+                Image.fromarray(pixels).save(folder / f"{index}.png")
+    return tmp_path / "pets"
+
+
 @pytest.fixture
 def trials(tmp_path):
     """Three trials: dense, and two methods at one budget."""
@@ -133,3 +160,15 @@ def smoke(tmp_path_factory):
     run = decompbench_process("run", "smoke", results=tmp_path_factory.mktemp("smoke"))
     assert run.returncode == 0, run.stdout + run.stderr
     return run
+
+
+@pytest.fixture(scope="session")
+def super_resolution_images(tmp_path_factory):
+    """Set5 with published low-resolution images, from ``$DECOMPBENCH_TEST_DATA/data/sr-images.tar``."""
+    archive = Path(os.environ.get("DECOMPBENCH_TEST_DATA", "")) / "data" / "sr-images.tar"
+    if "DECOMPBENCH_TEST_DATA" not in os.environ or not archive.is_file():
+        pytest.skip("DECOMPBENCH_TEST_DATA names no folder with data/sr-images.tar")
+    folder = tmp_path_factory.mktemp("sr")
+    with tarfile.open(archive) as tar:
+        tar.extractall(folder, [member for member in tar if "Set5/" in member.name], filter="data")
+    return folder

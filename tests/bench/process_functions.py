@@ -54,3 +54,80 @@ def start_another(emit):
     child = subprocess.Popen(["sleep", "60"])
     emit("child", child.pid)
     time.sleep(60)
+
+
+def execute_and_tell(emit, trial, key):
+    from decompbench.bench.execute import execute
+
+    emit("pid", os.getpid())
+    execute(emit, trial, key)
+
+
+def train_together(emit, path):
+    """Train a small network as one of several processes, or alone, in several ways; emit the weights of each."""
+    import torch
+    from torch import nn
+
+    from decompbench.bench.checkpoint import Checkpoint
+    from decompbench.bench.recipe import Recipe
+    from decompbench.bench.tasks import create_task
+    from decompbench.bench.train import Diverged, train
+
+    torch.set_num_threads(1)
+    task = create_task("classification", "fashion-mnist-10k").validation_split(0.98)
+    fields = {"epochs": 2, "batch_size": 50, "optimizer": "momentum", "clip_grad": 1.0}
+
+    def run(on_step=None, checkpoint=None, **changes):
+        torch.manual_seed(0)
+        model = nn.Sequential(nn.Flatten(), nn.Linear(784, 16), nn.Tanh(), nn.Linear(16, 10))
+        result = train(
+            model,
+            task,
+            Recipe(**fields | changes),
+            seed=0,
+            penalty=lambda: 0.01 * model[1].weight.square().sum(),
+            on_step=on_step,
+            checkpoint=checkpoint,
+        )
+        return {name: tensor.tolist() for name, tensor in model.state_dict().items()}, result.history
+
+    def end_it(epoch, step, total, loss):
+        if step == 6:
+            raise ZeroDivisionError
+
+    emit("plain", run())
+    emit("parts, average", run(accumulate=2, ema={"decay": 0.5}))
+    checkpoint = Checkpoint(path, "key", seconds=0)
+    try:
+        run(on_step=end_it, checkpoint=checkpoint)
+    except ZeroDivisionError:
+        emit("again", run(checkpoint=checkpoint))
+    try:
+        run(lr=1e30, epochs=20)
+    except Diverged as error:
+        emit("diverged", (error.epoch > 0, error.loss == error.loss))
+
+
+def fail_in_second(emit):
+    import torch
+
+    emit("rank", torch.distributed.get_rank())
+    if torch.distributed.get_rank() == 1:
+        raise KeyError("of the second")
+    torch.distributed.barrier()
+
+
+def end_alone(emit, path):
+    """Start two processes that wait for ever, and be killed."""
+    from decompbench.bench.distributed import run_on_devices
+
+    run_on_devices(emit, 2, "cpu", "process_functions:wait_together")
+
+
+def wait_together(emit):
+    import torch
+
+    pids = [None, None]
+    torch.distributed.all_gather_object(pids, os.getpid())
+    emit("pids", pids)
+    time.sleep(120)

@@ -2,15 +2,35 @@
 
 from __future__ import annotations
 
+import json
+import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import yaml
+from filelock import FileLock
 
-from decompbench.bench.baseline import PACKAGED, Baseline, packaged_baseline, train_baseline
+from decompbench.bench.baseline import (
+    PACKAGED,
+    Baseline,
+    baseline_key,
+    packaged_baseline,
+    train_baseline,
+    train_trial_baseline,
+)
+from decompbench.bench.cache import baseline_file
 from decompbench.bench.errors import BenchError
+from decompbench.bench.measure import state_sha256
 from decompbench.bench.recipe import Recipe
+from decompbench.bench.store import read_records
+from decompbench.bench.suite_file import load_suite
 from decompbench.bench.tasks import create_task
+from decompbench.bench.trial import expand
 from decompbench.models import load_model, packaged_weights, read_weights_metadata
+
+from .conftest import decompbench, wait_for
+from .test_run import short_suite
 
 TINY = Baseline(
     "edsr-r1f4x2",
@@ -77,3 +97,108 @@ def test_packaged_weights_are_of_the_recipe_and_score_as_they_say(baseline: Base
     # Another machine's rounding may turn an image or two.
     main = task.metrics[0].name
     assert values[main] == pytest.approx(weights.metadata["metrics"][main], abs=0.15 if main == "top1" else 0.005)
+
+
+# --- the baseline of a suite's entry
+
+
+def suite_with_baseline(folder: Path, **recipe: object) -> Path:
+    """Write a suite of two trials that start from a dense model trained for some steps."""
+    path = short_suite(folder, ["svd"], plugins=[], recipe={"epochs": 0})
+    content = yaml.safe_load(path.read_text())
+    content["entries"][0]["baseline"] = {"recipe": {"epochs": 3, "batch_size": 4, "lr": 0.01} | recipe}
+    content["measure"]["threads"] = 1
+    path.write_text(yaml.safe_dump(content))
+    return path
+
+
+def test_an_entry_trains_its_baseline_once_and_every_trial_starts_from_it(tmp_path: Path, cache: Path) -> None:
+    path = suite_with_baseline(tmp_path)
+    known = set((cache / "baselines").glob("*.safetensors"))
+    run = decompbench("run", path, results=tmp_path / "results")
+    assert run.returncode == 0, run.stderr
+    assert run.stderr.count("training the baseline of") == 1
+    (file,) = set((cache / "baselines").glob("*.safetensors")) - known
+    records, _ = read_records(run.records_file)
+    for record in records:
+        start = record.measured.start
+        assert start is not None
+        assert (start.source, start.key) == ("baseline", file.stem)
+        assert start.recipe is not None
+        assert start.recipe["epochs"] == 3
+        assert start.quality == record.measured.quality["start"]
+        assert record.fingerprint["weights"] == file.stem
+    model = load_model("resnet8", pretrained=file, in_chans=3, num_classes=2)
+    assert records[0].measured.state_sha256 == start.sha256 == state_sha256(model)
+    # run anew: the weights are there
+    before = file.stat().st_mtime_ns
+    again = decompbench("run", path, "--force", results=tmp_path / "again")
+    assert "training the baseline" not in again.stderr
+    assert file.stat().st_mtime_ns == before
+    # where all trials have a record, the weights are not needed
+    file.unlink()
+    third = decompbench("run", path, "--json", results=tmp_path / "results")
+    assert json.loads(third.stdout)["new"] == 0
+    assert not file.exists()
+    # planning trains nothing
+    assert decompbench("plan", path).returncode == 0
+    assert not file.exists()
+
+
+def test_a_baseline_that_diverges_ends_its_trials_so(tmp_path: Path, cache: Path) -> None:
+    run = decompbench("run", suite_with_baseline(tmp_path, lr=1e30, epochs=20), results=tmp_path / "results")
+    assert run.returncode == 1
+    records, _ = read_records(run.records_file)
+    assert [record.status for record in records] == ["diverged", "diverged"]
+    assert all(record.failure and "the baseline" in record.failure.message for record in records)
+
+
+def test_the_key_is_over_all_that_makes_the_weights(tmp_path: Path) -> None:
+    task = create_task("super_resolution", "photographs", **TINY.task_options)
+    known = baseline_key(TINY, task, "start", "cpu")
+    assert known == baseline_key(TINY, task, "start", "cpu")
+    others = [
+        baseline_key(replace(TINY, seed=4), task, "start", "cpu"),
+        baseline_key(replace(TINY, recipe=TINY.recipe.model_copy(update={"lr": 1.0})), task, "start", "cpu"),
+        baseline_key(replace(TINY, devices=2), task, "start", "cpu"),
+        baseline_key(replace(TINY, task_options={}), task, "start", "cpu"),
+        baseline_key(TINY, task, "other weights", "cpu"),
+        baseline_key(TINY, task, "start", "a GPU"),
+    ]
+    assert len({known, *others}) == 7
+
+
+def test_a_baseline_that_was_ended_goes_on(tmp_path: Path, cache: Path) -> None:
+    expected = train_baseline(TINY, tmp_path / "whole.safetensors").path.read_bytes()
+
+    def end(epoch: int, step: int, total: int, loss: float) -> None:
+        if step == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train_baseline(TINY, tmp_path / "ended.safetensors", on_step=end, checkpoint_seconds=0)
+    assert len(list((cache / "checkpoints").glob("*.pt"))) == 1
+    steps = []
+    again = train_baseline(TINY, tmp_path / "ended.safetensors", on_step=lambda *call: steps.append(call[1]))
+    assert steps == [3, 4]
+    assert again.path.read_bytes() == expected
+    assert not list((cache / "checkpoints").glob("*.pt"))
+
+
+def test_two_runs_at_once_train_one_baseline(tmp_path: Path, cache: Path) -> None:
+    (trial, *_) = expand(load_suite(str(suite_with_baseline(tmp_path))))
+    told: list[list[str]] = [[], []]
+
+    def train_it(events: list[str]) -> None:
+        emit = lambda name, value: events.append(value) if name == "stage" else None  # noqa: E731
+        train_trial_baseline(emit, trial, "of this test")
+
+    threads = [threading.Thread(target=train_it, args=(events,)) for events in told]
+    with FileLock(baseline_file("of this test").with_suffix(".lock")):
+        for thread in threads:
+            thread.start()
+        wait_for(lambda: all(told))
+    for thread in threads:
+        thread.join()
+    assert sorted("training the baseline" in events for events in told) == [False, True]
+    assert baseline_file("of this test").is_file()

@@ -67,12 +67,14 @@ def execute(folder, task, **settings):
         if kind == "measured":
             measured.update([value])
 
-    execution = _Execution(emit, trial)
+    execution = _Execution(emit, trial, None, None)
     execution.task = task
-    model = create_trial_model(trial, task)
+    model = create_trial_model(trial, task.model_kwargs())
     execution.evaluate("start", model)
     plan = create_trial_plan(trial, create_trial_method(trial), model, task.example())
-    execution.compress_and_train(model, plan, teacher=model)
+    session, begin_seconds = execution.begin(model, plan)
+    execution.train(session, model)
+    execution.finish(session, begin_seconds)
     return measured | {"plan": plan.to_json()}
 
 

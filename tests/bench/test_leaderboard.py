@@ -198,3 +198,19 @@ def test_unknown_suite_and_empty_folder_are_said(tmp_path, records):
         find_records(tmp_path, "tinny")
     found, damages = find_records(tmp_path, "tiny")
     assert (len(found), damages) == (1, [])
+
+
+def test_further_shown_metrics_have_columns(points):
+    """As of the other test sets of super-resolution: mean over the seeds, after the main metric's column."""
+    records = []
+    for (method, _, seed), trial in points.items():
+        made = measured(90.0, also_shown={"top1[v2]": "%"})
+        made["quality"]["finished"] |= {"top1[v2]": 70.0 + seed, "top5": 99.0}
+        records.append(make_record(trial, **made) if method != "svd" else make_record(trial, "failed"))
+    frame = leaderboard(records)
+    ok = frame["method"] != "svd"
+    assert set(frame[ok]["final top1[v2] %"]) == {70.5}
+    assert frame[~ok]["final top1[v2] %"].isna().all()
+    header = to_markdown(frame).splitlines()[2]
+    assert "| top1 % | top1[v2] % | drop |" in header
+    assert "top5" not in header

@@ -10,11 +10,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from decompbench.bench.data import SuperResolutionData, load_super_resolution
 from decompbench.bench.recipe import Recipe
 from decompbench.bench.tasks import create_task
 from decompbench.bench.tasks.classification import Classification
-from decompbench.bench.tasks.super_resolution import SuperResolution, SuperResolutionOptions
 from decompbench.bench.train import Diverged, TrainResult, train
 from decompbench.models import load_model
 
@@ -271,13 +269,8 @@ def test_the_loop_costs_little_beside_a_bare_one(task: Classification) -> None:
 
 
 def test_super_resolution_trains() -> None:
-    photographs = load_super_resolution("photographs")
-    train_images, test_images = (
-        {name: image[:, 150:246, 150:246] for name, image in images.items()}
-        for images in (photographs.train, photographs.test)
-    )
-    data = SuperResolutionData.create("centres", train_images, test_images)
-    task = SuperResolution(data, SuperResolutionOptions(patch_size=12, patches_per_epoch=64, example_size=12))
+    options = {"patch_size": 12, "patches_per_epoch": 64, "example_size": 12}
+    task = create_task("super_resolution", "photographs", **options).validation_split(0.25)
     torch.manual_seed(0)
     model = load_model("edsr-r1f8x2")
     before = task.evaluate(model)["psnr_y"]

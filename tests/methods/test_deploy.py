@@ -86,6 +86,27 @@ def test_folding_never_changes_what_is_computed():
     assert relative_error(deploy(net, EXAMPLE)(EXAMPLE), net(EXAMPLE)) < 1e-6
 
 
+class TwoOutputs(nn.Module):
+    """The output of a network and its input's mean, as detectors have several outputs."""
+
+    def __init__(self, net):
+        super().__init__()
+        self.net = net
+
+    def forward(self, x):
+        return x.mean(dim=1), [self.net(x)]
+
+
+@pytest.mark.parametrize(("net", "right"), [(small_net(), True), (Reused(), False)], ids=["right", "wrong"])
+def test_folding_is_checked_in_every_output(net, right):
+    net = TwoOutputs(net).eval()
+    deployed = deploy(net, EXAMPLE)
+    assert deployed.decompbench_folded == right
+    (first, (second,)), (expected_first, (expected_second,)) = deployed(EXAMPLE), net(EXAMPLE)
+    assert torch.equal(first, expected_first)
+    assert relative_error(second, expected_second) < 1e-5
+
+
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16], ids=str)
 def test_folding_is_checked_in_every_precision(dtype):
     net = Reused().eval().to(dtype)

@@ -29,3 +29,13 @@ def test_values_of_a_box_stay_together() -> None:
 def test_l2norm_has_length_20_everywhere() -> None:
     y = L2Norm(8)(torch.randn(2, 8, 3, 3))
     torch.testing.assert_close(y.square().sum(1).sqrt(), torch.full((2, 3, 3), 20.0))
+
+
+def test_width_scales_every_layer() -> None:
+    """A quarter of the channels: outputs keep their shapes, the convolutions between have a 16th of the weights."""
+    whole, narrow = on_meta("ssd300-bn"), on_meta("ssd300-bn", width=0.25)
+    images = torch.empty(2, 3, 300, 300, device="meta")
+    assert [out.shape for out in narrow(images)] == [out.shape for out in whole(images)]
+    between = [path for path, module in whole.vgg.named_children() if isinstance(module, torch.nn.Conv2d)][1:]
+    for path in between:
+        assert 16 * narrow.vgg[int(path)].weight.numel() == whole.vgg[int(path)].weight.numel()

@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from decompbench.bench.data import load_super_resolution
+from decompbench.bench.data.photographs import load_photographs
 from decompbench.bench.data.resize import crop_to_multiple, downsample, upsample
 
 
@@ -83,11 +83,11 @@ def test_published_low_resolution_images_pixel_by_pixel(super_resolution_images:
 
 
 def test_photographs() -> None:
-    data = load_super_resolution("photographs")
-    assert list(data.test) == ["astronaut.png", "chelsea.png"]
-    assert data.test["astronaut.png"].shape == (3, 512, 512)
-    assert len(data.train) == 7
-    assert not set(data.train) & set(data.test)
-    for image in (*data.train.values(), *data.test.values()):
+    train, test = load_photographs("train"), load_photographs("test")
+    assert list(test) == ["astronaut.png", "chelsea.png"]
+    assert test["astronaut.png"].shape == (3, 512, 512)
+    assert len(train) == 7
+    assert not set(train) & set(test)
+    for image in (*train.values(), *test.values()):
         assert image.dtype == torch.uint8
         assert not torch.equal(image[0], image[1])  # a colour photograph

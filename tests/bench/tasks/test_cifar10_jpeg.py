@@ -28,7 +28,7 @@ def test_resnet20_has_its_published_accuracy(tmp_path: Path) -> None:
     with tarfile.open(TEST_DATA / "data" / "cifar10-jpeg.tar.gz") as tar:
         tar.extractall(tmp_path, filter="data", members=[member for member in tar if wanted(member)])
     task = create_task(
-        "classification", f"imagefolder:{tmp_path}", mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225)
+        "classification", f"cifar10-jpeg:{tmp_path}", mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225)
     )
     model = load_model("resnet20", pretrained=TEST_DATA / "weights" / "resnet20-cifar10.safetensors")
     assert task.evaluate(model)["top1"] == pytest.approx(81.03, abs=0.03)

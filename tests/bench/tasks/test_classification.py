@@ -104,6 +104,22 @@ def test_evaluate_against_a_hand_calculation() -> None:
     assert [metric.name for metric in task.metrics] == list(values)
 
 
+def test_top5_counts_classes_among_the_five_highest() -> None:
+    count = 120
+    images, labels = torch.zeros(count, 3, 4, 4, dtype=torch.uint8), torch.arange(count)
+    data = ClassificationData.create("many", (images, labels), (images, labels), map(str, range(count)))
+    task = Classification(data, ClassificationOptions())
+    # image i has its own class at rank i % 8 + 1: the classes after it, as many, have more
+    logits = torch.zeros(count, count)
+    for image in range(count):
+        for place in range(image % 8 + 1):
+            logits[image, (image + place) % count] = 1.0 + place
+    values = task.evaluate(Fixed(logits))
+    assert values["top1"] == pytest.approx(100 / 8, abs=1e-12)
+    assert values["top5"] == pytest.approx(100 * 5 / 8, abs=1e-12)
+    assert [metric.name for metric in task.metrics if metric.shown] == ["top5"]
+
+
 def test_evaluate_uses_evaluation_mode_and_puts_the_modes_back() -> None:
     model = Fixed(torch.zeros(6, 2))
     model.norm.eval()
@@ -188,4 +204,4 @@ def test_image_size_is_for_folders() -> None:
 def test_wrong_task() -> None:
     with pytest.raises(TaskError, match="did you mean 'classification'"):
         create_task("clasification", "fashion-mnist-10k")
-    assert list_tasks() == ["classification", "super_resolution"]
+    assert list_tasks() == ["classification", "detection", "super_resolution"]

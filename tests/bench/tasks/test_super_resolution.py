@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import pytest
 import torch
+from PIL import Image
 from torch import Tensor, nn
+from torchmetrics.functional.image import structural_similarity_index_measure
 
 from decompbench.bench.data import SuperResolutionData
+from decompbench.bench.data.pairs import DecodedPairs, Pair, PairSet
 from decompbench.bench.data.resize import upsample
+from decompbench.bench.leaderboard import find_records, leaderboard
 from decompbench.bench.tasks import TaskError, create_task
 from decompbench.bench.tasks.super_resolution import (
     SuperResolution,
     SuperResolutionOptions,
     luma,
+    similarity,
 )  # fmt: skip
+from decompbench.models import load_model
+from tests.bench.conftest import decompbench, write_suite
 
 
 def random_images(count: int, height: int, width: int, seed: int = 0) -> dict[str, Tensor]:
@@ -23,9 +31,23 @@ def random_images(count: int, height: int, width: int, seed: int = 0) -> dict[st
     return {str(index): torch.randint(256, (3, height, width), generator=generator).byte() for index in range(count)}
 
 
-def small_task(**options) -> SuperResolution:
-    data = SuperResolutionData.create("small", random_images(2, 41, 50), random_images(2, 33, 38, seed=1))
-    return SuperResolution(data, SuperResolutionOptions(**{"patch_size": 8, "example_size": 8} | options))
+def pair_set(name: str, images: dict[str, Tensor], scale: int) -> PairSet:
+    return PairSet(name, name, tuple(Pair.of_image(file, image, scale) for file, image in images.items()))
+
+
+def small_task(tests: tuple[str, ...] = ("",), **options) -> SuperResolution:
+    checked = SuperResolutionOptions(**{"patch_size": 8, "example_size": 8} | options)
+    train = pair_set("small", random_images(2, 41, 50), checked.scale)
+    test_sets = {
+        name: pair_set(name, random_images(2, 33, 38, seed=seed), checked.scale)
+        for seed, name in enumerate(tests, start=1)
+    }
+    return SuperResolution(SuperResolutionData("small", train, test_sets, DecodedPairs()), checked)
+
+
+def pairs(task: SuperResolution, which: PairSet | None = None) -> list[tuple[Tensor, Tensor]]:
+    """Low and high resolution of a set, of the first test set unless told otherwise."""
+    return [pair.read() for pair in (which or next(iter(task.data.tests.values()))).pairs]
 
 
 class Bicubic(nn.Module):
@@ -63,7 +85,7 @@ def test_psnr_against_a_hand_calculation(scale: int) -> None:
     task = small_task(scale=scale)
     outputs, expected = [], []
     generator = torch.Generator().manual_seed(5)
-    for _, high in task.test_pairs.values():
+    for _, high in pairs(task):
         output = (high.double() + 9 * torch.randn(high.shape, generator=generator).double()) / 255
         outputs.append(output.float())
         shown = (outputs[-1].double() * 255).clamp(0, 255).round()
@@ -77,7 +99,7 @@ def test_psnr_against_a_hand_calculation(scale: int) -> None:
 
 def test_only_the_border_is_left_out() -> None:
     task = small_task()
-    images = [high.float() / 255 for _, high in task.test_pairs.values()]
+    images = [high.float() / 255 for _, high in pairs(task)]
     edges = [image.clone() for image in images]
     for image in edges:
         image[:, :2] = image[:, -2:] = 0
@@ -101,9 +123,19 @@ def test_bicubic_on_the_photographs() -> None:
     assert task.bicubic()["psnr_y"] == pytest.approx(33.48, abs=0.01)
 
 
+def test_similarity_is_torchmetrics_where_the_window_fits_in() -> None:
+    generator = torch.Generator().manual_seed(0)
+    first = 255 * torch.rand(40, 30, generator=generator, dtype=torch.float64)
+    second = (first + 40 * torch.randn(first.shape, generator=generator, dtype=torch.float64)).clamp(0, 255)
+    sides = (side.view(1, 1, 40, 30) for side in (first, second))
+    _, places = structural_similarity_index_measure(*sides, data_range=255.0, return_full_image=True)
+    assert similarity(first, second) == pytest.approx(places[:, :, 5:-5, 5:-5].mean().item(), rel=1e-9)
+    assert math.isnan(similarity(first[:10], second[:10]))
+
+
 def test_outputs_that_are_not_finite_are_no_psnr() -> None:
     task = small_task()
-    images = [torch.full(high.shape, math.nan) for _, high in task.test_pairs.values()]
+    images = [torch.full(high.shape, math.nan) for _, high in pairs(task)]
     assert math.isnan(task.evaluate(Oracle(images))["psnr_y"])
 
 
@@ -135,7 +167,7 @@ def _places(task: SuperResolution, low: Tensor, high: Tensor):
     size, scale = task.options.patch_size, task.options.scale
     for turn in range(8):
         first, second = (_turn(side, turn) for side in (low, high))
-        for small, large in task.train_pairs.values():
+        for small, large in pairs(task, task.data.train):
             windows = small.unfold(1, size, 1).unfold(2, size, 1)
             same = (windows == first.unsqueeze(1).unsqueeze(1)).all(-1).all(-1).all(0)
             for top, left in same.nonzero().tolist():
@@ -162,11 +194,32 @@ def test_patches_follow_the_generator() -> None:
 def test_validation_split_takes_a_strip_of_every_image(seed: int) -> None:
     task = small_task()
     split = task.validation_split(0.25, seed)
-    for name, image in task.data.train.items():
-        parts = [split.data.train[name], split.data.test[name]]
-        assert [part.shape[1] for part in parts] == [31, 10]
-        assert torch.equal(torch.cat(parts[::-1] if seed else parts, 1), image)
+    wholes = pairs(task, task.data.train)
+    for (_, whole), (_, train), (low, test) in zip(wholes, pairs(split, split.data.train), pairs(split), strict=True):
+        assert [train.shape[1], test.shape[1], low.shape[1]] == [30, 10, 5]
+        assert torch.equal(torch.cat([test, train] if seed else [train, test], 1), whole)
     assert split.data_revision != task.data_revision
+    assert split.data_revision == task.validation_split(0.25, seed).data_revision
+    assert split.data_revision != task.validation_split(0.25, 2 + seed).data_revision
+
+
+def test_each_test_set_has_its_metrics() -> None:
+    task = small_task(tests=("Set5", "Set14"))
+    names = [metric.name for metric in task.metrics]
+    assert names == ["psnr_y[Set5]", "ssim_y[Set5]", "psnr_y[Set14]", "ssim_y[Set14]"]
+    assert [metric.shown for metric in task.metrics] == [True, False, True, False]
+    values = task.bicubic()
+    assert list(values) == names
+    alone = small_task(tests=("Set5",)).bicubic()
+    assert values["psnr_y[Set5]"] == alone["psnr_y[Set5]"] != values["psnr_y[Set14]"]
+
+
+def test_tiles_change_nothing_where_the_margin_covers_what_a_network_sees() -> None:
+    model = load_model("edsr-r2f8x2")
+    whole = small_task().evaluate(model)
+    tiles = {margin: small_task(tile_size=7, tile_margin=margin).evaluate(model) for margin in (0, 8)}
+    assert tiles[8] == pytest.approx(whole, abs=1e-6)
+    assert tiles[0]["psnr_y"] != pytest.approx(whole["psnr_y"], abs=1e-6)
 
 
 def test_example_is_of_fixed_size() -> None:
@@ -185,3 +238,28 @@ def test_patches_larger_than_an_image() -> None:
 def test_scale_is_checked() -> None:
     with pytest.raises(TaskError, match=r"scale.*5"):
         create_task("super_resolution", "photographs", scale=5)
+
+
+def test_whole_trial_with_two_test_sets(tmp_path: Path) -> None:
+    for folder, count, size in (("train", 2, 70), ("first", 1, 40), ("second", 2, 36)):
+        (tmp_path / folder).mkdir()
+        for name, image in random_images(count, size, size, seed=size).items():
+            Image.fromarray(image.permute(1, 2, 0).numpy()).save(tmp_path / folder / f"{name}.png")
+    entry = {
+        "model": "edsr-r1f4x2",
+        "task": "super_resolution",
+        "task_options": {"patch_size": 12, "patches_per_epoch": 8, "example_size": 24},
+        "data": "sr:train -> sr:first, sr:second",
+        "methods": ["dense"],
+        "recipe": {"batch_size": 4},
+        "measure": {"batch_sizes": [1], "seconds": 0.1, "threads": 1},
+    }
+    suite = write_suite(tmp_path, {"name": "enlarged", "entries": [entry]})
+    run = decompbench("run", suite, results=tmp_path / "results")
+    assert run.returncode == 0, run.stdout + run.stderr
+    ((record,), _) = find_records(tmp_path / "results")
+    quality = record.measured.quality["finished"]
+    assert set(quality) == {"psnr_y[first]", "ssim_y[first]", "psnr_y[second]", "ssim_y[second]"}
+    (row,) = leaderboard([record]).to_dict("records")
+    assert row["final"] == quality["psnr_y[first]"]
+    assert row["final psnr_y[second] dB"] == quality["psnr_y[second]"]

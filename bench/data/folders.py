@@ -1,0 +1,105 @@
+"""Folders of images with one subfolder per class: which files there are, and what they are labelled.
+
+Two layouts: ``FOLDER/train/<class>/*`` with ``FOLDER/test/<class>/*`` (or ``val``), and ``FOLDER/<class>/*``,
+of which every class gives a fifth of its files to the test set: those whose SHA-256 of ``<class>/<file
+name>`` is lowest, so the split depends on nothing but the names.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import suggestion
+from .pictures import SUFFIXES
+from .types import DataError
+
+TEST_SHARE = 0.2
+
+_ByClass = dict[str, list[str]]
+
+
+@dataclass(frozen=True)
+class LabelledFiles:
+    """Files of one half of a data set.
+
+    Attributes
+    ----------
+    names : list of str
+        From the data set's folder on, in the order of classes and names.
+    labels : list of int
+        Number of each one's class.
+    """
+
+    names: list[str]
+    labels: list[int]
+
+    @classmethod
+    def of(cls, files: _ByClass, classes: list[str]) -> LabelledFiles:
+        """Flatten files by class."""
+        pairs = [(name, label) for label, known in enumerate(classes) for name in files.get(known, [])]
+        return cls([name for name, _ in pairs], [label for _, label in pairs])
+
+
+def scan_folder(folder: Path) -> tuple[LabelledFiles, LabelledFiles, list[str]]:
+    """Find the files of both halves, and the classes in the order of their names.
+
+    Raises
+    ------
+    DataError
+        The folder is not laid out as described.
+    """
+    train, test = _halves(folder)
+    classes = sorted(train)
+    unknown = sorted(set(test) - set(train))
+    if unknown:
+        raise DataError(
+            f"{folder}: the test set has the class {unknown[0]!r}, the training set does not"
+            f"{suggestion(unknown[0], classes)}."
+        )
+    return LabelledFiles.of(train, classes), LabelledFiles.of(test, classes), classes
+
+
+def _halves(folder: Path) -> tuple[_ByClass, _ByClass]:
+    if not folder.is_dir():
+        raise DataError(f"There is no folder {folder}.")
+    if not (folder / "train").is_dir():
+        return _split(_by_class(folder))
+    for held_out in ("test", "val"):
+        if (folder / held_out).is_dir():
+            return _by_class(folder, "train"), _by_class(folder, held_out)
+    raise DataError(f"{folder} has train/ but neither test/ nor val/ beside it.")
+
+
+def _by_class(folder: Path, half: str = "") -> _ByClass:
+    top = folder / half
+    classes: _ByClass = {}
+    for label in sorted(entry.name for entry in os.scandir(top) if entry.is_dir() and entry.name[0] != "."):
+        names = sorted(name for name in os.listdir(top / label) if _is_image(name))
+        if not names:
+            raise DataError(f"{top / label} holds no image ({', '.join(sorted(SUFFIXES))}).")
+        start = f"{half}/{label}" if half else label
+        classes[label] = [f"{start}/{name}" for name in names]
+    if not classes:
+        raise DataError(f"{top} has no subfolders; one per class is needed, each holding its images.")
+    return classes
+
+
+def _is_image(name: str) -> bool:
+    return os.path.splitext(name)[1].lower() in SUFFIXES and name[0] != "."
+
+
+def _split(files: _ByClass) -> tuple[_ByClass, _ByClass]:
+    train: _ByClass = {}
+    test: _ByClass = {}
+    for label, names in files.items():
+        if len(names) < 2:
+            raise DataError(f"Class {label!r} has one image only; two at least are needed to split off a test set.")
+        # a name is <class>/<file name> here
+        ranked = sorted(names, key=lambda name: hashlib.sha256(name.encode()).digest())
+        held_out = set(ranked[: max(1, round(TEST_SHARE * len(names)))])
+        train[label] = [name for name in names if name not in held_out]
+        test[label] = [name for name in names if name in held_out]
+    return train, test

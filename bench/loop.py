@@ -1,0 +1,228 @@
+"""The course of a training: its epochs, what is read of it and what is kept of it, so that it can go on."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from accelerate.utils import gather_object
+from torch import Tensor
+
+from .checkpoint import Checkpoint, Stateful
+from .steps import Stepper
+
+READ_EVERY = 20
+"""Steps between two looks at the losses on a GPU, which have to wait for it. On the CPU every step's is looked at."""
+
+
+class Diverged(RuntimeError):
+    """The loss is no longer a finite number.
+
+    Attributes
+    ----------
+    epoch, step : int
+        Where, counted from 1; ``step`` over the whole training.
+    loss : float
+        NaN or infinite.
+    """
+
+    def __init__(self, epoch: int, step: int, loss: float) -> None:
+        super().__init__(f"the loss is {loss} in epoch {epoch}, step {step}")
+        self.epoch = epoch
+        self.step = step
+        self.loss = loss
+
+
+@dataclass
+class Course:
+    """How far a training has come.
+
+    Attributes
+    ----------
+    epoch
+        From 1.
+    position, losses, penalties, epoch_seconds
+        Of this epoch: steps done, sums over them, time.
+    done, seconds, history, converged
+        Of all.
+    lr
+        Of the last step.
+    """
+
+    epoch: int = 1
+    position: int = 0
+    done: int = 0
+    losses: float = 0.0
+    penalties: float = 0.0
+    lr: float = 0.0
+    epoch_seconds: float = 0.0
+    seconds: float = 0.0
+    history: list[dict[str, float]] = field(default_factory=list)
+    converged: bool = False
+
+
+class Loop:
+    """Epochs of steps, with a look at the losses and a state on disk now and then.
+
+    Parameters
+    ----------
+    steps
+        Takes the steps.
+    device
+        Where.
+    total
+        Number of steps.
+    seed
+        Of the batches.
+    converged, on_step, checkpoint, state
+        As in ``train``.
+    """
+
+    def __init__(
+        self,
+        steps: Stepper,
+        device: torch.device,
+        total: int,
+        seed: int,
+        converged: Callable[[], bool] | None,
+        on_step: Callable[[int, int, int, float], Any] | None,
+        checkpoint: Checkpoint | None,
+        state: Stateful | None,
+    ) -> None:
+        self.steps, self.device, self.total = steps, device, total
+        self.converged, self.on_step, self.checkpoint, self.state = converged, on_step, checkpoint, state
+        self.read_every = 1 if device.type == "cpu" else READ_EVERY
+        self.unread: list[Tensor] = []
+        self.generator = torch.Generator().manual_seed(seed)
+        self.course = Course()
+        self.epoch_start = self.generator.get_state()
+        self.clock = self.kept = time.perf_counter()
+
+    def run(self) -> Course:
+        """Train to the end, from where the checkpoint is."""
+        self._restore()
+        while self.course.done < self.total and not self.course.converged:
+            self._epoch()
+        self.steps.end()
+        self._count_seconds()
+        return self.course
+
+    def _epoch(self) -> None:
+        """Train one epoch, or what of it is left, and write its line of the history."""
+        course, recipe = self.course, self.steps.recipe
+        self.epoch_start = self.generator.get_state()
+        batches = self.steps.task.train_batches(recipe.batch_size, self.generator, self.device)
+        batches = itertools.islice(batches, course.position, course.position + self.total - course.done)
+        for images, target in batches:
+            course.lr = self.steps.lr
+            course.done += 1
+            course.position += 1
+            self.unread.append(self.steps.step(images, target, course.done))
+            if course.done % self.read_every == 0:
+                self._read()
+                if course.converged:
+                    break
+        self._read()
+        self._count_seconds()
+        course.history.append(
+            {
+                "epoch": course.epoch,
+                "loss": course.losses / course.position,
+                "penalty": course.penalties / course.position,
+                "lr": course.lr,
+                "seconds": course.epoch_seconds,
+            }
+        )
+        course.epoch, course.position = course.epoch + 1, 0
+        course.losses = course.penalties = course.epoch_seconds = 0.0
+        self.epoch_start = self.generator.get_state()
+        self._keep()
+
+    def _read(self) -> None:
+        """Look at the losses of the steps since the last time, ask whether that is enough, keep the state if it is due.
+
+        Raises
+        ------
+        Diverged
+            One of them is not finite.
+        """
+        if not self.unread:
+            return
+        course, values = self.course, torch.stack(self.unread)
+        self.unread = []
+        due = self.checkpoint is not None and time.perf_counter() - self.kept >= self.checkpoint.seconds
+        enough = self.converged is not None and self.converged()
+        if self.steps.several:  # all do what the first process finds
+            first = self.steps.accelerator.is_main_process
+            found = values.new_tensor([[due and first, enough and first]])
+            values = self.steps.accelerator.reduce(torch.cat((values, found)), "mean")
+            assert isinstance(values, Tensor)
+            due, enough = (values[-1] > 0).tolist()
+            values = values[:-1]
+        read = values.tolist()
+        for step, (loss, extra) in enumerate(read, start=course.done - len(read) + 1):
+            if not math.isfinite(loss + extra):
+                raise Diverged(course.epoch, step, loss + extra)
+            course.losses += loss
+            course.penalties += extra
+        if self.on_step is not None:
+            self.on_step(course.epoch, course.done, self.total, read[-1][0])
+        course.converged = enough
+        if due:
+            self._keep()
+
+    def _keep(self) -> None:
+        """Write the state, if that is wanted."""
+        if self.checkpoint is None:
+            return
+        self._count_seconds()
+        random = [_random_state(self.device)]
+        if self.steps.several:
+            random = gather_object(random)
+        state = {
+            "course": dataclasses.asdict(self.course),
+            "steps": self.steps.state_dict(),
+            "session": self.state.state_dict() if self.state is not None else {},
+            "epoch_start": self.epoch_start,
+            "random": random,
+        }
+        if self.steps.accelerator.is_main_process:
+            self.checkpoint.write(state, self.steps.note)
+        self.kept = time.perf_counter()
+
+    def _restore(self) -> None:
+        """Go on from the state on disk, if there is one of this training."""
+        saved = self.checkpoint.read(self.steps.note) if self.checkpoint is not None else None
+        if saved is None:
+            return
+        self.course = Course(**saved["course"])
+        self.steps.load_state_dict(saved["steps"])
+        if self.state is not None:
+            self.state.load_state_dict(saved["session"])
+        self.generator.set_state(saved["epoch_start"])
+        _set_random_state(saved["random"][self.steps.accelerator.process_index], self.device)
+
+    def _count_seconds(self) -> None:
+        """Add the time since the last count to that of the epoch and of all."""
+        now = time.perf_counter()
+        self.course.epoch_seconds += now - self.clock
+        self.course.seconds += now - self.clock
+        self.clock = now
+
+
+def _random_state(device: torch.device) -> dict[str, Tensor]:
+    """Return the state of torch's global generators."""
+    state = {"cpu": torch.get_rng_state()}
+    return state | {"cuda": torch.cuda.get_rng_state(device)} if device.type == "cuda" else state
+
+
+def _set_random_state(state: dict[str, Tensor], device: torch.device) -> None:
+    torch.set_rng_state(state["cpu"])
+    if device.type == "cuda":
+        torch.cuda.set_rng_state(state["cuda"], device)

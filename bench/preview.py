@@ -1,0 +1,148 @@
+"""Plan trials from their settings alone: neither data nor weights need be on this machine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor, nn
+
+from ..methods import Method, Plan, Trace, trace
+from ..models import load_model
+from .checked import Planned
+from .errors import SuiteError, is_user_error
+from .execute import (
+    Emit,
+    configure_trial,
+    create_trial_method,
+    create_trial_model,
+    create_trial_overrides,
+    import_plugins,
+    outline_trial_task,
+)
+from .planning import plan_choice, plan_size
+from .record import MethodInfo
+from .trial import Trial
+
+
+def preview(emit: Emit, trials: list[Trial]) -> None:
+    """Plan every trial; hand over ``("planned", Planned)`` for each, in order.
+
+    Raises
+    ------
+    SuiteError
+        A model, task, data's name, method, setting or budget that cannot be; all in one message.
+    """
+    networks = _Networks()
+    for_each(trials, lambda trial: emit("planned", plan_trial(trial, lambda method: networks.plan(trial, method))[0]))
+
+
+def for_each(trials: Iterable[Trial], look: Callable[[Trial], None]) -> None:
+    """Look at every trial with its plugins imported.
+
+    Raises
+    ------
+    SuiteError
+        What the user can put right in any of them; each problem once.
+    """
+    problems: dict[str, str] = {}
+    for trial in trials:
+        configure_trial(trial)
+        try:
+            import_plugins(trial)
+            look(trial)
+        except Exception as error:
+            if not is_user_error(error):
+                raise
+            problems.setdefault(str(error), trial.where)
+    if problems:
+        raise SuiteError("\n".join(f"{where}: {problem}" for problem, where in problems.items()))
+
+
+def plan_trial(trial: Trial, make_plan: Callable[[Method], Plan]) -> tuple[Planned, Method | None]:
+    """Return what a trial's plan comes to, and its method, None where that cannot even be made."""
+    try:
+        method = create_trial_method(trial)
+        create_trial_overrides(trial)
+    except Exception as error:
+        return Planned(method=_unusable(trial), problem=_described(error)), None
+    info = _describe_method(trial, method)
+    try:
+        return Planned(method=info, size=plan_size(make_plan(method))), method
+    except Exception as error:
+        return Planned(method=info, problem=_described(error)), method
+
+
+class WeightsNeeded(RuntimeError):
+    """A plan depends on weights that are yet to be trained."""
+
+
+@dataclass
+class _Networks:
+    """Models without memory for their weights, traced: trials of one model share them."""
+
+    traced: dict[str, tuple[nn.Module, Tensor, Trace]] = field(default_factory=dict)
+
+    def plan(self, trial: Trial, method: Method) -> Plan:
+        """Return the trial's plan; with real weights only where a method reads settings off them."""
+        model, example, traced = self._network(trial)
+        if _reads_weights(trial, method):
+            if trial.baseline is not None:
+                raise WeightsNeeded("settings are read off the weights of the baseline: 'run' trains it, then plans")
+            model = create_trial_model(trial, outline_trial_task(trial).model_kwargs)
+        return plan_choice(trial.method, method, model, example, trial.budget, traced)
+
+    def _network(self, trial: Trial) -> tuple[nn.Module, Tensor, Trace]:
+        key = repr((trial.model, trial.model_options, trial.task, trial.data, trial.task_options))
+        if key not in self.traced:
+            outline = outline_trial_task(trial)
+            with torch.device("meta"):
+                model = load_model(trial.model, **{**outline.model_kwargs, **trial.model_options})
+                example = torch.zeros(1, *outline.example_shape)
+                self.traced[key] = model, example, trace(model, example)
+        return self.traced[key]
+
+
+def _reads_weights(trial: Trial, method: Method) -> bool:
+    changed = [
+        own if isinstance(own, Method) else method.with_settings(**own)
+        for own in create_trial_overrides(trial).values()
+        if own is not None
+    ]
+    return any(one.reads_weights for one in (method, *changed))
+
+
+def _describe_method(trial: Trial, method: Method) -> MethodInfo:
+    settings = method.settings()
+    if trial.budget is not None and (knob := method.budget_knob()) is not None:
+        del settings[knob.field]  # the budget sets it, layer by layer: see Size.knob
+    return MethodInfo(
+        name=method.name,
+        label=trial.method.row,
+        version=method.version,
+        kind=method.kind,
+        paper=method.paper,
+        summary=method.summary(),
+        settings=settings,
+    )
+
+
+def _unusable(trial: Trial) -> MethodInfo:
+    """Return what can be said of a method that cannot be made."""
+    return MethodInfo(
+        name=trial.method.name,
+        label=trial.method.row,
+        version=0,
+        kind="unknown",
+        paper="",
+        summary="",
+        settings=trial.method.settings,
+    )
+
+
+def _described(error: Exception) -> str:
+    """Return a fault of a method's in a line; what the user can put right is raised again."""
+    if is_user_error(error):
+        raise error
+    return f"{type(error).__name__}: {error}"

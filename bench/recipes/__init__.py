@@ -1,0 +1,1 @@
+"""Training recipes by name: data only, read by ``named_recipe``."""

@@ -1,0 +1,241 @@
+"""A training that is ended goes on to the very weights that it would have had; a bad state is never gone on from."""
+
+from __future__ import annotations
+
+import io
+import os
+import resource
+import signal
+
+import pytest
+import torch
+from torch import nn
+
+from decompbench.bench.cache import checkpoint_file, remove_checkpoint
+from decompbench.bench.checkpoint import Checkpoint
+from decompbench.bench.process import run_in_process
+from decompbench.bench.recipe import Recipe
+from decompbench.bench.suite_file import load_suite
+from decompbench.bench.tasks import create_task
+from decompbench.bench.train import Diverged, TrainResult, train
+from decompbench.bench.trial import expand
+from decompbench.methods import begin, get_method, plan
+from decompbench.models import load_model
+
+from .test_run import short_suite
+
+KEY = "of these tests"
+
+
+class EndedError(Exception):
+    """Stands for whatever ends a training."""
+
+
+@pytest.fixture(scope="module")
+def task():
+    return create_task("classification", "fashion-mnist-10k").validation_split(0.96)
+
+
+def begun(method):
+    """Return a session on a fresh network, always the same, with dropout before its classifier."""
+    torch.manual_seed(0)
+    model = load_model("resnet8", in_chans=1, num_classes=10)
+    model.fc = nn.Sequential(nn.Dropout(0.3), model.fc)
+    return begin(model, plan(model, get_method(method.pop("name"), **method), torch.zeros(1, 1, 28, 28)))
+
+
+def trained(task, recipe, method, path, end_at=None):
+    """Train for as long as it is let, each step's state being kept; return result, state and the steps taken."""
+    session, taken = begun(dict(method)), []
+
+    def on_step(epoch, step, total, loss):
+        taken.append(step)
+        if step == end_at:
+            raise EndedError
+
+    result = train(
+        session.model,
+        task,
+        recipe,
+        seed=1,
+        penalty=session.penalty,
+        after_step=session.after_step,
+        converged=session.converged,
+        state=session,
+        on_step=on_step,
+        checkpoint=path and Checkpoint(path, KEY, seconds=0),
+    )
+    return result, session.finish().state_dict(), taken
+
+
+def assert_equal(first, second):
+    assert first.keys() == second.keys()
+    assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+RECIPES = {
+    "plain": {"optimizer": "sgd"},
+    "adam, clipped, two cycles": {"optimizer": "adam", "lr": 1e-3, "clip_grad": 1.0, "epochs": 0.75, "cycles": 2},
+    "moving average": {"ema": {"decay": 0.9}},
+    "in parts": {"accumulate": 2, "schedule": "step", "milestones": [0.4]},
+}
+METHODS = {
+    "dense": {"name": "dense"},
+    "arp": {"name": "tucker2", "learn": "arp", "eta": 1.0, "refresh": 2, "exact": 5, "epsilon": 0},
+    "lc": {"name": "tucker2", "learn": "lc", "every": 4, "epsilon": 0},
+    "nuclear": {"name": "tucker2", "learn": "nuclear", "refresh": 3},
+    "shared codebook": {"name": "kmeans", "clusters": 16},
+}
+
+
+@pytest.mark.parametrize(
+    ("fields", "method"),
+    [(name, "dense") for name in RECIPES] + [("moving average", name) for name in METHODS if name != "dense"],
+)
+def test_goes_on_to_the_same_bits(task, tmp_path, fields, method):
+    recipe = Recipe(**{"epochs": 1.5, "batch_size": 50, "lr": 0.02, **RECIPES[fields]})  # eight steps an epoch
+    whole, expected, _ = trained(task, recipe, METHODS[method], None)
+    for end_at in (3, 9):  # within the first epoch, and within the second
+        with pytest.raises(EndedError):
+            trained(task, recipe, METHODS[method], tmp_path / "state", end_at)
+    result, found, taken = trained(task, recipe, METHODS[method], tmp_path / "state")
+    assert taken == [9, 10, 11, 12]
+    assert_equal(expected, found)
+    assert (result.epochs, result.steps, result.converged) == (whole.epochs, whole.steps, whole.converged)
+    for line, other in zip(whole.history, result.history, strict=True):
+        assert {**line, "seconds": 0} == {**other, "seconds": 0}
+    # and from a training that was ended after its last step, nothing is trained again
+    _, found, taken = trained(task, recipe, METHODS[method], tmp_path / "state")
+    assert not taken
+    assert_equal(expected, found)
+
+
+def test_seconds_are_those_of_all_runs(task, tmp_path):
+    recipe = Recipe(epochs=1, batch_size=100)
+    with pytest.raises(EndedError):
+        trained(task, recipe, METHODS["dense"], tmp_path / "state", end_at=3)
+    state = Checkpoint(tmp_path / "state", KEY).read(pytest.fail)
+    assert (state["course"]["done"], state["course"]["position"]) == (2, 2)
+    state["course"]["seconds"] += 1000
+    Checkpoint(tmp_path / "state", KEY).write(state, pytest.fail)
+    result, _, _ = trained(task, recipe, METHODS["dense"], tmp_path / "state")
+    assert 1000 < result.seconds < 1100
+
+
+def linear(task, checkpoint, on_note=pytest.fail) -> tuple[TrainResult, nn.Module]:
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Flatten(), nn.Linear(784, 10))
+    return train(model, task, Recipe(batch_size=100), seed=0, checkpoint=checkpoint, on_note=on_note), model
+
+
+def damage(path):
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (damage, "damaged"),
+        (lambda path: path.write_bytes(path.read_bytes()[:-100]), "damaged"),
+        (lambda path: path.write_bytes(b""), "damaged"),
+        (lambda path: Checkpoint(path, "another").write({}, pytest.fail), "another training"),
+    ],
+)
+def test_a_state_that_is_not_this_trainings_own_is_left_aside_and_said(task, tmp_path, spoil, message):
+    checkpoint = Checkpoint(tmp_path / "state", KEY)
+    _, expected = linear(task, checkpoint)
+    spoil(checkpoint.path)
+    notes = []
+    result, model = linear(task, checkpoint, notes.append)
+    assert [message in note and "anew" in note for note in notes] == [True]
+    assert result.notes == notes
+    assert_equal(expected.state_dict(), model.state_dict())
+    assert checkpoint.read(pytest.fail)["course"]["done"] == 4  # a good one has taken its place
+
+
+def test_a_disk_that_is_full_is_said_and_training_goes_on(task, tmp_path):
+    _, expected = linear(task, None)
+    notes = []
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
+    try:
+        _, model = linear(task, Checkpoint(tmp_path / "state", KEY, seconds=0), notes.append)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert_equal(expected.state_dict(), model.state_dict())
+    assert ["cannot be kept" in note and "too large" in note for note in notes] == [True]  # said once
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_training_that_diverges_does_so_again(task, tmp_path):
+    checkpoint = Checkpoint(tmp_path / "state", KEY, seconds=0)
+    steps = []
+    for _ in range(2):
+        model = nn.Sequential(nn.Flatten(), nn.Linear(784, 10))
+        with pytest.raises(Diverged) as caught:
+            train(model, task, Recipe(batch_size=50, lr=1e30, optimizer="momentum"), seed=0, checkpoint=checkpoint)
+        steps.append(caught.value.step)
+    assert steps[0] == steps[1]
+
+
+# --- a trial's process, really killed
+
+
+def run_trial(trial, key, kill_at=None):
+    """Run a trial in a process; kill it once its state is on disk and so many reports of progress have come."""
+    told = {"steps": 0, "killed": False, "measured": {}}
+
+    def on_event(name, value):
+        if name == "pid":
+            told["pid"] = value
+        elif name == "measured":
+            told["measured"][value[0]] = value[1]
+        elif name == "step":
+            told["steps"] += 1
+            if kill_at is not None and told["steps"] >= kill_at and checkpoint_file(key).exists():
+                os.kill(told["pid"], signal.SIGKILL)
+                told["killed"] = True
+
+    outcome = run_in_process("process_functions:execute_and_tell", (trial, key), on_event)
+    return outcome, told
+
+
+@pytest.mark.parametrize(
+    ("method", "ema"),
+    [("dense", None), ({"name": "tucker2", "learn": "arp", "epsilon": 0}, None), ("svd", {"decay": 0.99})],
+    ids=["dense", "arp", "ema"],
+)
+def test_killed_and_started_again_a_trial_ends_with_the_same_weights(tmp_path, method, ema):
+    suite = short_suite(
+        tmp_path,
+        [] if method == "dense" else [method],
+        recipe={"epochs": 40, "batch_size": 2, "lr": 0.01, "ema": ema},
+        limits={"checkpoint_seconds": 0.1},
+        measure={"batch_sizes": [1], "seconds": 0.1, "threads": 1},
+        plugins=[],
+    )
+    trial = expand(load_suite(str(suite)))[-1]
+    remove_checkpoint("whole")
+    outcome, whole = run_trial(trial, "whole")
+    assert outcome.how == "ok", outcome.trace
+    outcome, killed = run_trial(trial, "killed", kill_at=2)
+    assert killed["killed"]
+    assert outcome.how == "died"
+    assert "training" not in killed["measured"]
+    assert checkpoint_file("killed").exists()
+    done = torch.load(io.BytesIO(checkpoint_file("killed").read_bytes()[32:]))["state"]["course"]["done"]
+    assert 0 < done < 4 * 40
+    outcome, again = run_trial(trial, "killed")
+    assert outcome.how == "ok", outcome.trace
+    assert again["measured"]["state_sha256"] == whole["measured"]["state_sha256"]
+    first, second = (one["measured"]["training"] for one in (whole, again))
+    assert [line["loss"] for line in first.history] == [line["loss"] for line in second.history]
+    for key in ("whole", "killed"):
+        remove_checkpoint(key)
+
+
+def test_the_states_are_gone_when_the_records_are_written(smoke, cache):
+    assert smoke.records_file.exists()
+    assert not list((cache / "checkpoints").glob("*.pt"))

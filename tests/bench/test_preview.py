@@ -1,0 +1,73 @@
+"""Planning without data and weights: the same sizes as with them, and anywhere."""
+
+import pytest
+
+from decompbench.bench.errors import SuiteError
+from decompbench.bench.preview import preview
+from decompbench.bench.suite_file import load_suite
+from decompbench.bench.survey import survey
+from decompbench.bench.trial import expand
+
+from .conftest import decompbench, suite_content, write_suite
+
+
+@pytest.fixture(autouse=True)
+def _no_data(tmp_path, monkeypatch):
+    monkeypatch.setenv("DECOMPBENCH_DATA", str(tmp_path / "nothing"))
+
+
+def cifar_suite(folder, **changes):
+    """Return the path of a suite of two methods on CIFAR-10, which is not on this machine."""
+    content = suite_content()
+    content["entries"][0].update({"data": "cifar10", **changes})
+    return str(write_suite(folder, content))
+
+
+def looked_at(look, suite):
+    found = []
+    look(lambda _, one: found.append(one), expand(load_suite(suite)))
+    return found
+
+
+def test_sizes_and_methods_are_those_of_the_survey():
+    planned, checked = looked_at(preview, "smoke"), looked_at(survey, "smoke")
+    assert [one.size for one in planned] == [one.size for one in checked]
+    assert [one.method for one in planned] == [one.method for one in checked]
+    assert all(one.size is not None for one in planned)
+
+
+def test_data_that_is_not_there_is_planned_for(tmp_path):
+    run = decompbench("plan", cifar_suite(tmp_path), "--json")
+    assert run.returncode == 0, run.stderr
+    assert '"resnet8/cifar10/svd/params=50%/seed0"' in run.stdout
+    dense = looked_at(preview, cifar_suite(tmp_path))[0]
+    assert dense.size.dense_weights == 74_160  # 288 more than of one channel
+
+
+def test_data_that_is_not_there_is_missed_before_any_training(tmp_path):
+    run = decompbench("run", cifar_suite(tmp_path), results=tmp_path / "results")
+    assert run.returncode == 2
+    assert "cifar10 is not on this machine" in run.stderr
+    assert "decompbench data fetch cifar10" in run.stderr
+    assert run.stderr.count("is not on this machine") == 1
+    assert not list((tmp_path / "results").rglob("records.jsonl"))
+
+
+def test_weights_that_are_not_there_are_no_matter(tmp_path):
+    sizes = [one.size for one in looked_at(preview, cifar_suite(tmp_path, pretrained="absent.safetensors"))]
+    assert sizes == [one.size for one in looked_at(preview, cifar_suite(tmp_path))]
+
+
+def test_settings_that_are_read_off_weights_need_them(tmp_path):
+    methods = [{"name": "tucker2", "choose": "energy", "energy": 0.5}]
+    suite = cifar_suite(tmp_path, data="fashion-mnist-10k", pretrained=True, methods=methods, budgets=[])
+    assert looked_at(preview, suite)[1].size == looked_at(survey, suite)[1].size
+    with pytest.raises(SuiteError, match=r"absent\.safetensors"):
+        looked_at(preview, cifar_suite(tmp_path, methods=methods, budgets=[], pretrained="absent.safetensors"))
+
+
+def test_a_folder_says_nothing_by_its_name(tmp_path):
+    with pytest.raises(SuiteError, match="no folder"):
+        looked_at(preview, cifar_suite(tmp_path, data="imagefolder:absent"))
+    with pytest.raises(SuiteError, match="did you mean 'cifar10'"):
+        looked_at(preview, cifar_suite(tmp_path, data="cifar-10"))
