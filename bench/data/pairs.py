@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import functools
-import os
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 from torch import Tensor
 
+from .pictures import reading_threads
 from .resize import downsample
 from .types import DataError
 
@@ -120,7 +118,7 @@ class DecodedPairs:
             A file cannot be read.
         """
         missing = [pair for pair in dict.fromkeys(pairs) if pair not in self._kept]
-        decoded = dict(zip(missing, _pool().map(Pair.read, missing), strict=True)) if missing else {}
+        decoded = dict(zip(missing, reading_threads().map(Pair.read, missing), strict=True)) if missing else {}
         for pair in pairs:
             if pair in self._kept:
                 self._kept.move_to_end(pair)
@@ -137,9 +135,3 @@ class DecodedPairs:
         while self.used > self.limit:
             oldest, _ = self._kept.popitem(last=False)
             self.used -= oldest.bytes
-
-
-@functools.cache
-def _pool() -> ThreadPoolExecutor:
-    """Threads that decode: Pillow lets go of Python's lock meanwhile."""
-    return ThreadPoolExecutor(os.cpu_count())

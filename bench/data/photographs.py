@@ -13,7 +13,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from .types import DataError
+from .types import DataError, revision_of
 
 TRAIN = (
     "coffee.png", "hubble_deep_field.jpg", "ihc.png", "motorcycle_left.png", "motorcycle_right.png",
@@ -31,6 +31,12 @@ def load_photographs(part: str) -> dict[str, Tensor]:
         The installed scikit-image lacks one.
     """
     return {file: _read(file) for file in {"train": TRAIN, "test": TEST}[part]}
+
+
+def photographs_revision() -> str:
+    """One hash over both parts, by which the packaged weights and all records know the photographs."""
+    train, test = load_photographs("train"), load_photographs("test")
+    return revision_of([*train.values(), *test.values()], [*train, "", *test])
 
 
 def _read(file: str) -> Tensor:

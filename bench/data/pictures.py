@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import itertools
 import os
@@ -71,8 +72,13 @@ def read_picture(path: Path) -> Tensor:
 def revision_of_files(files: Iterable[tuple[str, Path]]) -> str:
     """16 hex digits of a SHA-256 over names and contents."""
     names, paths = zip(*files, strict=True)
-    with ThreadPoolExecutor(os.cpu_count()) as pool:  # hashing lets go of Python's lock
-        return revision_of((), itertools.chain(names, pool.map(_content_hash, paths)))
+    return revision_of((), itertools.chain(names, reading_threads().map(_content_hash, paths)))
+
+
+@functools.cache
+def reading_threads() -> ThreadPoolExecutor:
+    """Threads that decode and hash: either lets go of Python's lock."""
+    return ThreadPoolExecutor(os.cpu_count())
 
 
 def _content_hash(path: Path) -> str:

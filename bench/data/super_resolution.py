@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ..data_name import split_data
 from .pairs import DECODED_LIMIT, DecodedPairs, Pair, PairSet
-from .photographs import load_photographs
+from .photographs import load_photographs, photographs_revision
 from .places import find_folder, folder_of
 from .registry import find_data
 from .sr_folders import load_div2k, load_folder
@@ -24,6 +24,8 @@ class SuperResolutionData:
     ----------
     name : str
         As given to ``load_super_resolution``.
+    revision : str
+        16 hex digits over all sets and the names of the test sets.
     train : PairSet
         To train on.
     tests : dict of str to PairSet
@@ -33,14 +35,10 @@ class SuperResolutionData:
     """
 
     name: str
+    revision: str
     train: PairSet
     tests: dict[str, PairSet]
     decoded: DecodedPairs
-
-    @property
-    def revision(self) -> str:
-        """16 hex digits over the revisions of all sets and the names of the test sets."""
-        return revision_of((), [self.train.revision, *(f"{n}={s.revision}" for n, s in self.tests.items())])
 
     def validation_split(self, fraction: float, seed: int) -> SuperResolutionData:
         """Return data whose test set is a strip of every training image: its top or its bottom, by ``seed``.
@@ -56,11 +54,9 @@ class SuperResolutionData:
             train.append(pair.strip(*rows[0]))
             test.append(pair.strip(*rows[1]))
         what = f"[validation {fraction:g}, seed {seed}]"
-        sets = [
-            PairSet(self.train.name + what, f"{self.train.revision} {side}{what}", tuple(pairs))
-            for side, pairs in (("train", train), ("test", test))
-        ]
-        return SuperResolutionData(self.name + what, sets[0], {"": sets[1]}, self.decoded)
+        revision = revision_of((), [self.revision, what])
+        parts = [PairSet(self.train.name + what, revision, tuple(pairs)) for pairs in (train, test)]
+        return SuperResolutionData(self.name + what, revision, parts[0], {"": parts[1]}, self.decoded)
 
 
 def load_super_resolution(
@@ -97,7 +93,10 @@ def load_super_resolution(
         tests[test.name] = test
     if not tests:
         tests[""] = _load(train_name, root, scale, "test")
-    return SuperResolutionData(name, train, tests, DecodedPairs(decoded_limit))
+    revision = revision_of((), [train.revision, *(f"{test}={images.revision}" for test, images in tests.items())])
+    if name == "photographs":
+        revision = photographs_revision()
+    return SuperResolutionData(name, revision, train, tests, DecodedPairs(decoded_limit))
 
 
 def check_names(name: str) -> tuple[str, tuple[str, ...]]:

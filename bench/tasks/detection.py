@@ -18,6 +18,7 @@ from torchvision.transforms import v2
 
 from ...methods.spec import evaluating
 from ..data.detection import class_names, load_detection
+from ..data.pictures import reading_threads
 from ..data.scenes import DetectionData, Scene
 from ..data.types import revision_of
 from .base import Metric, Outline, Task, TaskError, TaskOptions, check_fraction, device_of
@@ -129,7 +130,8 @@ class Detection(Task):
         found: list[Detections] = []
         with evaluating(model):
             for start in range(0, len(self.data.test), self.options.eval_batch_size):
-                images = [scene.read() for scene in self.data.test[start : start + self.options.eval_batch_size]]
+                scenes = self.data.test[start : start + self.options.eval_batch_size]
+                images = list(reading_threads().map(lambda scene: scene.read(), scenes))
                 inputs = _normalise(torch.stack([_scaled(image) for image in images]).to(device))
                 offsets, logits = self._checked(model(inputs))
                 if not (offsets.isfinite().all() and logits.isfinite().all()):

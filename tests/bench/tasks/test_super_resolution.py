@@ -42,7 +42,7 @@ def small_task(tests: tuple[str, ...] = ("",), **options) -> SuperResolution:
         name: pair_set(name, random_images(2, 33, 38, seed=seed), checked.scale)
         for seed, name in enumerate(tests, start=1)
     }
-    return SuperResolution(SuperResolutionData("small", train, test_sets, DecodedPairs()), checked)
+    return SuperResolution(SuperResolutionData("small", "revision", train, test_sets, DecodedPairs()), checked)
 
 
 def pairs(task: SuperResolution, which: PairSet | None = None) -> list[tuple[Tensor, Tensor]]:
