@@ -21,7 +21,7 @@ from typing import Any
 
 import torch
 from torch import distributed, multiprocessing
-from torch.multiprocessing.spawn import ProcessException
+from torch.multiprocessing.spawn import ProcessException, start_processes
 
 #: Seconds between two looks at what the first process tells.
 LISTEN_SECONDS = 0.2
@@ -55,7 +55,7 @@ def run_on_devices(emit: Callable[[str, Any], None], devices: int, device: str, 
     receiver, sender = multiprocessing.get_context("spawn").Pipe(duplex=False)
     with tempfile.TemporaryDirectory(prefix="decompbench-") as folder, receiver:
         job = (devices, device, str(Path(folder, "meeting")), sender, function, arguments)
-        processes = multiprocessing.start_processes(_main, job, devices, join=False, start_method="spawn")
+        processes = start_processes(_main, job, devices, join=False, start_method="spawn")
         sender.close()
         assert processes is not None
         ended = False

@@ -17,8 +17,8 @@ from torch import Tensor
 from .checkpoint import Checkpoint, Stateful
 from .steps import Stepper
 
-READ_EVERY = 20
-"""Steps between two looks at the losses on a GPU, which have to wait for it. On the CPU every step's is looked at."""
+READ_EVERY = {"cpu": 1}
+"""Steps between two looks at the losses; 20 on other devices, where a look has to wait for the device."""
 
 
 class Diverged(RuntimeError):
@@ -97,7 +97,7 @@ class Loop:
     ) -> None:
         self.steps, self.device, self.total = steps, device, total
         self.converged, self.on_step, self.checkpoint, self.state = converged, on_step, checkpoint, state
-        self.read_every = 1 if device.type == "cpu" else READ_EVERY
+        self.read_every = READ_EVERY.get(device.type, 20)
         self.unread: list[Tensor] = []
         self.generator = torch.Generator().manual_seed(seed)
         self.course = Course()

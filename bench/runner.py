@@ -200,16 +200,8 @@ def train_baselines(todo: Sequence[tuple[Trial, Checked]], progress: Progress) -
     for key, trial in reversed(missing.items()):
         watched = _Watched(progress)
         progress.baseline_begins(trial)
-        outcome = run_in_process(
-            ".baseline:train_trial_baseline",
-            (trial, key),
-            watched.on_event,
-            seconds=trial.limits.baseline_seconds,
-            memory=int(trial.limits.memory),
-            on_wait=progress.wait,
-            family=trial.devices > 1,
-        )
-        status, failure = watched.conclude(outcome)
+        seconds = trial.limits.baseline_seconds
+        status, failure = watched.run(".baseline:train_trial_baseline", trial, key, seconds=seconds)
         if failure is not None:
             failures[key] = status, failure
             progress.note(f"  {status}: {failure.message}")
@@ -229,16 +221,8 @@ def run_trial(
     if failures and checked.baseline in failures:
         status, failure = failures[checked.baseline]
     else:
-        outcome = run_in_process(
-            ".execute:execute",
-            (trial, key, checked.baseline),
-            watched.on_event,
-            seconds=trial.limits.seconds,
-            memory=int(trial.limits.memory),
-            on_wait=progress.wait,
-            family=trial.devices > 1,
-        )
-        status, failure = watched.conclude(outcome)
+        seconds = trial.limits.seconds
+        status, failure = watched.run(".execute:execute", trial, key, checked.baseline, seconds=seconds)
     watched.enter("ended")
     return Record(
         key=key,
@@ -261,7 +245,7 @@ def run_trial(
 
 @dataclass
 class _Watched:
-    """Collects what a trial's process tells."""
+    """Runs a trial's process and collects what it tells."""
 
     progress: Progress
     measured: dict[str, Any] = field(default_factory=dict)
@@ -269,6 +253,19 @@ class _Watched:
     stage: str = "starting"
     since: float = field(default_factory=time.monotonic)
     stage_seconds: dict[str, float] = field(default_factory=dict)
+
+    def run(self, function: str, trial: Trial, *others: Any, seconds: float) -> tuple[Status, Failure | None]:
+        """Call ``function(emit, trial, *others)`` in a process within the trial's limits; return how that ended."""
+        outcome = run_in_process(
+            function,
+            (trial, *others),
+            self.on_event,
+            seconds=seconds,
+            memory=int(trial.limits.memory),
+            on_wait=self.progress.wait,
+            family=trial.devices > 1,
+        )
+        return self.conclude(outcome)
 
     def on_event(self, name: str, value: Any) -> None:
         if name == "measured":

@@ -76,16 +76,17 @@ class Stepper:
         number
             Of the step, from 1.
         """
-        total: Tensor | None = None
+        total = extra = torch.zeros((), device=images.device)
         parts = list(self._parts(images, target))
         for index, (inputs, wanted, weight) in enumerate(parts):
             last = index == len(parts) - 1
             loss = self._loss(inputs, wanted)
             loss = loss if weight == 1 else weight * loss
-            extra = self.penalty() if self.penalty is not None and last else loss.new_zeros(())
+            if self.penalty is not None and last:
+                extra = self.penalty()
             with contextlib.nullcontext() if last else self._apart():
                 self.accelerator.backward(loss + extra)
-            total = loss.detach() if total is None else total + loss.detach()
+            total = total + loss.detach()
         if self.recipe.clip_grad is not None:
             self.accelerator.clip_grad_norm_(self.parameters, self.recipe.clip_grad)
         self.optimizer.step()
@@ -95,7 +96,6 @@ class Stepper:
         if self.average is not None:
             self.average.update(self.model, step=number)
         self.scheduler.step_update(number)
-        assert total is not None
         return torch.stack((total.float(), extra.detach().float()))
 
     def end(self) -> None:

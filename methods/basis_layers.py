@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from .between import Between, make_between
-from .layers import CompressedConv2d
+from .layers import GEOMETRY, CompressedConv2d
 from .spec import ConvSpec
 
 LOOPED_SPLITS = 8
@@ -29,10 +29,8 @@ class SlicedConv2d(nn.Conv2d):
     """
 
     def __init__(self, spec: ConvSpec, out_channels: int, width: int) -> None:
-        geometry: dict[str, Any] = {
-            name: getattr(spec, name) for name in ("kernel_size", "stride", "padding", "dilation", "padding_mode")
-        }
-        super().__init__(spec.in_channels, out_channels, bias=False, **geometry)
+        geometry: dict[str, Any] = {name: getattr(spec, name) for name in GEOMETRY} | {"out_channels": out_channels}
+        super().__init__(bias=False, **geometry)
         self.weight = nn.Parameter(torch.zeros(out_channels, width, *spec.kernel_size))
 
     def leading_weight(self) -> Tensor:

@@ -82,14 +82,13 @@ class _Reached(Exception):
 
 
 def take(calibration: Iterable[Batch] | None, plan: Plan) -> list[Batch]:
-    """Return as many calibration batches as the methods of ``plan`` want to see; none where they look at weights only.
+    """Return as many calibration inputs as the methods of ``plan`` want to see; none where they look at weights only.
 
     Parameters
     ----------
     calibration
-        Batches of inputs, without labels: tensors, or tuples of the forward's arguments whose first is the batch. They
-        are taken until there are `Plan.calibration_samples` inputs; what there is more, or infinitely many, is not
-        looked at.
+        Batches of inputs, without labels: tensors, or tuples of the forward's arguments whose first is the batch. The
+        first `Plan.calibration_samples` inputs are taken; what there is more, or infinitely many, is not looked at.
     plan
         What will be done.
 
@@ -103,19 +102,7 @@ def take(calibration: Iterable[Batch] | None, plan: Plan) -> list[Batch]:
         return []
     if isinstance(calibration, Tensor):
         raise SettingError("calibration is an iterable of batches: put a single batch in a list, [batch]")
-    batches: list[Batch] = []
-    found = 0
-    for batch in () if calibration is None else calibration:
-        first = batch[0] if isinstance(batch, tuple) and batch else batch
-        if not isinstance(first, Tensor):
-            raise SettingError(
-                "a calibration batch is an input tensor, or a tuple of the forward's arguments, without labels; "
-                f"got a {type(batch).__name__}"
-            )
-        batches.append(batch)
-        found += len(first)
-        if found >= wanted:
-            break
+    batches = list(first_inputs(calibration or (), wanted))
     if not batches:
         names = " and ".join(sorted({str(g.method) for g in plan.groups if g.method.calibration_samples}))
         raise SettingError(
@@ -123,6 +110,36 @@ def take(calibration: Iterable[Batch] | None, plan: Plan) -> list[Batch]:
             f"calibration: pass calibration=batches, some {wanted} inputs of the network in batches"
         )
     return batches
+
+
+def first_inputs(batches: Iterable[Batch], wanted: int) -> Iterator[Batch]:
+    """Yield the first ``wanted`` inputs in the batches they come in, the last of which is cut to what is missing.
+
+    Of a tuple, the tensors that are as long as its first are cut.
+
+    Raises
+    ------
+    SettingError
+        If a batch is not made of inputs.
+    """
+    for batch in batches:
+        first = batch[0] if isinstance(batch, tuple) and batch else batch
+        if not isinstance(first, Tensor):
+            raise SettingError(
+                "a calibration batch is an input tensor, or a tuple of the forward's arguments, without labels; "
+                f"got a {type(batch).__name__}"
+            )
+        yield batch if len(first) <= wanted else _cut(batch, len(first), wanted)
+        wanted -= len(first)
+        if wanted <= 0:  # before the next is asked for: there may be infinitely many
+            return
+
+
+def _cut(batch: Batch, length: int, wanted: int) -> Batch:
+    """Return the first ``wanted`` inputs of a batch of ``length``."""
+    if isinstance(batch, Tensor):
+        return batch[:wanted]
+    return tuple(x[:wanted] if isinstance(x, Tensor) and x.dim() and len(x) == length else x for x in batch)
 
 
 def refit_layers(
@@ -142,7 +159,7 @@ def refit_layers(
     plan
         What was done.
     batches
-        From `take`.
+        From `take`. Each method sees as many of the first inputs as it wants itself.
     generator
         Of the positions that are looked at.
     """
@@ -158,7 +175,8 @@ def refit_layers(
                 continue
             conv, new = original.get_submodule(layer.path), compressed.get_submodule(layer.path)
             assert isinstance(conv, nn.Conv2d)
-            seen = LayerActivations(original, compressed, layer.path, calls[layer.path], batches)
+            own = list(first_inputs(batches, method.calibration_samples))
+            seen = LayerActivations(original, compressed, layer.path, calls[layer.path], own)
             method.refit_layer(new, conv, layer.spec, seen, generator)
 
 

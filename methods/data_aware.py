@@ -24,8 +24,8 @@ Refit = Literal["none", "ridge", "whitened", "whitened-ridge"]
 class DataAware(Method):
     """A method whose layers are `FactoredConv2d`, and that can refit them to activations after the closed form.
 
-    Layers are refitted from shallow to deep, on output positions drawn at random from every calibration input; sums
-    are kept in double precision.
+    Layers are refitted from shallow to deep, on output positions drawn at random from each of the first ``samples``
+    calibration inputs; sums are kept in double precision.
 
     Parameters
     ----------
@@ -36,7 +36,7 @@ class DataAware(Method):
         group's input in the compressed network (about the mean where the layer has a bias, which then takes up the
         mean's error). ``"whitened-ridge"`` is the one and then the other. All but ``"none"`` need calibration.
     samples
-        How many inputs of the network are looked at.
+        How many inputs of the network are looked at, whatever the batches and whatever other layers look at.
     positions
         How many output positions of each, at most; drawn anew for every layer.
     damping

@@ -15,7 +15,7 @@ from torch.fx import GraphModule, Tracer
 from torch.fx.experimental.optimization import fuse
 
 from .layers import CompressedConv2d
-from .rewrite import replace_module
+from .rewrite import is_channels_last, replace_module
 from .spec import call, evaluating, first_argument, require_example, untouched_random_numbers
 
 ROUNDS = 9
@@ -59,7 +59,7 @@ def deploy(
     layers = {aliases[0]: layer for layer, aliases in paths.items()}
     inputs_given = example if isinstance(example, tuple) else (example,)
     tensors = (tensor for tensor in (*inputs_given, *model.parameters()) if isinstance(tensor, Tensor))
-    channels_last = any(map(_is_channels_last, tensors))
+    channels_last = any(map(is_channels_last, tensors))
     inputs = _inputs(deployed, layers, example) if forms == "fastest" and layers else {}
     chosen: dict[str, str] = {}
     with torch.no_grad():
@@ -192,7 +192,3 @@ def _close(actual: Tensor, expected: Tensor) -> bool:
     eps = torch.finfo(expected.dtype).eps
     tolerance = max(1e-4, 8 * eps)  # 0.06 in bfloat16, 0.008 in float16
     return bool((actual - expected).norm() <= tolerance * expected.norm().clamp(min=1e-12))
-
-
-def _is_channels_last(tensor: Tensor) -> bool:
-    return tensor.dim() == 4 and not tensor.is_contiguous() and tensor.is_contiguous(memory_format=torch.channels_last)

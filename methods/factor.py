@@ -61,6 +61,9 @@ class Factor(Method):
     li2019's networks: VGG-16 ``norm="both", bias="always"``; ResNet-56 ``bias="never"``; DenseNet-12-40
     ``norm="depthwise", bias="never", change="first"``; SRResNet and EDSR ``bias="always"``, ``stacks`` 1 to 3. A
     block's own batch-norm stays where it is.
+
+    Left out is wang2017's spatial bottleneck: a depthwise convolution with a stride, the 1×1 on the smaller map, and a
+    transposed convolution back to the size there was. li2019 does not have it.
     """
 
     stacks: int = 2

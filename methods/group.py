@@ -39,6 +39,8 @@ class Group(DataAware):
     ----------
     group_size
         Input channels ``c/G`` in a group: a layer takes the fewest groups of at most this many channels that divide it.
+        With ``width="out"`` there may be no such number, as it must divide ``n`` too: the layer then takes the most
+        groups that divide both, and they have more channels than this.
     groups
         Number ``G`` of groups, instead of ``group_size``. A layer it does not divide is left alone.
     width
@@ -92,11 +94,12 @@ class Group(DataAware):
         return Knob("degree", 1, 4096, integer=True) if fixed else self.knob
 
     def group_count(self, spec: ConvSpec) -> int:
-        """Return the number of groups ``G``, which divides the input channels."""
+        """Return the number of groups ``G``; unless it is given, it divides the input channels."""
         if self.groups is not None:
             return self.groups
         divided = self._divided(spec)
         fewest = -(-spec.in_channels // self.group_size)
+        # of 16 and 24 channels, 8 groups are the most: of 2 input channels, even where 1 was asked for
         return next((g for g in range(fewest, divided) if divided % g == 0), divided)
 
     def at_full(self) -> Self | Skip:

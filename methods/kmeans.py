@@ -52,10 +52,16 @@ class KMeans(Method):
     inits
         How often the clustering starts anew; the one of least error is kept.
     max_iter
-        Most iterations of Lloyd's algorithm.
+        Most iterations of Lloyd's algorithm on each of the samples it goes through.
     tolerance
         It ends before that when no kernel changes its centroid, or when an iteration has lowered the sum of squared
         distances by no more than this fraction of it.
+
+    Notes
+    -----
+    son2018 runs Lloyd's algorithm on all kernels until it has converged. Here it runs on random samples of growing size
+    first, each started where the last ended, and at last on all kernels; and it ends at ``tolerance``. With
+    ``tolerance=0`` it ends when no kernel changes its centroid.
     """
 
     clusters: int = 128

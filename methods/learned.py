@@ -90,20 +90,7 @@ class LearnedPart(Part):
         self.generator.set_state(state["generator"].cpu())
 
     def finish(self) -> dict[str, nn.Module]:
-        return compress_groups(self.method, self.convs, self.groups, self.generator)
-
-
-def compress_groups(
-    method: Method,
-    convs: Mapping[str, nn.Conv2d],
-    groups: Sequence[Sequence[ConvSpec]],
-    generator: torch.Generator,
-) -> dict[str, nn.Module]:
-    """Return the replacements of all sharing groups by path."""
-    replacements: dict[str, nn.Module] = {}
-    for specs in groups:
-        replacements |= method.compress_group({spec.path: convs[spec.path] for spec in specs}, specs, generator)
-    return replacements
+        return self.method.compress_groups(self.convs, self.groups, self.generator)
 
 
 def trained(convs: Mapping[str, nn.Conv2d], groups: Sequence[Sequence[ConvSpec]]) -> list[list[ConvSpec]]:
@@ -127,7 +114,7 @@ def nearest_weights(
         If the method is architectural: its layers have no dense weight.
     """
     weights: dict[str, Tensor] = {}
-    for path, layer in compress_groups(method, convs, groups, generator).items():
+    for path, layer in method.compress_groups(convs, groups, generator).items():
         if not isinstance(layer, CompressedConv2d):
             raise TypeError(f"{type(layer).__name__} at {path} has no dense weight to learn towards")
         weights[path] = layer.dense_weight().to(convs[path].weight)

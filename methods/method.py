@@ -236,10 +236,7 @@ class Method(ABC):
         self, convs: Mapping[str, nn.Conv2d], groups: Sequence[Sequence[ConvSpec]], generator: torch.Generator
     ) -> Part:
         """Begin a training session over all layers that have these settings; by default compress them at once."""
-        replacements: dict[str, nn.Module] = {}
-        for specs in groups:
-            replacements |= self.compress_group({s.path: convs[s.path] for s in specs}, specs, generator)
-        return Part(replacements)
+        return Part(self.compress_groups(convs, groups, generator))
 
     @property
     def calibration_samples(self) -> int:
@@ -276,6 +273,15 @@ class Method(ABC):
         """
 
     # -- what is given --------------------------------------------------------------------------------------------
+
+    def compress_groups(
+        self, convs: Mapping[str, nn.Conv2d], groups: Sequence[Sequence[ConvSpec]], generator: torch.Generator
+    ) -> dict[str, nn.Module]:
+        """Return the replacements of all sharing groups by path, of which `compress_group` gives each one's."""
+        replacements: dict[str, nn.Module] = {}
+        for specs in groups:
+            replacements |= self.compress_group({spec.path: convs[spec.path] for spec in specs}, specs, generator)
+        return replacements
 
     def settings(self) -> dict[str, Any]:
         """Return the fields as a plain mapping that JSON can hold."""

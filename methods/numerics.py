@@ -69,10 +69,24 @@ def truncated_svd(matrix: Tensor, rank: int) -> tuple[Tensor, Tensor]:
         left, right = truncated_svd(matrix.mT, rank)
         return right.mT, left.mT
     values, vectors = leading_eigenvectors(matrix @ matrix.mT, rank)
-    root = values.sqrt().sqrt()
-    # the square root of a singular value that is zero but for rounding must not divide
-    root = torch.where(values > values[:1] * 1e-16, root, torch.ones_like(root))
+    root = balancing_root(values.sqrt())
     return vectors * root, (vectors.mT @ matrix) / root[:, None]
+
+
+def balancing_root(sizes: Tensor) -> Tensor:
+    """Return what to take out of one factor's rows, and put into the other's columns, to make both as long.
+
+    Parameters
+    ----------
+    sizes : Tensor ``(rank,)``
+        Lengths of the rows, such as singular values, where the columns have length 1.
+
+    Returns
+    -------
+    Tensor ``(rank,)``
+        Their square roots; 1 where a size is zero but for rounding, which must not divide.
+    """
+    return torch.where(sizes > sizes.max() * 1e-8, sizes.sqrt(), 1.0)
 
 
 def input_blocks(weight: Tensor, groups: int) -> Tensor:
@@ -106,9 +120,7 @@ def whitened_svd(matrix: Tensor, moment: Tensor, rank: int) -> tuple[Tensor, Ten
     """
     left = leading_eigenvectors(moment.double(), rank)[1]
     right = left.mT @ matrix.double()
-    root = right.norm(dim=1).sqrt()
-    # a length that is zero but for rounding must not divide
-    root = torch.where(root > root.max() * 1e-8, root, torch.ones_like(root))
+    root = balancing_root(right.norm(dim=1))
     return left * root, right / root[:, None]
 
 

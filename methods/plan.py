@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from .cost import Cost, Target
 from .errors import MethodError
 from .method import Method
 from .registry import get_method
+from .rewrite import is_inside
 from .spec import ConvSpec
 
 PLAN_VERSION = 1
@@ -59,6 +60,11 @@ class LayerPlan:
     def path(self) -> str:
         """Module path of the convolution."""
         return self.spec.path
+
+    def _shifted(self, groups: int, position: int) -> LayerPlan:
+        """Return the same in a plan with so many groups before its own, at another position."""
+        group = None if self.group is None else self.group + groups
+        return replace(self, spec=replace(self.spec, position=position), group=group)
 
 
 @dataclass(frozen=True)
@@ -123,6 +129,23 @@ class Plan:
     def calibration_samples(self) -> int:
         """How many inputs of the network the methods want to see; 0 if they look at weights only."""
         return max((group.method.calibration_samples for group in self.groups), default=0)
+
+    def followed_by(self, later: Plan) -> Plan:
+        """Return the plan of what this one and then ``later`` do, which was made for the model that this one leaves.
+
+        Layers that this plan compresses keep its entries, and what lies inside them is left out. Budget and note were
+        each of one stage, so there is none.
+        """
+        paths = {path for layer in self.layers for path in (layer.path, *layer.spec.aliases)}
+        then = {layer.path: layer for layer in later.layers if not is_inside(layer.path, paths)}
+        layers = []
+        for layer in self.layers:
+            new = then.pop(layer.path, None)
+            # the order of the calls is that of the dense model
+            layers.append(layer if new is None else new._shifted(len(self.groups), layer.spec.position))
+        layers += [new._shifted(len(self.groups), new.spec.position) for new in then.values()]
+        groups = self.groups + later.groups
+        return Plan(later.method, tuple(layers), groups, self.linear_macs, model=self.model)
 
     def rows(self) -> list[dict[str, Any]]:
         """Return one mapping per convolution, for tables."""

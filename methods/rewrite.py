@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from .errors import MethodError
 from .layers import CompressedConv2d
@@ -30,10 +30,15 @@ def adopt(new: nn.Module, conv: nn.Conv2d) -> nn.Module:
     """Give ``new`` the device, dtype, memory format and mode of the convolution it replaces."""
     weight = conv.weight
     new.to(device=weight.device, dtype=weight.dtype)
-    if not weight.is_contiguous() and weight.is_contiguous(memory_format=torch.channels_last):
+    if is_channels_last(weight):
         new.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
     new.train(conv.training)
     return new
+
+
+def is_channels_last(tensor: Tensor) -> bool:
+    """Return whether the channels of a ``(b, c, h, w)`` tensor lie side by side, and would not by default."""
+    return tensor.dim() == 4 and not tensor.is_contiguous() and tensor.is_contiguous(memory_format=torch.channels_last)
 
 
 def carry_requires_grad(replacements: Iterable[tuple[nn.Module, nn.Conv2d]]) -> None:

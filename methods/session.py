@@ -104,11 +104,15 @@ class Session:
 
     @untouched_random_numbers()
     def finish(self) -> nn.Module:
-        """Return the compressed model, the plan attached for `save`; call it once, after training."""
+        """Return the compressed model, the plan attached for `save`; call it once, after training.
+
+        Where the model was compressed in an earlier stage, the plan attached is that of both.
+        """
         if not self._finished:
             for part in self._parts:
                 self._install(part.finish())
-            vars(self.model).update(decompbench_plan=self.plan)
+            before: Plan | None = getattr(self.model, "decompbench_plan", None)
+            vars(self.model).update(decompbench_plan=before.followed_by(self.plan) if before else self.plan)
             self._finished = True
         return self.model
 
@@ -131,8 +135,8 @@ def begin(model: nn.Module, plan: Plan, *, seed: int = 0, calibration: Iterable[
     seed
         Seed of the generator that every random choice of the methods comes from.
     calibration
-        Batches of inputs, without labels, for methods that look at activations; others ignore it. They take the first
-        `Plan.calibration_samples` inputs, and refit their layers to them from shallow to deep.
+        Batches of inputs, without labels, for methods that look at activations; others ignore it. Each takes the first
+        `Method.calibration_samples` inputs, however they are batched, and refits its layers to them, shallow to deep.
 
     Raises
     ------
@@ -221,7 +225,7 @@ def compress(
     seed, calibration
         As for `begin`.
     **options
-        ``overrides``, ``select`` and ``unreachable`` of `decompbench.methods.plan`.
+        ``overrides``, ``select``, ``unreachable``, ``inefficient`` and ``traced`` of `decompbench.methods.plan`.
 
     Examples
     --------

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from importlib.metadata import entry_points
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from .counting import stored_tensors
 from .errors import StorageError
 from .packing import pack, unpack
 from .plan import Plan
-from .rewrite import adopt, compressed_layers, replace_conv
+from .rewrite import adopt, compressed_layers, is_channels_last, replace_conv
 from .session import groups_by_method, planned_convs
 from .spec import untouched_random_numbers
 from .tensor_file import write_tensors
@@ -26,13 +27,13 @@ MODEL_SOURCE = "decompbench.model_source"
 """Entry-point group of the functions that build a dense model from its name."""
 
 
-_INTEGERS = {"uint8": torch.uint8, "int16": torch.int16, "int32": torch.int32, "int64": torch.int64}
+_INTEGERS = {"bool": torch.bool, "uint8": torch.uint8, "int16": torch.int16, "int32": torch.int32, "int64": torch.int64}
 
 
 def save(model: nn.Module, path: str | Path) -> Path:
     """Write a compressed model to a safetensors file, with the dense model's name and the plan in its metadata.
 
-    Indices and codes are stored in as many bits as they are counted with.
+    Indices and codes are stored in as many bits as they are counted with, and truth values in one.
 
     Parameters
     ----------
@@ -70,7 +71,7 @@ def save(model: nn.Module, path: str | Path) -> Path:
             aliases[name] = first_name[key]
             continue
         first_name[key] = name
-        if tensor.dim() == 4 and not tensor.is_contiguous() and tensor.is_contiguous(memory_format=torch.channels_last):
+        if is_channels_last(tensor):
             channels_last.append(name)
         tensors[name] = tensor.detach().contiguous().cpu()
         if (bits := widths.get(id(tensor))) is not None:
@@ -93,9 +94,10 @@ def save(model: nn.Module, path: str | Path) -> Path:
 
 def _integer_widths(model: nn.Module) -> dict[int, int]:
     """Return, by ``id``, the bits of one element of integer tensors that have fewer than their type."""
+    masks = ((buffer, 1) for buffer in model.buffers() if buffer.dtype == torch.bool)
     return {
         id(tensor): bits
-        for tensor, bits in stored_tensors(model)
+        for tensor, bits in chain(stored_tensors(model), masks)
         if not tensor.is_floating_point() and bits < 8 * tensor.element_size()
     }
 
@@ -122,7 +124,7 @@ def _require_loadable(model: nn.Module, plan: Plan | None) -> None:
         if path not in planned:
             raise StorageError(
                 f"no plan on the model says how its layer {path!r}, a {type(layer).__name__}, was made, so it could "
-                "not be loaded again: save what compress or Session.finish returned, compressed in one go"
+                "not be loaded again: save what compress or Session.finish returned"
             )
 
 
@@ -229,3 +231,5 @@ def _assign(model: nn.Module, tensors: dict[str, Tensor], channels_last: set[str
     for name, own in owned.items():
         tensor = tensors[name].to(own.device)
         own.data = tensor.contiguous(memory_format=torch.channels_last) if name in channels_last else tensor
+    # for modules that keep what follows from their tensors and renew it when a state is loaded
+    model.load_state_dict(model.state_dict())

@@ -15,7 +15,7 @@ from .cost import Cost, Skip
 from .errors import require
 from .layers import copy_bias
 from .method import Knob, Method
-from .numerics import left_singular_vectors, ratio_rank
+from .numerics import balancing_root, left_singular_vectors, ratio_rank
 from .registry import register
 from .select import Select
 from .spec import ConvSpec
@@ -105,7 +105,7 @@ def tt_svd(tensor: Tensor, ranks: Sequence[int]) -> list[Tensor]:
         left = _left_singular_vectors(matrix, rank)
         rest = left.mT @ matrix
         core = left.reshape(before, size, rank) / root[:, None, None]
-        root = _balancing_root(rest.norm(dim=1))
+        root = balancing_root(rest.norm(dim=1))
         cores.append(core * root)
         before = rank
     return [*cores, (rest / root[:, None])[:, :, None]]
@@ -117,8 +117,3 @@ def _left_singular_vectors(matrix: Tensor, rank: int) -> Tensor:
         return left_singular_vectors(matrix, rank)
     orthonormal, triangular = torch.linalg.qr(matrix)
     return orthonormal @ left_singular_vectors(triangular, rank)
-
-
-def _balancing_root(values: Tensor) -> Tensor:
-    """Return the square roots of singular values; one that is zero but for rounding must not divide."""
-    return torch.where(values > values.max() * 1e-8, values.sqrt(), torch.ones_like(values))

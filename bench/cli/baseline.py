@@ -57,7 +57,8 @@ def baseline_command(
 
 def _chosen(model: str, like: str | None, task: str | None, data: str | None, changes: dict[str, object]) -> Baseline:
     """Return the packaged baseline to follow with what was changed, or a new one where all is given."""
-    from ..baseline import Baseline, packaged_baseline
+    from ..baseline import Baseline
+    from ..packaged_baselines import packaged_baseline
     from ..recipe import Recipe
     from ..suite_file import change_recipe
 

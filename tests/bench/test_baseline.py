@@ -12,16 +12,15 @@ import yaml
 from filelock import FileLock
 
 from decompbench.bench.baseline import (
-    PACKAGED,
     Baseline,
     baseline_key,
-    packaged_baseline,
     train_baseline,
     train_trial_baseline,
 )
 from decompbench.bench.cache import baseline_file
 from decompbench.bench.errors import BenchError
 from decompbench.bench.measure import state_sha256
+from decompbench.bench.packaged_baselines import PACKAGED, packaged_baseline
 from decompbench.bench.recipe import Recipe
 from decompbench.bench.store import read_records
 from decompbench.bench.suite_file import load_suite

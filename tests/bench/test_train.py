@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from decompbench.bench.loop import READ_EVERY
 from decompbench.bench.recipe import Recipe
 from decompbench.bench.tasks import create_task
 from decompbench.bench.tasks.classification import Classification
@@ -189,6 +190,28 @@ def test_divergence_says_where(task: Classification, where: str) -> None:
         train(model, task, Recipe(epochs=2, batch_size=250), seed=0, penalty=penalty)
     assert caught.value.epoch == 2
     assert not math.isfinite(caught.value.loss)
+
+
+def test_losses_read_late_are_the_same_and_none_is_overlooked(task: Classification, monkeypatch) -> None:
+    recipe = Recipe(epochs=1.5, batch_size=250)  # four steps an epoch, of which three are read together
+    results, models, told = [], [], []
+    for every in (1, 3):
+        monkeypatch.setitem(READ_EVERY, "cpu", every)
+        models.append(linear())
+        results.append(train(models[-1], task, recipe, seed=0, on_step=lambda *call: told.append(call[:2])))
+        bad = linear()
+
+        def penalty(bad: nn.Module = bad, steps: list[int] = []) -> Tensor:  # noqa: B006 - counts its calls
+            steps.append(1)
+            return bad.get_parameter("2.bias").sum() * (math.nan if len(steps) == 6 else 0)
+
+        with pytest.raises(Diverged) as caught:
+            train(bad, task, recipe, seed=0, penalty=penalty)
+        assert (caught.value.epoch, caught.value.step) == (2, 6)
+    assert told == [(1, 1), (1, 2), (1, 3), (1, 4), (2, 5), (2, 6), (1, 3), (1, 4), (2, 6)]
+    first, second = ([{**line, "seconds": 0} for line in result.history] for result in results)
+    assert first == second
+    assert all(torch.equal(state_of(models[0])[key], tensor) for key, tensor in state_of(models[1]).items())
 
 
 def test_no_epochs_change_nothing(task: Classification) -> None:

@@ -441,6 +441,26 @@ class Forgetful(SVD):
         return Part()
 
 
+class CountingPart(Part):
+    """Shrinks its weights by as much as the number of steps says, and tells nobody that number."""
+
+    steps = 0
+
+    @torch.no_grad()
+    def after_step(self):
+        self.steps += 1
+        for layer in self.replacements.values():
+            layer.second.weight *= 1 / self.steps
+
+
+@breaks("check_a_session_goes_on_from_its_state", "load_state_dict() take it back")
+class Amnesiac(SVD):
+    """Forgets how far its training was."""
+
+    def start(self, convs, groups, generator):
+        return CountingPart(super().start(convs, groups, generator).replacements)
+
+
 class Particular(FactoredConv2d):
     """Multiplies two dtypes by hand."""
 

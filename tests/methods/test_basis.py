@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from torch import nn
 from torch.nn.functional import pad
 
-from decompbench.methods import SVD, Basis, Select, SettingError, Skip, begin, compress, plan
+from decompbench.methods import SVD, Basis, Select, SettingError, Skip, begin, compress, count_stored, plan
 from decompbench.methods.basis_fit import sliced_basis
 from decompbench.methods.numerics import truncated_svd
+from decompbench.models import load_model
 
 from .cases import compressed, conv_cases, relative_error, small_net, spec_of
 from .variants import CHECKS, check_storage
@@ -347,3 +348,15 @@ def test_filters_beyond_the_full_rank_train():
         (layer(x) - torch.randn(8, 4, 9, 9)).square().mean().backward()
         optimizer.step()
     assert (layer.basis.weight != before).flatten(1).any(1).all()
+
+
+def test_densenet_holds_one_basis_of_its_widest_layer():
+    method = Basis(size=24, sharing="network", sliced=True, projection_kernel=3, between="bn-relu")
+    net, select = load_model("densenet40"), Select(include=("features.denseblock*",))
+    todo = plan(net, method, torch.zeros(1, 3, 32, 32), select=select, overrides={"features.transition*": SVD(1 / 6)})
+    small = begin(net, todo).finish()
+    bases = {id(layer.basis.weight): layer.basis.weight.shape for layer in small.modules() if hasattr(layer, "basis")}
+    assert list(bases.values()) == [(24, 444, 3, 3)]
+    assert sum(layer.group is not None for layer in todo.layers) == 36 + 2
+    assert count_stored(small).weights == todo.after.weights
+    assert small(torch.randn(2, 3, 32, 32)).shape == (2, 10)

@@ -87,6 +87,48 @@ def test_no_more_than_the_samples_are_taken_even_of_an_endless_supply():
     assert [len(x) for x, _ in SEEN["first"]] == [2, 2, 2]
 
 
+def test_a_batch_is_cut_to_the_samples_with_the_arguments_that_go_with_it():
+    class Masked(TwoConvs):
+        def forward(self, x, mask, gain):
+            return super().forward(x * mask) * gain
+
+    x, mask, gain = torch.randn(10, 3, 12, 12), torch.rand(10, 1, 12, 12).round(), torch.tensor(2.0)
+    SEEN.clear()
+    compress(Masked(), Watcher(0.5), (x, mask, gain), select=Select(), calibration=[(x[:4], mask[:4], gain)] * 2)
+    ((a, _), (b, _)) = SEEN["first"]
+    assert torch.equal(a, (x * mask)[:4])
+    assert torch.equal(b, (x * mask)[:2])
+
+
+@dataclass(frozen=True)
+class Few(Watcher):
+    """Wants fewer inputs than `Watcher`."""
+
+    @property
+    def calibration_samples(self):
+        return 3
+
+
+def test_each_method_sees_its_own_number_of_inputs():
+    SEEN.clear()
+    overrides = {"second": Few(0.5)}
+    compress(TwoConvs(), Watcher(0.5), EXAMPLE, select=Select(), overrides=overrides, calibration=[EXAMPLE] * 5)
+    assert sum(len(x) for x, _ in SEEN["first"]) == 6
+    assert [len(x) for x, _ in SEEN["second"]] == [2, 2, 1, 1]  # called twice a batch
+
+
+@pytest.mark.parametrize("refit", ["ridge", "whitened"])
+def test_how_the_inputs_are_batched_does_not_matter(refit):
+    x = torch.randn(40, 3, 12, 12)
+    nets = []
+    for size in (5, 9, 40):
+        method = Group(refit=refit, samples=18, positions=3)
+        nets.append(compress(small_net(), method, x[:2], calibration=x.split(size)))
+    outputs = [net(x) for net in nets]
+    assert relative_error(outputs[1], outputs[0]) < 1e-4
+    assert relative_error(outputs[2], outputs[0]) < 1e-4
+
+
 def test_a_layer_the_inputs_do_not_lead_to_keeps_its_values():
     class Gate(nn.Module):
         def __init__(self):

@@ -114,10 +114,12 @@ def test_a_sample_with_too_few_distinct_points_is_not_all_there_is(init, monkeyp
     assert len(found.index.unique()) == 13
 
 
-def test_an_empty_cluster_takes_the_farthest_point():
-    # two far groups of points; whichever start, three centroids must not leave one unused for ever
-    points = torch.cat([torch.zeros(50, 2), torch.full((2, 2), 100.0), torch.full((1, 2), -100.0)])
-    found = clustered(points, 3, seed=1)
+@pytest.mark.parametrize("far", [(1, 1), (2, 1), (1, 7)])
+def test_an_empty_cluster_takes_the_farthest_point(far):
+    points = torch.cat([torch.zeros(50, 2), torch.full((far[0], 2), 100.0), torch.full((far[1], 2), -100.0)])
+    settings = clustering.Settings("random", 100, 0.0, torch.arange(2)[None], map)
+    # of three equal centroids far from all points, two have none and would never get any
+    found = clustering._lloyd(points, torch.full((3, 2), 1000.0), settings)
     assert len(found.index.unique()) == 3
     assert found.inertia < 1e-6
 

@@ -1,4 +1,4 @@
-"""What a plan promises is what the model has, and published sizes come out exactly."""
+"""What a plan promises is what the model has."""
 
 import pytest
 import torch
@@ -8,7 +8,6 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from decompbench.methods import (
     Cost,
-    FSNet,
     Target,
     begin,
     compress,
@@ -98,29 +97,12 @@ def test_budgets_on_other_counts(count):
     assert 0.45 < todo.ratio(count) <= 0.5
 
 
-def cifar_resnet18():
-    """Return torchvision's ResNet-18 with the 3×3 stem that CIFAR networks have."""
-    torchvision = pytest.importorskip("torchvision")
-    net = torchvision.models.resnet18(num_classes=10)
-    net.conv1, net.maxpool = nn.Conv2d(3, 64, 3, 1, 1, bias=False), nn.Identity()
-    return net
-
-
 @pytest.mark.parametrize(("dtype", "bits"), [(torch.float32, 32), (torch.bfloat16, 16), (torch.float64, 64)])
 @pytest.mark.parametrize("name", ["dense", "svd", "basis", "fsnet"])
 def test_bits_are_those_of_the_dtype(name, dtype, bits):
     net = small_net().to(dtype)
     stored = count_stored(compress(net, get_method(name), EXAMPLE.to(dtype)))
     assert stored.bits == bits * stored.weights
-
-
-def test_fsnet_resnet18_has_the_published_size():
-    net = cifar_resnet18()
-    # yang2020 counts batch-norm statistics too: 11.18M parameters become 0.81M
-    state = sum(t.numel() for name, t in net.state_dict().items() if not name.endswith("num_batches_tracked"))
-    todo = plan(net, FSNet(), torch.randn(1, 3, 32, 32))
-    assert state == 11_183_562
-    assert state - todo.before.weights + todo.after.weights == 807_882
 
 
 def test_kmeans_is_counted_as_its_paper_does():

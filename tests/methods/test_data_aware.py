@@ -27,7 +27,7 @@ def error(conv, method, x, seed=0):
     net[0] = nn.Identity()
     with torch.no_grad():
         expected = conv(x)
-        compress(net, method, x, seed=seed, select=Select(), calibration=[x])
+        compress(net, method, x, seed=seed, select=Select(), calibration=[x], inefficient="replace")
         return float((net(x) - expected).double().square().sum())
 
 
@@ -90,17 +90,29 @@ def test_whitened_svd_loses_the_discarded_singular_values_in_the_inputs_metric(s
 
 
 @pytest.mark.parametrize("bias", [True, False])
-def test_whitened_is_optimal_group_by_group_in_the_output(bias):
+@pytest.mark.parametrize(
+    ("method", "filters", "kernel", "rank"),
+    [
+        (Group(4), 16, 3, 4),
+        # blocks taller than wide: 40 filters of 9 or 4 elements
+        (Group(1, degree=3), 40, 3, 3),
+        (SVD(0.5), 40, 1, 2),
+    ],
+    ids=["wide", "tall", "pointwise"],
+)
+def test_whitened_is_optimal_group_by_group_in_the_output(method, filters, kernel, rank, bias):
     """With one group of inputs that are not zero, no other factors of that rank lose less on the calibration inputs."""
     torch.manual_seed(0)
-    conv, x = nn.Conv2d(8, 16, 3, bias=bias), correlated(6, 8, 8, 8)
-    x[:, 4:] = 0
-    method = Group(4, refit="whitened", positions=ALL, damping=1e-12)
+    channels = 4 if kernel == 1 else 8
+    conv, x = nn.Conv2d(channels, filters, kernel, bias=bias), correlated(6, channels, 8, 8)
+    if isinstance(method, Group):
+        x[:, method.group_size :] = 0
     outputs = conv(x).detach().double().transpose(0, 1).flatten(1)
-    # what a rank of 4 can at best keep: about the mean with a bias, about zero without
+    # what the rank can at best keep: about the mean with a bias, about zero without
     centred = outputs - outputs.mean(1, keepdim=True) if bias else outputs
-    discarded = torch.linalg.svdvals(centred)[4:].square().sum().item()
-    assert error(conv, method, x) == pytest.approx(discarded, rel=1e-4)
+    discarded = torch.linalg.svdvals(centred)[rank:].square().sum().item()
+    refitted = method.with_settings(refit="whitened", positions=ALL, damping=1e-12)
+    assert error(conv, refitted, x) == pytest.approx(discarded, rel=1e-4)
 
 
 def test_strong_damping_gives_the_closed_form():

@@ -12,6 +12,7 @@ from torch import nn
 from decompbench.methods import KMeans, SettingError, compress, count_stored, load, plan, save
 from decompbench.methods.kmeans import normalised_kernels
 from decompbench.methods.quantisation import from_steps, to_steps
+from decompbench.models import load_model
 
 from .cases import SmallNet, compressed, relative_error, small_net, spec_of
 
@@ -92,17 +93,10 @@ def test_settings_that_mean_nothing_are_refused(settings, message):
         plan(small_net(), KMeans(codebook="netwrok"), EXAMPLE)
 
 
-def vgg16_of_cifar():
-    """Return the 13 convolutions of VGG-16, on the meta device: sizes need no weights."""
-    layers, channels = [], 3
-    for width in (64, 64, 0, 128, 128, 0, 256, 256, 256, 0, 512, 512, 512, 0, 512, 512, 512):
-        layers += [nn.Conv2d(channels, width, 3, padding=1, device="meta")] if width else [nn.MaxPool2d(2)]
-        channels = width or channels
-    return nn.Sequential(*layers)
-
-
 def test_vgg16_has_the_published_size():
-    todo = plan(vgg16_of_cifar(), KMeans(clusters=256), torch.randn(1, 3, 32, 32, device="meta"))
+    with torch.device("meta"):
+        net, example = load_model("vgg16-cifar"), torch.zeros(1, 3, 32, 32)
+    todo = plan(net, KMeans(clusters=256), example)
     assert todo.before.weights == 14_710_464
     # son2018: 2cn + Kk², and c·n·(16 + log2 K) + 32·K·k² bits
     assert todo.after.weights == 3_271_296

@@ -24,13 +24,23 @@ from .cases import SmallNet, small_net
 EXAMPLE = torch.randn(4, 3, 12, 12)
 
 
-@pytest.mark.parametrize("name", list_methods())
-def test_any_training_loop_trains_it(name):
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [*((name, {}) for name in list_methods()), *(("tucker2", {"learn": learn}) for learn in ("arp", "nuclear", "lc"))],
+)
+def test_any_training_loop_trains_it(name, settings):
     net = small_net().train()
-    todo = plan(net, get_method(name), EXAMPLE)
+    todo = plan(net, get_method(name, **settings), EXAMPLE)
     session = begin(net, todo)
     optimizer = torch.optim.SGD(session.model.parameters(), lr=0.01)
-    before = [parameter.clone() for parameter in session.model.parameters()]
+    paths = [path for group in todo.groups for path in group.paths]
+    assert paths or name == "dense"
+    trained = {
+        f"{path}.{key}": parameter
+        for path in paths
+        for key, parameter in session.model.get_submodule(path).named_parameters()
+    }
+    before = {key: parameter.clone() for key, parameter in trained.items()}
     for _ in range(2):
         loss = session.model(EXAMPLE).square().mean() + session.penalty()
         optimizer.zero_grad()
@@ -38,7 +48,7 @@ def test_any_training_loop_trains_it(name):
         optimizer.step()
         session.after_step()
     assert all(parameter.grad is not None for parameter in session.model.parameters())
-    assert any(not torch.equal(a, b) for a, b in zip(before, session.model.parameters(), strict=True))
+    assert [key for key, parameter in trained.items() if torch.equal(parameter, before[key])] == []
     small = session.finish()
     assert small(EXAMPLE).isfinite().all()
     assert session.finish() is small

@@ -8,8 +8,12 @@ import torch
 from decompbench.methods import (
     SVD,
     Basis,
+    FSNet,
+    KMeans,
     Select,
     StorageError,
+    Target,
+    Tucker2,
     begin,
     compress,
     count_stored,
@@ -108,11 +112,43 @@ def test_a_model_that_is_not_finished_is_refused(tmp_path):
     save(session.finish(), tmp_path / "a.safetensors")
 
 
-def test_a_model_compressed_in_stages_is_refused(tmp_path):
-    net = compress(small_net(), SVD(0.3), EXAMPLE, select=Select(include=("stage1*",)))
-    compress(net, SVD(0.3), EXAMPLE, select=Select(include=("stage2*",)))
-    with pytest.raises(StorageError, match=r"'stage1\.0\.0'.*in one go"):
-        save(net, tmp_path / "a.safetensors")
+STAGES = [
+    (SVD(0.3), SVD(0.3)),
+    (Basis(0.3, sharing="network"), Basis(0.3, sharing="network")),
+    (KMeans(5), Tucker2(0.4, coefficients="identity")),
+    (FSNet(), KMeans(20, scale_bits=4)),
+]
+
+
+@pytest.mark.parametrize("methods", STAGES, ids=str)
+def test_a_model_compressed_in_stages_is_saved_with_the_plan_of_all(methods, tmp_path):
+    net = small_net()
+    for method, stage in zip(methods, ("stage1*", "stage2*"), strict=True):
+        compress(net, method, EXAMPLE, select=Select(include=(stage,)))
+    whole, dense = net.decompbench_plan, plan(small_net(), methods[0], EXAMPLE)
+    assert [layer.spec for layer in whole.layers] == [layer.spec for layer in dense.layers]
+    assert (whole.before, whole.linear_macs) == (dense.before, dense.linear_macs)
+    compressed = {path: str(group.method) for group in whole.groups for path in group.paths}
+    assert compressed == {layer.path: str(whole.method_of(layer)) for layer in whole.layers if layer.group is not None}
+    assert compressed == {
+        f"stage{stage}.{block}.0": str(method) for stage, method in enumerate(methods, 1) for block in (0, 1)
+    }
+    stored = count_stored(net)
+    assert (stored.weights, stored.bits) == (whole.after.weights, whole.after.bits)
+    again = load(save(net, tmp_path / "a.safetensors"), model=SmallNet())
+    assert torch.equal(again(EXAMPLE), net.eval()(EXAMPLE))
+    assert again.decompbench_plan == whole
+
+
+def test_a_stage_takes_what_the_one_before_left_out(tmp_path):
+    net = compress(small_net(), SVD(), EXAMPLE, Target(params=0.97), select=Select(include=("stage1.0*", "depthwise")))
+    reason = {layer.path: layer.reason for layer in net.decompbench_plan.layers}
+    assert reason["depthwise"].startswith("depthwise")
+    compress(net, KMeans(4), EXAMPLE, select=Select(exclude=("stage2*",)))
+    whole = net.decompbench_plan
+    assert (whole.target, whole.note) == (None, None)
+    assert {path for group in whole.groups for path in group.paths} == {"stem", "stage1.0.0", "stage1.1.0", "depthwise"}
+    assert count_stored(load(save(net, tmp_path / "a.st"), model=SmallNet())).bits == whole.after.bits
 
 
 def test_a_missing_folder_is_named(tmp_path):

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from safetensors import safe_open
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -23,8 +24,9 @@ from decompbench.methods import (
     save,
     trace,
 )
+from decompbench.methods.identity_blocks import identity_form
 from decompbench.methods.numerics import pivot_columns
-from decompbench.methods.tucker2_layers import IdentityPair, Tucker2Conv2d, identity_form
+from decompbench.methods.tucker2_layers import IdentityPair, Tucker2Conv2d
 from decompbench.methods.tucker2_weights import decompose
 
 from .cases import compressed, conv_cases, relative_error, small_net, spec_of
@@ -180,9 +182,10 @@ def test_pivots_are_well_conditioned_where_leading_columns_are_not():
     chosen = pivot_columns(rows)
     assert chosen.tolist() == sorted(set(chosen.tolist()))
     assert torch.linalg.cond(rows[:, chosen]) < 50 < torch.linalg.cond(rows[:, :10])
-    merged, mixing, order = identity_form(rows[None])
-    rebuilt = merged[0] @ torch.cat((torch.eye(10), mixing[0]), 1)
-    torch.testing.assert_close(rebuilt, rows[:, order])
+    merged, mixing, passes = identity_form(rows[None])
+    assert torch.equal(passes.nonzero()[:, 0], chosen)
+    torch.testing.assert_close(merged[0], rows[:, passes])
+    torch.testing.assert_close(merged[0] @ mixing[0], rows[:, ~passes])
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -196,6 +199,26 @@ def test_saved_model_comes_back_to_the_bit_with_its_permutations(form, tmp_path)
     assert torch.equal(copied(x), small(x))
     traced = torch.fx.symbolic_trace(small)
     assert torch.equal(traced(x), small(x))
+
+
+@pytest.mark.parametrize("settings", [{"rank": 0.4}, {"rank": 0.4, "groups": 2}, {"rank": 1.0}], ids=str)
+def test_the_file_holds_the_bits_that_are_counted(settings, tmp_path):
+    convs = (nn.Conv2d(3, 8, 3, bias=False), nn.Conv2d(8, 20, 3, bias=False), nn.Conv2d(20, 12, 1, bias=False))
+    method = Tucker2(coefficients="identity", **settings)
+    small = compress(nn.Sequential(*convs), method, torch.randn(1, 3, 9, 9), inefficient="replace")
+    with safe_open(save(small, tmp_path / "small.safetensors"), "pt") as file:
+        sizes = [file.get_tensor(name).nbytes for name in file.keys()]  # noqa: SIM118 - not a mapping
+    counted = count_stored(small).bits / 8
+    assert counted <= sum(sizes) < counted + 3  # masks are whole bytes
+
+
+def test_a_state_brings_its_permutations_along():
+    x = torch.randn(2, 3, 12, 12)
+    method = Tucker2(0.4, coefficients="identity", groups=2)
+    first, second = (compress(small_net(seed), method, x).eval() for seed in (0, 1))
+    assert not torch.equal(first.stage1[0][0].first.order, second.stage1[0][0].first.order)
+    second.load_state_dict(first.state_dict())
+    assert torch.equal(second(x), first(x))
 
 
 @pytest.mark.parametrize("form", ["dense", "groups-identity"])
@@ -217,7 +240,7 @@ def test_identity_layers_train_and_stay_in_their_form():
     optimizer.step()
     changed = {key for key, value in net.state_dict().items() if not torch.equal(value, before[key])}
     assert "stage1.0.0.first.mixing.weight" in changed
-    assert not any(key.endswith("order") for key in changed)
+    assert not any(key.endswith("passes") for key in changed)
     assert count_stored(session.finish()).weights == session.plan.after.weights
 
 
