@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from ..methods import Trace, trace
-from ..models import ModelInfo, load_model
+from ..models import ModelInfo, list_models, load_model
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,15 @@ def build_on_meta(name: str, options: dict[str, Any]) -> nn.Module:
             return load_model(name, **options)
     except NotImplementedError:  # it computes its widths by tensors (torchvision's RegNets)
         return load_model(name, **options).to("meta")
+
+
+def own_input_size(model: nn.Module) -> tuple[int, int, int]:
+    """Return channels, height and width that a model of `load_model` was made for; 32×32 where nothing tells."""
+    reference = getattr(model, "decompbench_ref", None)
+    size = list_models(reference["name"])[0].input_size if reference else None
+    first = next(module.in_channels for module in model.modules() if isinstance(module, nn.Conv2d))
+    channels, height, width = size or (first, 32, 32)
+    return reference["kwargs"].get("in_chans", channels) if reference else channels, height, width
 
 
 def count_parameters(model: nn.Module) -> int:

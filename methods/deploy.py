@@ -150,7 +150,8 @@ class _KeepingWhole(Tracer):
         self.whole = whole
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
-        return m in self.whole or super().is_leaf_module(m, module_qualified_name)
+        # a linear layer of a library's own class stays one that counters can find
+        return m in self.whole or isinstance(m, nn.Linear) or super().is_leaf_module(m, module_qualified_name)
 
 
 def _traced_and_fused(model: nn.Module, whole: Collection[nn.Module]) -> nn.Module | None:

@@ -41,6 +41,7 @@ def compress_command(
     from ...models import load_model
     from ..errors import BenchError
     from ..runtime import seed_everything
+    from ..shapes import own_input_size
 
     budgets = {
         name: value for name, value in {"params": params, "macs": macs, "bits": bits}.items() if value is not None
@@ -54,7 +55,8 @@ def compress_command(
     source = pretrained == "true" or pretrained or False
     net = load_model(model, pretrained=source, **parse_settings(options or [])).eval()
     chosen = get_method(method, **parse_settings(settings or []))
-    example = torch.zeros(1, _channels(net), *(_own_size(net) if size is None else _size(size)))
+    channels, *own_size = own_input_size(net)
+    example = torch.zeros(1, channels, *(own_size if size is None else _size(size)))
     target = Target(**budgets) if budgets else None
     planned = make_plan(net, chosen, example, target, unreachable="nearest" if nearest else "error")
     save(begin(net, planned, seed=seed).finish(), out)
@@ -76,17 +78,3 @@ def _size(text: str) -> tuple[int, int]:
     if not (height.isdecimal() and width.isdecimal() and int(height) and int(width)):
         raise typer.BadParameter(f"--size {text!r}: must be like 32x32")
     return int(height), int(width)
-
-
-def _own_size(model: object) -> tuple[int, int]:
-    """Return the height and width that a timm model was made for; small images where a model does not say."""
-    _, height, width = getattr(model, "pretrained_cfg", {}).get("input_size", (3, 32, 32))
-    return height, width
-
-
-def _channels(model: object) -> int:
-    """Return the number of input channels of a model's first convolution."""
-    from torch import nn
-
-    assert isinstance(model, nn.Module)
-    return next(module.in_channels for module in model.modules() if isinstance(module, nn.Conv2d))

@@ -15,7 +15,8 @@ from torch import Tensor, nn
 from ...methods import Plan, begin, get_method, plan
 from ...models import load_model
 from ..measure import count_model
-from ..runtime import configure, seed_everything
+from ..runtime import RuntimeSettings, configure, seed_everything
+from ..shapes import own_input_size
 from .outcome import MethodOutcome
 
 Emit = Callable[[str, Any], None]
@@ -52,7 +53,7 @@ def check_model(
     CountMismatchError
         If the counters disagree on the dense model.
     """
-    configure()
+    configure(RuntimeSettings(threads=1))  # images are tiny: more threads would wait for one another
     for plugin in plugins:
         importlib.import_module(plugin)
     seed_everything(0)
@@ -78,7 +79,7 @@ def smallest_example(model: nn.Module) -> Tensor:
     SweepError
         If it accepts none of `SIZES`.
     """
-    channels = next(module.in_channels for module in model.modules() if isinstance(module, nn.Conv2d))
+    channels, *_ = own_input_size(model)
     problem = None
     for size in SIZES:
         example = torch.randn(1, channels, size, size, generator=torch.Generator().manual_seed(0))

@@ -7,6 +7,7 @@ import timm
 from torch import nn
 
 from decompbench.bench.errors import BenchError, StoreError
+from decompbench.bench.shapes import own_input_size
 from decompbench.bench.sweep import (
     FAMILIES,
     QUICK,
@@ -21,6 +22,7 @@ from decompbench.bench.sweep.check import SIZES, SweepError, smallest_example
 from decompbench.bench.sweep.outcome import MethodOutcome
 from decompbench.bench.sweep.table import reasons, rows, summary, to_markdown
 from decompbench.methods import list_methods
+from decompbench.models import load_model
 
 from .conftest import decompbench
 
@@ -161,3 +163,9 @@ def test_the_command_line_gives_json_and_an_exit_code(tmp_path):
     text = decompbench(*arguments, "--keep", tmp_path / "kept.jsonl", "--markdown").stdout
     assert "`decompbench sweep --model timm/test_resnet --method svd --set svd.rank=0.2 --keep " in text
     assert f"timm {timm.__version__}" in text
+
+
+def test_an_input_has_the_channels_of_the_image_and_not_of_what_the_first_convolution_is_given():
+    assert own_input_size(load_model("timm/tresnet_m")) == (3, 224, 224)  # whose stem folds 4×4 pixels into channels
+    assert own_input_size(load_model("resnet8", in_chans=1)) == (1, 32, 32)
+    assert own_input_size(nn.Sequential(nn.Conv2d(5, 2, 3))) == (5, 32, 32)

@@ -128,3 +128,15 @@ def test_forms_are_in_the_models_memory_format():
     weights = [p for p in deployed.parameters() if p.dim() == 4 and p.shape[1] > 1 and p.shape[2] > 1]
     assert weights
     assert all(not weight.is_contiguous() for weight in weights)
+
+
+class OwnLinear(nn.Linear):
+    """A linear layer of a library's own class, such as timm's."""
+
+
+def test_a_linear_layer_of_another_class_stays_a_module():
+    net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Flatten(), OwnLinear(400, 5, bias=False)).eval()
+    x = torch.randn(2, 3, 12, 12)
+    deployed = deploy(net, x)
+    assert any(isinstance(module, nn.Linear) for module in deployed.modules())
+    torch.testing.assert_close(deployed(x), net(x))
