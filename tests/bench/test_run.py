@@ -27,7 +27,7 @@ def short_suite(folder, methods, **changes):
             for number in range(4):
                 pixels = np.full((16, 16, 3), 100 * index + 10 * number, np.uint8)
                 Image.fromarray(pixels).save(folder / "images" / part / kind / f"{number}.png")
-    content = suite_content(measure={"batch_sizes": [1], "seconds": 0.1})
+    content = suite_content(measure={"batch_sizes": [1], "seconds": 0.1, "threads": 1})
     content["entries"][0] |= {"methods": methods, "budgets": [], "data": "imagefolder:images"}
     plugin = Path(__file__).with_name("bad_methods.py")
     (folder / plugin.name).write_text(plugin.read_text())
