@@ -18,6 +18,8 @@ Factors = tuple[Tensor, Tensor, Tensor, Tensor]
 
 ENOUGH = 1e-14
 """Squared error, relative to the tensor's square, that float32 cannot tell from zero."""
+PART = 1 << 25
+"""Elements of a product with the whole tensor that are held at a time: a quarter of a GB in double precision."""
 
 
 def exact_rank(shape: tuple[int, ...]) -> int:
@@ -99,7 +101,9 @@ def squared_error(weight: Tensor, factors: Factors) -> Tensor:
     out, inp, rows, columns = factors
     n, c, height, width = weight.shape
     kernels = (rows[:, None] * columns).flatten(0, 1)
-    found = (kernels[:, None] * out).flatten(0, 1) @ inp.mT
+    found = weight.new_zeros(len(kernels) * n, c)
+    for some in torch.arange(out.shape[1], device=out.device).split(max(1, PART // len(found))):
+        found.addmm_((kernels[:, None, some] * out[:, some]).flatten(0, 1), inp[:, some].mT)
     return (weight - found.reshape(height, width, n, c).permute(2, 3, 0, 1)).square().sum()
 
 
@@ -122,15 +126,21 @@ def balanced_chain(factors: Factors) -> list[Tensor]:
 
 def _sweep(tensor: Tensor, factors: Factors, ridge: float) -> tuple[Factors, Tensor]:
     """Solve for each factor once; return them and the squared error. ``tensor`` has the shape ``(n, kh, kw, c)``."""
-    n, height, width, c = tensor.shape
+    _, height, width, c = tensor.shape
     out, inp, rows, columns = map(_unit_columns, factors)
     kernels = (rows[:, None] * columns).flatten(0, 1)
     # the two products with the whole tensor are all the work; the spatial factors need no third
-    seen = (tensor.reshape(n, -1).mT @ out).reshape(height * width, c, -1)
+    seen = (tensor.flatten(1).mT @ out).reshape(height * width, c, -1)
     inp = _unit_columns(_solve((seen * kernels[:, None]).sum(0), (out, rows, columns), ridge))
-    seen = (tensor.reshape(-1, c) @ inp).reshape(n, height * width, -1)
-    out = _unit_columns(_solve((seen * kernels).sum(1), (inp, rows, columns), ridge))
-    spatial = (seen * out[:, None]).sum(0).reshape(height, width, -1)
+    root = _cholesky((inp, rows, columns), ridge)
+    parts, spatial = [], torch.zeros_like(kernels)
+    for some in tensor.split(max(1, PART // kernels.numel())):
+        seen = (some.reshape(-1, c) @ inp).reshape(len(some), height * width, -1)
+        parts.append(torch.cholesky_solve((seen * kernels).sum(1).mT, root).mT)
+        spatial += (seen * parts[-1][:, None]).sum(0)
+    out = torch.cat(parts)
+    norms = _norms(out)
+    out, spatial = out / norms, (spatial / norms).reshape(height, width, -1)
     rows = _unit_columns(_solve((spatial * columns).sum(1), (out, inp, columns), ridge))
     product = (spatial * rows[:, None]).sum(0)
     columns = _solve(product, (out, inp, rows), ridge)
@@ -141,9 +151,14 @@ def _sweep(tensor: Tensor, factors: Factors, ridge: float) -> tuple[Factors, Ten
 
 def _solve(product: Tensor, others: tuple[Tensor, Tensor, Tensor], ridge: float) -> Tensor:
     """Return the factor ``(d, R)`` that minimises the regularised error, the others having unit columns."""
+    return torch.cholesky_solve(product.mT, _cholesky(others, ridge)).mT
+
+
+def _cholesky(others: tuple[Tensor, Tensor, Tensor], ridge: float) -> Tensor:
+    """Return the Cholesky factor ``(R, R)`` of the regularised normal equations."""
     gram = _gram(others)
     gram.diagonal().add_(ridge)
-    return torch.cholesky_solve(product.mT, torch.linalg.cholesky(gram)).mT
+    return torch.linalg.cholesky(gram)
 
 
 def _gram(factors: tuple[Tensor, ...]) -> Tensor:
@@ -153,5 +168,10 @@ def _gram(factors: tuple[Tensor, ...]) -> Tensor:
 
 def _unit_columns(factor: Tensor) -> Tensor:
     """Return the factor with columns of norm 1; a column of zeros stays one."""
+    return factor / _norms(factor)
+
+
+def _norms(factor: Tensor) -> Tensor:
+    """Return the norms of a factor's columns, 1 for a column of zeros."""
     norms = factor.norm(dim=0)
-    return factor / torch.where(norms == 0, torch.ones_like(norms), norms)
+    return torch.where(norms == 0, torch.ones_like(norms), norms)

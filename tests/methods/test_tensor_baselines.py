@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from decompbench.methods import CP, TT, SpatialSVD
+from decompbench.methods import CP, TT, SpatialSVD, canonical
 from decompbench.methods.canonical import alternating_least_squares, exact_rank, slice_svd, squared_error
 from decompbench.methods.tt import tt_svd
 
@@ -138,3 +138,14 @@ def test_cp_at_the_exact_rank_is_exact():
     for shape in [(5, 7, 3, 3), (7, 5, 1, 4), (1, 3, 3, 2), (4, 1, 5, 1)]:
         weight = torch.randn(shape, dtype=torch.float64)
         assert squared_error(weight, slice_svd(weight, exact_rank(shape))) < 1e-24 * weight.square().sum()
+
+
+def test_sweeps_in_parts_are_those_of_the_whole(monkeypatch):
+    weight = torch.randn(10, 7, 3, 3, dtype=torch.double)
+    start = slice_svd(weight, 12)
+    options = {"ridge": 1e-3, "sweeps": 5, "tolerance": 0.0}
+    whole = alternating_least_squares(weight, start, **options)
+    monkeypatch.setattr(canonical, "PART", 200)
+    parts = alternating_least_squares(weight, start, **options)
+    torch.testing.assert_close(parts, whole)
+    torch.testing.assert_close(squared_error(weight, parts), squared_error(weight, whole))
