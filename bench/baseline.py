@@ -7,6 +7,7 @@ the cache under a key over all they depend on.
 from __future__ import annotations
 
 import json
+import math
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -133,7 +134,7 @@ def train_baseline(
     BenchError
         The output cannot be written (said before training), or the data or an option is wrong.
     Diverged
-        The training failed; nothing is written.
+        The training failed, or the quality it led to is not a finite number; nothing is written.
     """
     path = _writable(Path(out), baseline.file_name)
     task = create_task(baseline.task, baseline.data, root=root, **baseline.task_options)
@@ -150,6 +151,7 @@ def train_baseline(
     if not is_first():
         return BaselineResult(path, {}, training)
     metrics = task.evaluate(model)
+    _require_quality(task, metrics, training)
     content = {
         "model": baseline.model,
         "kwargs": kwargs,
@@ -169,6 +171,14 @@ def train_baseline(
     write_tensors(state, path, {METADATA_KEY: json.dumps(content, sort_keys=True)})
     remove_checkpoint(key)
     return BaselineResult(path, metrics, training)
+
+
+def _require_quality(task: Task, metrics: dict[str, float], training: TrainResult) -> None:
+    """Refuse a model whose main metric is not a finite number; a task of size alone has none."""
+    main = task.metrics[0].name if task.metrics else None
+    if main is not None and not math.isfinite(metrics[main]):
+        what = f"{main} is {metrics[main]} after the training, which ended"
+        raise Diverged(what, math.ceil(training.epochs), training.steps)
 
 
 def baseline_of(trial: Trial) -> Baseline:

@@ -22,18 +22,20 @@ READ_EVERY = {"cpu": 1}
 
 
 class Diverged(RuntimeError):
-    """The loss is no longer a finite number.
+    """The training came to something that is not a finite number.
 
-    Attributes
+    Parameters
     ----------
-    epoch, step : int
+    what
+        What is not, to begin the message.
+    epoch, step
         Where, counted from 1; ``step`` over the whole training.
-    loss : float
-        NaN or infinite.
+    loss
+        NaN or infinite; NaN where not the loss was looked at.
     """
 
-    def __init__(self, epoch: int, step: int, loss: float) -> None:
-        super().__init__(f"the loss is {loss} in epoch {epoch}, step {step}")
+    def __init__(self, what: str, epoch: int, step: int, loss: float = math.nan) -> None:
+        super().__init__(f"{what} in epoch {epoch}, step {step}")
         self.epoch = epoch
         self.step = step
         self.loss = loss
@@ -168,7 +170,7 @@ class Loop:
         read = values.tolist()
         for step, (loss, extra) in enumerate(read, start=course.done - len(read) + 1):
             if not math.isfinite(loss + extra):
-                raise Diverged(course.epoch, step, loss + extra)
+                raise Diverged(f"the loss is {loss + extra}", course.epoch, step, loss + extra)
             course.losses += loss
             course.penalties += extra
         if self.on_step is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -25,6 +26,8 @@ from decompbench.bench.recipe import Recipe
 from decompbench.bench.store import read_records
 from decompbench.bench.suite_file import load_suite
 from decompbench.bench.tasks import create_task
+from decompbench.bench.tasks.super_resolution import SuperResolution
+from decompbench.bench.train import Diverged
 from decompbench.bench.trial import expand
 from decompbench.models import load_model, packaged_weights, read_weights_metadata
 
@@ -68,6 +71,18 @@ def test_an_output_that_cannot_be_written_is_said_before_training(tmp_path: Path
     (tmp_path / "file").touch()
     with pytest.raises(BenchError, match="cannot be written"):
         train_baseline(TINY, tmp_path / "file" / "weights.safetensors", on_step=lambda *_: pytest.fail("trained"))
+
+
+@pytest.mark.parametrize("what", ["weights", "metric"])
+def test_nothing_is_written_of_a_model_that_is_not_finite(tmp_path: Path, monkeypatch, what: str) -> None:
+    if what == "weights":  # in the only step: its loss was finite
+        recipe = Recipe(epochs=0.25, batch_size=4, optimizer="momentum", lr=3e38, weight_decay=1e3)
+    else:
+        recipe = Recipe(epochs=0)
+        monkeypatch.setattr(SuperResolution, "evaluate", lambda *_: {"psnr_y": math.nan, "ssim_y": 1.0})
+    with pytest.raises(Diverged, match="finite" if what == "weights" else "psnr_y is nan"):
+        train_baseline(replace(TINY, recipe=recipe), tmp_path)
+    assert not list(tmp_path.iterdir())
 
 
 def test_names_with_slashes_make_one_file_name() -> None:
