@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import io
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 import torch
+
+from .atomic_file import write_atomically
 
 FORMAT = 1
 """Raised when the content changes its meaning; a file of another format is left aside."""
@@ -79,24 +80,3 @@ class Checkpoint:
             note(f"{self.path} is the state of another training: this one starts anew")
             return None
         return found["state"]
-
-
-def write_atomically(path: Path, *parts: bytes | memoryview) -> None:
-    """Write a file whole or not at all, on the disk when this returns; two writers do not mix.
-
-    Raises
-    ------
-    OSError
-        It could not be written; what was there before is still there.
-    """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with temporary.open("wb") as file:
-            for part in parts:
-                file.write(part)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise

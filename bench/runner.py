@@ -148,12 +148,15 @@ def survey_trials(trials: Sequence[Trial], progress: Progress) -> list[Checked]:
     """
     checked: list[Checked] = []
 
-    def on_checked(_: str, one: Checked) -> None:
-        checked.append(one)
+    def on_event(name: str, value: Any) -> None:
+        if name == "note":
+            progress.note(value)
+            return
+        checked.append(value)
         progress.stage(f"checking, {len(checked)} of {len(trials)} trials done")
 
     progress.stage("checking")
-    outcome = run_in_process(".survey:survey", (list(trials),), on_checked, on_wait=progress.wait)
+    outcome = run_in_process(".survey:survey", (list(trials),), on_event, on_wait=progress.wait)
     _require_all(trials, checked, outcome)
     return checked
 
