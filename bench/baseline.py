@@ -129,7 +129,7 @@ def train_baseline(
     on_step, on_note : callable, optional
         See ``train``.
     checkpoint_seconds : float
-        How often the state is kept within an epoch.
+        How often the state is kept at least.
 
     Raises
     ------

@@ -41,12 +41,16 @@ class Checkpoint:
     key
         Of all that decides on the training's course: the state of another key is left aside.
     seconds
-        Time between two writings within an epoch; it is written at the end of each epoch, too.
+        Time between two writings.
+    epoch_seconds
+        If it is less, the time after which the end of an epoch has it written: that is the better moment, as no batch
+        has to be made again.
     """
 
     path: Path
     key: str
     seconds: float = 300.0
+    epoch_seconds: float = 30.0
 
     def write(self, state: dict[str, Any], note: Callable[[str], Any]) -> None:
         """Keep a state in place of the one before. A disk that is full is no reason to end: ``note`` is told."""

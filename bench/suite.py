@@ -299,7 +299,7 @@ class Limits(Strict):
     baseline_seconds
         Instead of ``seconds``, for the training of a baseline.
     checkpoint_seconds
-        How much training may be lost at most when a process is ended, if an epoch is longer than that.
+        How much training may be lost at most when a process is ended.
     """
 
     seconds: float = Field(default=600, gt=0)
