@@ -247,7 +247,9 @@ def train_trial_baseline(emit: Emit, trial: Trial, key: str) -> None:
     path = baseline_file(key)
     path.parent.mkdir(parents=True, exist_ok=True)
     emit("stage", "waiting for another run that trains the same baseline")
+    emit("waiting", True)
     with FileLock(path.with_suffix(".lock")):
+        emit("waiting", False)
         if path.exists():
             return
         emit("stage", "training the baseline")

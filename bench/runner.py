@@ -203,7 +203,7 @@ def train_baselines(todo: Sequence[tuple[Trial, Checked]], progress: Progress) -
     for key, trial in reversed(missing.items()):
         watched = _Watched(progress)
         progress.baseline_begins(trial)
-        seconds = trial.limits.baseline_seconds
+        seconds = trial.limits.seconds_for_baseline
         status, failure = watched.run(".baseline:train_trial_baseline", trial, key, seconds=seconds)
         if failure is not None:
             failures[key] = status, failure

@@ -28,6 +28,14 @@ def sleep(emit, seconds):
     time.sleep(seconds)
 
 
+def wait_then_work(emit, waiting, working):
+    emit("waiting", True)
+    time.sleep(waiting)
+    emit("waiting", False)
+    emit("stage", "working")
+    time.sleep(working)
+
+
 def allocate(emit, size):
     block = bytearray(size)
     block[::4096] = b"x" * len(block[::4096])

@@ -25,6 +25,7 @@ from decompbench.bench.measure import state_sha256
 from decompbench.bench.packaged_baselines import PACKAGED, packaged_baseline
 from decompbench.bench.recipe import Recipe
 from decompbench.bench.store import read_records
+from decompbench.bench.suite import Limits
 from decompbench.bench.suite_file import load_suite
 from decompbench.bench.tasks import create_task
 from decompbench.bench.tasks.super_resolution import SuperResolution
@@ -199,6 +200,14 @@ def test_a_baseline_that_diverges_ends_its_trials_so(tmp_path: Path, cache: Path
     records, _ = read_records(run.records_file)
     assert [record.status for record in records] == ["diverged", "diverged"]
     assert all(record.failure and "the baseline" in record.failure.message for record in records)
+
+
+@pytest.mark.parametrize(
+    ("limits", "expected"),
+    [({}, 86400), ({"seconds": 3e5}, 3e5), ({"seconds": 3e5, "baseline_seconds": 50}, 50)],
+)
+def test_a_baseline_has_a_day_or_the_time_of_a_trial(limits: dict[str, float], expected: float) -> None:
+    assert Limits(**limits).seconds_for_baseline == expected
 
 
 def test_the_key_is_over_all_that_makes_the_weights(tmp_path: Path) -> None:
