@@ -7,6 +7,7 @@ the cache under a key over all they depend on.
 from __future__ import annotations
 
 import json
+import math
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -21,9 +22,11 @@ from torch import nn
 from ..methods.tensor_file import write_tensors
 from ..models import load_model, read_weights_metadata
 from ..models.checkpoint import load_into, read_state
+from ..models.errors import WeightsError
 from ..models.weights import METADATA_KEY
+from .atomic_file import require_writable
 from .cache import baseline_file, checkpoint_file, remove_checkpoint
-from .checkpoint import Checkpoint, write_atomically
+from .checkpoint import Checkpoint
 from .distributed import is_first, run_on_devices
 from .errors import BenchError
 from .fingerprint import library_versions, source_hash, trial_key
@@ -126,14 +129,14 @@ def train_baseline(
     on_step, on_note : callable, optional
         See ``train``.
     checkpoint_seconds : float
-        How often the state is kept within an epoch.
+        How often the state is kept at least.
 
     Raises
     ------
     BenchError
         The output cannot be written (said before training), or the data or an option is wrong.
     Diverged
-        The training failed; nothing is written.
+        The training failed, or the quality it led to is not a finite number; nothing is written.
     """
     path = _writable(Path(out), baseline.file_name)
     task = create_task(baseline.task, baseline.data, root=root, **baseline.task_options)
@@ -144,12 +147,17 @@ def train_baseline(
     key = baseline_key(baseline, task, state_sha256(model), device_name(device, baseline.devices))
     model.to(device)
     checkpoint = Checkpoint(checkpoint_file(key), key, checkpoint_seconds)
-    training = train(
-        model, task, baseline.recipe, seed=baseline.seed, on_step=on_step, checkpoint=checkpoint, on_note=on_note
-    )
-    if not is_first():
-        return BaselineResult(path, {}, training)
-    metrics = task.evaluate(model)
+    try:
+        training = train(
+            model, task, baseline.recipe, seed=baseline.seed, on_step=on_step, checkpoint=checkpoint, on_note=on_note
+        )
+        if not is_first():
+            return BaselineResult(path, {}, training)
+        metrics = task.evaluate(model)
+        _require_quality(task, metrics, training)
+    except Diverged:
+        remove_checkpoint(key)  # it would only lead there again
+        raise
     content = {
         "model": baseline.model,
         "kwargs": kwargs,
@@ -169,6 +177,14 @@ def train_baseline(
     write_tensors(state, path, {METADATA_KEY: json.dumps(content, sort_keys=True)})
     remove_checkpoint(key)
     return BaselineResult(path, metrics, training)
+
+
+def _require_quality(task: Task, metrics: dict[str, float], training: TrainResult) -> None:
+    """Refuse a model whose main metric is not a finite number; a task of size alone has none."""
+    main = task.metrics[0].name if task.metrics else None
+    if main is not None and not math.isfinite(metrics[main]):
+        what = f"{main} is {metrics[main]} after the training, which ended"
+        raise Diverged(what, math.ceil(training.epochs), training.steps)
 
 
 def baseline_of(trial: Trial) -> Baseline:
@@ -231,7 +247,9 @@ def train_trial_baseline(emit: Emit, trial: Trial, key: str) -> None:
     path = baseline_file(key)
     path.parent.mkdir(parents=True, exist_ok=True)
     emit("stage", "waiting for another run that trains the same baseline")
+    emit("waiting", True)
     with FileLock(path.with_suffix(".lock")):
+        emit("waiting", False)
         if path.exists():
             return
         emit("stage", "training the baseline")
@@ -257,19 +275,39 @@ def train_to_file(emit: Emit, trial: Trial, path: Path) -> None:
 
 
 def load_baseline(model: nn.Module, key: str) -> dict[str, Any]:
-    """Give a model the weights of a baseline in the cache and return what was written with them."""
+    """Give a model the weights of a baseline in the cache and return what was written with them.
+
+    Raises
+    ------
+    WeightsError
+        There is none, or it cannot be read.
+    """
     path = baseline_file(key)
     load_into(model, read_state(path), source=str(path))
     return read_weights_metadata(path)
+
+
+def load_if_trained(model: nn.Module, key: str, note: Callable[[str], Any]) -> None:
+    """Give a model the weights of a baseline if they are in the cache.
+
+    A file that cannot be read is put aside, and ``note`` is told: the baseline is missing then, and trained anew.
+    """
+    path = baseline_file(key)
+    if not path.exists():
+        return
+    try:
+        load_baseline(model, key)
+    except WeightsError as error:
+        aside = path.with_suffix(".damaged")
+        path.replace(aside)
+        note(f"{error} It is put aside as {aside.name}, and the baseline is trained anew.")
 
 
 def _writable(out: Path, file_name: str) -> Path:
     """The file to write, having tried that its folder lets us."""
     path = out if out.suffix == ".safetensors" else out / file_name
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(path.with_suffix(".probe"))
-        path.with_suffix(".probe").unlink()
+        require_writable(path.parent)
     except OSError as error:
         raise BenchError(f"{path} cannot be written: {error.strerror or error}.") from error
     return path

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from .atomic_file import remove_with_leftovers
+
 
 def cache_folder() -> Path:
     """Return ``$XDG_CACHE_HOME/decompbench``, by default ``~/.cache/decompbench``."""
@@ -18,9 +20,7 @@ def checkpoint_file(key: str) -> Path:
 
 def remove_checkpoint(key: str) -> None:
     """Forget the state of a training, and what was left of a writing that did not come to its end."""
-    path = checkpoint_file(key)
-    for file in (path, *path.parent.glob(f".{path.name}.*")):
-        file.unlink(missing_ok=True)
+    remove_with_leftovers(checkpoint_file(key))
 
 
 def baseline_file(key: str) -> Path:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import io
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 import torch
+
+from .atomic_file import write_atomically
 
 FORMAT = 1
 """Raised when the content changes its meaning; a file of another format is left aside."""
@@ -40,12 +41,16 @@ class Checkpoint:
     key
         Of all that decides on the training's course: the state of another key is left aside.
     seconds
-        Time between two writings within an epoch; it is written at the end of each epoch, too.
+        Time between two writings.
+    epoch_seconds
+        If it is less, the time after which the end of an epoch has it written: that is the better moment, as no batch
+        has to be made again.
     """
 
     path: Path
     key: str
     seconds: float = 300.0
+    epoch_seconds: float = 30.0
 
     def write(self, state: dict[str, Any], note: Callable[[str], Any]) -> None:
         """Keep a state in place of the one before. A disk that is full is no reason to end: ``note`` is told."""
@@ -79,24 +84,3 @@ class Checkpoint:
             note(f"{self.path} is the state of another training: this one starts anew")
             return None
         return found["state"]
-
-
-def write_atomically(path: Path, *parts: bytes | memoryview) -> None:
-    """Write a file whole or not at all, on the disk when this returns; two writers do not mix.
-
-    Raises
-    ------
-    OSError
-        It could not be written; what was there before is still there.
-    """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with temporary.open("wb") as file:
-            for part in parts:
-                file.write(part)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise

@@ -37,7 +37,7 @@ class NothingToDoError(ValueError):
 
 
 class NotFiniteError(ValueError):
-    """The model's outputs are no longer finite numbers."""
+    """The model's quality is not a finite number."""
 
 
 def execute(emit: Emit, trial: Trial, key: str | None = None, baseline: str | None = None) -> None:
@@ -240,8 +240,6 @@ class _Execution:
             notes=result.notes,
         )
         self.measured("training", training)
-        if not all(parameter.isfinite().all() for parameter in session.model.parameters()):
-            raise NotFiniteError("training ended with weights that are not finite numbers")
         self.evaluate("trained", session.model)
 
     def finish(self, session: Session, begin_seconds: float) -> nn.Module:

@@ -22,11 +22,13 @@ LIBRARIES = (
     "safetensors", "fvcore", "pillow",
 )  # fmt: skip
 
-#: The parts of this package that train and measure. What only lists, draws, stores or checks is left out.
+#: The parts of this package that train and measure. What only lists, draws, stores, checks, or makes settings that are
+#: themselves in the key is left out; a test names it.
 TRAINING_SOURCES = (
     "data", "tasks", "recipe.py", "train.py", "loop.py", "steps.py", "ema.py", "checkpoint.py", "runtime.py",
+    "baseline.py", "distributed.py",
 )  # fmt: skip
-OUTCOME_SOURCES = (*TRAINING_SOURCES, "measure", "execute.py")
+OUTCOME_SOURCES = (*TRAINING_SOURCES, "measure", "planning.py", "execute.py")
 
 
 def trial_key(fingerprint: dict[str, Any]) -> str:

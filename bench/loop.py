@@ -22,18 +22,20 @@ READ_EVERY = {"cpu": 1}
 
 
 class Diverged(RuntimeError):
-    """The loss is no longer a finite number.
+    """The training came to something that is not a finite number.
 
-    Attributes
+    Parameters
     ----------
-    epoch, step : int
+    what
+        What is not, to begin the message.
+    epoch, step
         Where, counted from 1; ``step`` over the whole training.
-    loss : float
-        NaN or infinite.
+    loss
+        NaN or infinite; NaN where not the loss was looked at.
     """
 
-    def __init__(self, epoch: int, step: int, loss: float) -> None:
-        super().__init__(f"the loss is {loss} in epoch {epoch}, step {step}")
+    def __init__(self, what: str, epoch: int, step: int, loss: float = math.nan) -> None:
+        super().__init__(f"{what} in epoch {epoch}, step {step}")
         self.epoch = epoch
         self.step = step
         self.loss = loss
@@ -103,18 +105,22 @@ class Loop:
         self.course = Course()
         self.epoch_start = self.generator.get_state()
         self.clock = self.kept = time.perf_counter()
+        self.age = 0.0  # of what is kept, in s; the first process's, so that all agree on it
 
     def run(self) -> Course:
         """Train to the end, from where the checkpoint is."""
         self._restore()
         while self.course.done < self.total and not self.course.converged:
-            self._epoch()
+            self._take_steps()
+            self._end_epoch()
+        if self.course.position:  # gone on from a state that was kept between the last step and here
+            self._end_epoch()
         self.steps.end()
         self._count_seconds()
         return self.course
 
-    def _epoch(self) -> None:
-        """Train one epoch, or what of it is left, and write its line of the history."""
+    def _take_steps(self) -> None:
+        """Take the steps of one epoch, or what is left of them."""
         course, recipe = self.course, self.steps.recipe
         self.epoch_start = self.generator.get_state()
         batches = self.steps.task.train_batches(recipe.batch_size, self.generator, self.device)
@@ -129,6 +135,10 @@ class Loop:
                 if course.converged:
                     break
         self._read()
+
+    def _end_epoch(self) -> None:
+        """Write the epoch's line of the history, and keep the state unless that was done a moment ago."""
+        course = self.course
         self._count_seconds()
         course.history.append(
             {
@@ -142,7 +152,8 @@ class Loop:
         course.epoch, course.position = course.epoch + 1, 0
         course.losses = course.penalties = course.epoch_seconds = 0.0
         self.epoch_start = self.generator.get_state()
-        self._keep()
+        if self.checkpoint is not None and self.age >= min(self.checkpoint.epoch_seconds, self.checkpoint.seconds):
+            self._keep()
 
     def _read(self) -> None:
         """Look at the losses of the steps since the last time, ask whether that is enough, keep the state if it is due.
@@ -156,31 +167,30 @@ class Loop:
             return
         course, values = self.course, torch.stack(self.unread)
         self.unread = []
-        due = self.checkpoint is not None and time.perf_counter() - self.kept >= self.checkpoint.seconds
+        self.age = time.perf_counter() - self.kept
         enough = self.converged is not None and self.converged()
         if self.steps.several:  # all do what the first process finds
-            first = self.steps.accelerator.is_main_process
-            found = values.new_tensor([[due and first, enough and first]])
-            values = self.steps.accelerator.reduce(torch.cat((values, found)), "mean")
+            helper = self.steps.accelerator
+            found = values.new_tensor([[self.age, enough]]) * helper.is_main_process
+            values = helper.reduce(torch.cat((values, found)), "mean")
             assert isinstance(values, Tensor)
-            due, enough = (values[-1] > 0).tolist()
+            self.age, enough = helper.num_processes * values[-1, 0].item(), bool(values[-1, 1] > 0)
             values = values[:-1]
         read = values.tolist()
         for step, (loss, extra) in enumerate(read, start=course.done - len(read) + 1):
             if not math.isfinite(loss + extra):
-                raise Diverged(course.epoch, step, loss + extra)
+                raise Diverged(f"the loss is {loss + extra}", course.epoch, step, loss + extra)
             course.losses += loss
             course.penalties += extra
         if self.on_step is not None:
             self.on_step(course.epoch, course.done, self.total, read[-1][0])
         course.converged = enough
-        if due:
+        if self.checkpoint is not None and self.age >= self.checkpoint.seconds:
             self._keep()
 
     def _keep(self) -> None:
-        """Write the state, if that is wanted."""
-        if self.checkpoint is None:
-            return
+        """Write the state."""
+        assert self.checkpoint is not None
         self._count_seconds()
         random = [_random_state(self.device)]
         if self.steps.several:
@@ -194,7 +204,7 @@ class Loop:
         }
         if self.steps.accelerator.is_main_process:
             self.checkpoint.write(state, self.steps.note)
-        self.kept = time.perf_counter()
+        self.kept, self.age = time.perf_counter(), 0.0
 
     def _restore(self) -> None:
         """Go on from the state on disk, if there is one of this training."""

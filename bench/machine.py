@@ -13,6 +13,7 @@ from typing import Any
 
 import psutil
 
+from .atomic_file import write_atomically
 from .errors import StoreError
 
 #: Environment variable that names the machine, for those who have several of one kind.
@@ -56,13 +57,10 @@ def write_machine(results: Path, description: dict[str, Any]) -> Path:
     """
     path = results / "machines" / f"{description['id']}.json"
     if not path.exists():
-        temporary = path.with_suffix(f".{os.getpid()}.tmp")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            temporary.write_text(json.dumps(description, indent=2) + "\n", encoding="utf-8")
-            temporary.replace(path)
+            write_atomically(path, (json.dumps(description, indent=2) + "\n").encode())
         except OSError as error:
-            temporary.unlink(missing_ok=True)
             raise StoreError(f"cannot write {path}: {error.strerror or error}") from None
     return path
 

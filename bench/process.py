@@ -103,11 +103,12 @@ def run_in_process(
     ----------
     function
         ``module:name``, a leading dot standing for this package: imported there, so that this process need
-        not have torch. What it finds out it hands over by ``emit(name, value)``, as it goes.
+        not have torch. What it finds out it hands over by ``emit(name, value)``, as it goes. Between
+        ``emit("waiting", True)`` and ``emit("waiting", False)`` no time counts, and it starts anew then.
     arguments
         Anything that can be pickled.
     on_event
-        Called here with each ``(name, value)``.
+        Called here with each ``(name, value)`` but ``waiting``.
     seconds, memory
         Limits: wall-clock time in s, resident memory in bytes. No limit if None.
     on_wait
@@ -194,7 +195,7 @@ def _watch(
     family: bool,
 ) -> Outcome:
     """Follow a process to its end; the caller makes sure that it is gone."""
-    start = time.monotonic()
+    start, waiting = time.monotonic(), False
     load = OtherLoad(process.pid)
     while True:
         on_wait()
@@ -210,10 +211,13 @@ def _watch(
             if name == "raised":
                 process.join(GRACE_SECONDS)
                 return Outcome(**value)
-            on_event(name, value)
+            if name == "waiting":
+                start, waiting = time.monotonic(), value
+            else:
+                on_event(name, value)
         elif ready:
             return _death(process)
-        if seconds is not None and time.monotonic() - start > seconds:
+        if seconds is not None and not waiting and time.monotonic() - start > seconds:
             return Outcome("timeout", "Timeout", f"ended after {seconds:g} s, its time limit{_load_hint(load)}")
         if memory is not None and (used := _resident(process.pid, family)) > memory:
             message = f"ended at {used / 2**30:.2f} GiB of memory; its limit is {memory / 2**30:.2f} GiB"

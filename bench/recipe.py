@@ -176,7 +176,8 @@ class Recipe(BaseModel):
     def create_scheduler(self, optimizer: torch.optim.Optimizer, steps_per_epoch: int) -> Scheduler | _Repeated:
         """timm's scheduler; call ``step_update(steps done)`` after every step."""
         steps: dict[str, Any] = {"step_on_epochs": False, "updates_per_epoch": 1}
-        milestones = [round(epoch * steps_per_epoch) for epoch in self.milestones]
+        # timm's multistep divides one step before a milestone, by a convention that it keeps for old schedules' sake.
+        milestones = [round(epoch * steps_per_epoch) + 1 for epoch in self.milestones]
         scheduler, _ = create_scheduler_v2(
             optimizer,
             # Without milestones, multistep stays where it is: older versions of timm have no 'constant'.

@@ -148,12 +148,15 @@ def survey_trials(trials: Sequence[Trial], progress: Progress) -> list[Checked]:
     """
     checked: list[Checked] = []
 
-    def on_checked(_: str, one: Checked) -> None:
-        checked.append(one)
+    def on_event(name: str, value: Any) -> None:
+        if name == "note":
+            progress.note(value)
+            return
+        checked.append(value)
         progress.stage(f"checking, {len(checked)} of {len(trials)} trials done")
 
     progress.stage("checking")
-    outcome = run_in_process(".survey:survey", (list(trials),), on_checked, on_wait=progress.wait)
+    outcome = run_in_process(".survey:survey", (list(trials),), on_event, on_wait=progress.wait)
     _require_all(trials, checked, outcome)
     return checked
 
@@ -200,7 +203,7 @@ def train_baselines(todo: Sequence[tuple[Trial, Checked]], progress: Progress) -
     for key, trial in reversed(missing.items()):
         watched = _Watched(progress)
         progress.baseline_begins(trial)
-        seconds = trial.limits.baseline_seconds
+        seconds = trial.limits.seconds_for_baseline
         status, failure = watched.run(".baseline:train_trial_baseline", trial, key, seconds=seconds)
         if failure is not None:
             failures[key] = status, failure

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
 
 from .ema import MovingAverage
 from .errors import BenchError
@@ -57,7 +58,7 @@ class Stepper:
         self.parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
         self.average = MovingAverage(model, recipe.ema.decay, use_warmup=recipe.ema.warmup) if recipe.ema else None
         self.several = accelerator.num_processes > 1
-        self.forward: Callable[..., Any] = accelerator.prepare_model(model) if self.several else model
+        self.forward: Callable[..., Any] = self._shared(model) if self.several else model
         self.compiled = False
         self._to_compile = recipe.compile
 
@@ -169,6 +170,16 @@ class Stepper:
         first = self.accelerator.process_index * self.recipe.accumulate
         for start, end in itertools.pairwise(ends[first : first + self.recipe.accumulate + 1]):
             yield images[start:end], target[start:end], (end - start) * devices / count
+
+    def _shared(self, model: nn.Module) -> nn.Module:
+        """Return the model with its gradients averaged over the devices.
+
+        Integer buffers, such as the indices of shared filters, are alike everywhere and stay so: they are not sent
+        around, which not every backend can do with 16 bits.
+        """
+        whole = [name for name, buffer in model.named_buffers() if not buffer.is_floating_point()]
+        DistributedDataParallel._set_params_and_buffers_to_ignore_for_model(model, whole)
+        return self.accelerator.prepare_model(model)
 
     def _apart(self) -> Any:
         """A context in which gradients are not yet averaged over the devices."""

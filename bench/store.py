@@ -7,13 +7,13 @@ import fcntl
 import json
 import os
 import shutil
-import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import ValidationError
 
+from .atomic_file import require_writable, sync_folder
 from .errors import RunLockedError, StoreError
 from .record import SCHEMA_VERSION, Record
 
@@ -59,11 +59,7 @@ class RecordStore:
             The folder cannot be made or written, or the disk is (nearly) full.
         """
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryFile(dir=self.folder) as probe:
-                probe.write(b"\0" * 4096)
-                probe.flush()
-                os.fsync(probe.fileno())
+            require_writable(self.folder)
             if self.path.exists():
                 os.close(os.open(self.path, os.O_WRONLY | os.O_APPEND))
         except OSError as error:
@@ -99,7 +95,7 @@ class RecordStore:
             ) from None
         finally:
             os.close(descriptor)
-        _sync_folder(self.folder)
+        sync_folder(self.folder)
 
     @contextlib.contextmanager
     def run_lock(self) -> Iterator[None]:
@@ -238,13 +234,4 @@ def _open_locked(path: Path) -> int:
         # The run before may have removed the file between our opening and locking it.
         if path.exists() and os.path.samestat(os.fstat(descriptor), path.stat()):
             return descriptor
-        os.close(descriptor)
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make a new file's name as lasting as its content."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
         os.close(descriptor)

@@ -297,15 +297,20 @@ class Limits(Strict):
     memory
         Resident memory in bytes; the file may say ``3GB`` or ``3GiB``.
     baseline_seconds
-        Instead of ``seconds``, for the training of a baseline.
+        Instead of ``seconds``, for the training of a baseline; by default a day, or ``seconds`` if that is more.
     checkpoint_seconds
-        How much training may be lost at most when a process is ended, if an epoch is longer than that.
+        How much training may be lost at most when a process is ended.
     """
 
     seconds: float = Field(default=600, gt=0)
     memory: ByteSize = Field(default=ByteSize(3 * 2**30), gt=0)
-    baseline_seconds: float = Field(default=24 * 3600, gt=0)
+    baseline_seconds: float | None = Field(default=None, gt=0)
     checkpoint_seconds: float = Field(default=300, gt=0)
+
+    @property
+    def seconds_for_baseline(self) -> float:
+        """Wall-clock time for the training of a baseline."""
+        return self.baseline_seconds or max(self.seconds, 24 * 3600)
 
 
 class Suite(Strict):

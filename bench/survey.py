@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,8 +10,7 @@ import torch
 from torch import nn
 
 from ..methods import Method, method_class
-from .baseline import baseline_key, baseline_of, load_baseline
-from .cache import baseline_file
+from .baseline import baseline_key, baseline_of, load_if_trained
 from .checked import Checked
 from .execute import Emit, create_trial_model, create_trial_plan, create_trial_task
 from .fingerprint import library_versions, plugin_hash, source_hash
@@ -23,8 +23,9 @@ from .trial import Trial
 
 @dataclass
 class _Cache:
-    """Tasks and models that several trials share."""
+    """Tasks and models that several trials share; ``note`` is told of weights that cannot be used."""
 
+    note: Callable[[str], None]
     tasks: dict[str, Task] = field(default_factory=dict)
     models: dict[str, tuple[nn.Module, str, str | None]] = field(default_factory=dict)
 
@@ -50,21 +51,20 @@ class _Cache:
             weights, baseline = state_sha256(model), None
             if trial.baseline is not None:
                 baseline = baseline_key(baseline_of(trial), task, weights, device_name(trial.device, trial.devices))
-                if baseline_file(baseline).exists():
-                    load_baseline(model, baseline)
+                load_if_trained(model, baseline, self.note)
             self.models[key] = model, weights, baseline
         return self.models[key]
 
 
 def survey(emit: Emit, trials: list[Trial]) -> None:
-    """Check every trial; hand over ``("checked", Checked)`` for each, in order.
+    """Check every trial; hand over ``("checked", Checked)`` for each, in order, and ``("note", text)``.
 
     Raises
     ------
     SuiteError
         A model, task, data, method, setting, weights file or budget that cannot be; all in one message.
     """
-    cache = _Cache()
+    cache = _Cache(lambda text: emit("note", text))
     for_each(trials, lambda trial: emit("checked", _check(trial, cache)))
 
 

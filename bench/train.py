@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -107,13 +108,15 @@ def train(
     BenchError
         The recipe has ``distill`` and there is no teacher, or the task cannot compare outputs.
     Diverged
-        The loss or the penalty is not finite. Where losses are read late, some steps have been taken since.
+        The loss or the penalty is not finite, where losses are read late, some steps have been taken since; or the
+        model is not when training ends.
     """
     if recipe.distill is not None and teacher is None:
         raise BenchError("the recipe has 'distill', but there is no trained model to learn from: leave it out")
     steps_per_epoch = task.steps_per_epoch(recipe.batch_size)
     total = recipe.total_steps(steps_per_epoch)
     if not total:
+        _require_finite(model, recipe, 0)
         return TrainResult(recipe.total_epochs, 0, 0.0, [])
     device = device_of(model)
     notes: list[str] = []
@@ -128,7 +131,15 @@ def train(
         steps = Stepper(model, task, recipe, helper, teacher=teacher, penalty=penalty, after_step=after_step, note=note)
         loop = Loop(steps, device, total, seed, converged, on_step, checkpoint, state)
         course = loop.run()
+    _require_finite(model, recipe, course.done)
     return _result(course, recipe, steps_per_epoch, steps.compiled, notes)
+
+
+def _require_finite(model: nn.Module, recipe: Recipe, steps: int) -> None:
+    """Refuse a model that cannot be used: a loss is that of the weights before its step, so none tells of the last."""
+    wrong = [name for name, tensor in model.state_dict().items() if not tensor.isfinite().all()]
+    if wrong:
+        raise Diverged(f"{', '.join(wrong[:3])} not finite after the last step,", math.ceil(recipe.total_epochs), steps)
 
 
 def _result(course: Course, recipe: Recipe, steps_per_epoch: int, compiled: bool, notes: list[str]) -> TrainResult:

@@ -1,8 +1,9 @@
 """What the training loop costs beside a bare one: forward, backward, step, on tensors that lie in memory.
 
-Both take the same model, optimiser and batch size through the same number of steps, in turn, in one process; each round
-gives a ratio of times, and the median over the rounds is printed with its quartiles. Ours has to draw, shift and mirror
-its images, too, and look at every loss. The bare loop adds and steps the penalty by hand.
+Both take the same model, optimiser and batch size through the same number of steps, in turn, in one process; each
+round gives a ratio of times, and the median over the rounds is printed with its quartiles. Ours has to draw, shift
+and mirror its images, too, look at every loss, tell it, and keep its state when that is due, as a trial does. The
+bare loop adds and steps the penalty by hand.
 
     OMP_WAIT_POLICY=passive python benchmarks/training_step.py
     OMP_WAIT_POLICY=passive python benchmarks/training_step.py --model resnet56 --batch 64 --rounds 5
@@ -11,15 +12,19 @@ its images, too, and look at every loss. The bare loop adds and steps the penalt
 from __future__ import annotations
 
 import argparse
+import tempfile
 import time
 from collections.abc import Callable
+from pathlib import Path
 from statistics import median, quantiles
 
 import torch
 from torch import nn
 from torch.nn import functional as F
 
+from decompbench.bench.checkpoint import Checkpoint
 from decompbench.bench.data import ClassificationData
+from decompbench.bench.progress import step_reporter
 from decompbench.bench.recipe import Recipe
 from decompbench.bench.runtime import RuntimeSettings, configure
 from decompbench.bench.tasks.classification import Classification, ClassificationOptions
@@ -90,10 +95,13 @@ def started(options: argparse.Namespace, method: Method) -> Session:
 
 def our_loop(ours: Session, recipe: Recipe, task: Classification) -> Callable[[], None]:
     """Return one epoch of ``train``, as a trial calls it."""
+    tell = step_reporter(lambda name, value: None)
 
     def loop() -> None:
         hooks = {"penalty": ours.penalty, "after_step": ours.after_step, "converged": ours.converged}
-        train(ours.model, task, recipe, seed=0, state=ours, **hooks)
+        with tempfile.TemporaryDirectory() as folder:
+            checkpoint = Checkpoint(Path(folder, "state"), "of this benchmark")
+            train(ours.model, task, recipe, seed=0, state=ours, checkpoint=checkpoint, on_step=tell, **hooks)
 
     return loop
 

@@ -13,6 +13,8 @@ from torch import Tensor
 def write_tensors(tensors: Mapping[str, Tensor], path: Path, metadata: Mapping[str, str]) -> None:
     """Write a safetensors file beside ``path``, then move it there: a crash leaves the old file whole.
 
+    When this returns the new one is on the disk: it outlives a power cut.
+
     Parameters
     ----------
     tensors
@@ -33,6 +35,17 @@ def write_tensors(tensors: Mapping[str, Tensor], path: Path, metadata: Mapping[s
         mode = part.stat().st_mode
         save_file(dict(tensors), part, dict(metadata))
         part.chmod(mode)
+        _sync(part)
         os.replace(part, path)
+        _sync(path.parent)
     finally:
         part.unlink(missing_ok=True)
+
+
+def _sync(path: Path) -> None:
+    """Have the system write a file, or the names in a folder, to the disk now."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -28,6 +28,14 @@ def sleep(emit, seconds):
     time.sleep(seconds)
 
 
+def wait_then_work(emit, waiting, working):
+    emit("waiting", True)
+    time.sleep(waiting)
+    emit("waiting", False)
+    emit("stage", "working")
+    time.sleep(working)
+
+
 def allocate(emit, size):
     block = bytearray(size)
     block[::4096] = b"x" * len(block[::4096])
@@ -106,6 +114,29 @@ def train_together(emit, path):
         run(lr=1e30, epochs=20)
     except Diverged as error:
         emit("diverged", (error.epoch > 0, error.loss == error.loss))
+
+
+def train_indices_together(emit, clusters):
+    """Train a network with shared filters as one of several processes; emit its type of index and its weights."""
+    import torch
+
+    from decompbench.bench.recipe import Recipe
+    from decompbench.bench.tasks import create_task
+    from decompbench.bench.train import train
+    from decompbench.methods import begin, get_method, plan
+    from decompbench.models import load_model
+
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    model = load_model("resnet8", in_chans=1, num_classes=10)
+    task = create_task("classification", "fashion-mnist-10k").validation_split(0.99)
+    session = begin(model, plan(model, get_method("kmeans", clusters=clusters), torch.zeros(1, 1, 28, 28)), seed=0)
+    index = {name: buffer for name, buffer in session.model.named_buffers() if name.endswith(".index")}
+    before = [buffer.tolist() for buffer in index.values()]
+    result = train(session.model, task, Recipe(epochs=1, batch_size=50), seed=0, after_step=session.after_step)
+    emit("types", sorted({str(buffer.dtype) for buffer in index.values()}))
+    emit("indices are kept", before == [buffer.tolist() for buffer in index.values()])
+    emit("loss", result.history[0]["loss"])
 
 
 def fail_in_second(emit):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+import os
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -23,8 +25,11 @@ from decompbench.bench.measure import state_sha256
 from decompbench.bench.packaged_baselines import PACKAGED, packaged_baseline
 from decompbench.bench.recipe import Recipe
 from decompbench.bench.store import read_records
+from decompbench.bench.suite import Limits
 from decompbench.bench.suite_file import load_suite
 from decompbench.bench.tasks import create_task
+from decompbench.bench.tasks.super_resolution import SuperResolution
+from decompbench.bench.train import Diverged
 from decompbench.bench.trial import expand
 from decompbench.models import load_model, packaged_weights, read_weights_metadata
 
@@ -68,6 +73,19 @@ def test_an_output_that_cannot_be_written_is_said_before_training(tmp_path: Path
     (tmp_path / "file").touch()
     with pytest.raises(BenchError, match="cannot be written"):
         train_baseline(TINY, tmp_path / "file" / "weights.safetensors", on_step=lambda *_: pytest.fail("trained"))
+
+
+@pytest.mark.parametrize("what", ["weights", "metric"])
+def test_nothing_is_written_of_a_model_that_is_not_finite(tmp_path: Path, cache: Path, monkeypatch, what: str) -> None:
+    if what == "weights":  # in the only step: its loss was finite
+        recipe = Recipe(epochs=0.25, batch_size=4, optimizer="momentum", lr=3e38, weight_decay=1e3)
+    else:
+        recipe = Recipe(epochs=0)
+        monkeypatch.setattr(SuperResolution, "evaluate", lambda *_: {"psnr_y": math.nan, "ssim_y": 1.0})
+    with pytest.raises(Diverged, match="finite" if what == "weights" else "psnr_y is nan"):
+        train_baseline(replace(TINY, recipe=recipe), tmp_path)
+    assert not list(tmp_path.iterdir())
+    assert not list((cache / "checkpoints").glob("*.pt"))
 
 
 def test_names_with_slashes_make_one_file_name() -> None:
@@ -144,12 +162,52 @@ def test_an_entry_trains_its_baseline_once_and_every_trial_starts_from_it(tmp_pa
     assert not file.exists()
 
 
+def test_a_damaged_baseline_is_put_aside_and_trained_anew(tmp_path: Path, cache: Path) -> None:
+    path = suite_with_baseline(tmp_path, lr=0.02)
+    known = set((cache / "baselines").glob("*.safetensors"))
+    decompbench("run", path, results=tmp_path / "results")
+    (file,) = set((cache / "baselines").glob("*.safetensors")) - known
+    content = file.read_bytes()
+    for damaged in (content[:-100], b"", b"\0" * len(content)):
+        file.write_bytes(damaged)
+        run = decompbench("run", path, "--force", "--only", "*dense*", results=tmp_path / "results")
+        assert run.returncode == 0, run.stderr
+        assert run.stderr.count("trained anew") == 1
+        assert file.read_bytes() == content
+        assert file.with_suffix(".damaged").read_bytes() == damaged
+
+
+def test_the_weights_are_on_the_disk_before_the_state_is_gone(tmp_path: Path, cache: Path, monkeypatch) -> None:
+    """What a power cut leaves is what was synced: file and name of the weights, and only then a removed state."""
+    synced: list[str] = []
+
+    def sync(descriptor: int, sync=os.fsync) -> None:
+        sync(descriptor)
+        synced.append(os.readlink(f"/proc/self/fd/{descriptor}"))
+        if synced[-1] == str(tmp_path):
+            synced.append(f"{len(list((cache / 'checkpoints').glob('*.pt')))} states")
+
+    monkeypatch.setattr(os, "fsync", sync)
+    path = train_baseline(TINY, tmp_path, checkpoint_seconds=0).path
+    assert synced[-3] == str(tmp_path / f".{path.name}.{os.getpid()}.tmp")
+    assert synced[-2:] == [str(tmp_path), "1 states"]
+    assert not list((cache / "checkpoints").glob("*.pt"))
+
+
 def test_a_baseline_that_diverges_ends_its_trials_so(tmp_path: Path, cache: Path) -> None:
     run = decompbench("run", suite_with_baseline(tmp_path, lr=1e30, epochs=20), results=tmp_path / "results")
     assert run.returncode == 1
     records, _ = read_records(run.records_file)
     assert [record.status for record in records] == ["diverged", "diverged"]
     assert all(record.failure and "the baseline" in record.failure.message for record in records)
+
+
+@pytest.mark.parametrize(
+    ("limits", "expected"),
+    [({}, 86400), ({"seconds": 3e5}, 3e5), ({"seconds": 3e5, "baseline_seconds": 50}, 50)],
+)
+def test_a_baseline_has_a_day_or_the_time_of_a_trial(limits: dict[str, float], expected: float) -> None:
+    assert Limits(**limits).seconds_for_baseline == expected
 
 
 def test_the_key_is_over_all_that_makes_the_weights(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from torch import nn
 
 from decompbench.bench.cache import checkpoint_file, remove_checkpoint
 from decompbench.bench.checkpoint import Checkpoint
+from decompbench.bench.loop import READ_EVERY
 from decompbench.bench.process import run_in_process
 from decompbench.bench.recipe import Recipe
 from decompbench.bench.suite_file import load_suite
@@ -128,6 +129,54 @@ def linear(task, checkpoint, on_note=pytest.fail) -> tuple[TrainResult, nn.Modul
     return train(model, task, Recipe(batch_size=100), seed=0, checkpoint=checkpoint, on_note=on_note), model
 
 
+@pytest.mark.parametrize("every", [1, 2, 4])
+def test_a_state_kept_at_the_moment_of_convergence_has_the_line_of_its_epoch(task, tmp_path, monkeypatch, every):
+    """The process is ended after the last look at the losses, before the end of the epoch."""
+    monkeypatch.setitem(READ_EVERY, "cpu", every)
+    keep = Checkpoint.write
+
+    def write_and_end(checkpoint, state, note):
+        keep(checkpoint, state, note)
+        if state["course"]["converged"]:
+            raise EndedError
+
+    def run(checkpoint):
+        torch.manual_seed(0)
+        model, asked = nn.Sequential(nn.Flatten(), nn.Linear(784, 10)), []
+
+        def converged():
+            asked.append(1)
+            return len(asked) * every >= 3
+
+        return train(model, task, Recipe(batch_size=80), seed=0, converged=converged, checkpoint=checkpoint), asked
+
+    whole, _ = run(None)
+    checkpoint = Checkpoint(tmp_path / "state", KEY, seconds=0)
+    with monkeypatch.context() as patch:
+        patch.setattr(Checkpoint, "write", write_and_end)
+        with pytest.raises(EndedError):
+            run(checkpoint)
+    again, asked = run(checkpoint)
+    assert not asked
+    assert (again.steps, again.epochs, again.converged) == (whole.steps, whole.epochs, True)
+    assert [{**line, "seconds": 0} for line in again.history] == [{**line, "seconds": 0} for line in whole.history]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "epoch_seconds", "expected"),
+    [(1e9, 1e9, []), (1e9, 0, [4, 8]), (0, 1e9, [1, 2, 3, 4, 4, 5, 6, 7, 8, 8])],
+)
+def test_the_state_is_kept_in_time_and_not_after_every_short_epoch(
+    task, tmp_path, monkeypatch, seconds, epoch_seconds, expected
+):
+    kept = []
+    monkeypatch.setattr(Checkpoint, "write", lambda _, state, note: kept.append(state["course"]["done"]))
+    checkpoint = Checkpoint(tmp_path / "state", KEY, seconds=seconds, epoch_seconds=epoch_seconds)
+    model = nn.Sequential(nn.Flatten(), nn.Linear(784, 10))
+    train(model, task, Recipe(epochs=2, batch_size=100), seed=0, checkpoint=checkpoint)
+    assert kept == expected
+
+
 def damage(path):
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
@@ -144,7 +193,7 @@ def damage(path):
     ],
 )
 def test_a_state_that_is_not_this_trainings_own_is_left_aside_and_said(task, tmp_path, spoil, message):
-    checkpoint = Checkpoint(tmp_path / "state", KEY)
+    checkpoint = Checkpoint(tmp_path / "state", KEY, seconds=0)
     _, expected = linear(task, checkpoint)
     spoil(checkpoint.path)
     notes = []

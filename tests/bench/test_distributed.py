@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 
@@ -36,6 +37,15 @@ def test_two_processes_train_as_one_does(tmp_path):
         found = dict(events)
         assert found["again"][0] == found["plain"][0]  # bit for bit, on two processes too
         assert found["parts, average"][0] != found["plain"][0]
+
+
+def test_shared_filters_with_indices_of_16_bits_train_together():
+    """DistributedDataParallel sends buffers around, which gloo and NCCL cannot do with this type."""
+    events = {}
+    run_on_devices(events.__setitem__, 2, "cpu", "process_functions:train_indices_together", 300)
+    assert "torch.int16" in events["types"]
+    assert events["indices are kept"]
+    assert math.isfinite(events["loss"])
 
 
 def test_one_that_fails_takes_the_others_along_and_says_why():

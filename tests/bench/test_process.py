@@ -159,3 +159,10 @@ def test_process_ends_when_its_parent_is_killed(tmp_path: Path):
         parent.send_signal(signal.SIGKILL)
         parent.wait()
     wait_for(lambda: not psutil.pid_exists(pid))
+
+
+def test_time_spent_waiting_does_not_count():
+    outcome, events = run("wait_then_work", 4, 0, seconds=2)
+    assert (outcome.how, events) == ("ok", [("stage", "working")])
+    outcome, _ = run("wait_then_work", 0, 60, seconds=2)
+    assert outcome.how == "timeout"

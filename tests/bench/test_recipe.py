@@ -48,11 +48,13 @@ def test_cosine_follows_the_formula() -> None:
     assert rates == pytest.approx([0.2 * (1 + math.cos(math.pi * step / 20)) for step in range(20)])
 
 
-def test_step_divides_at_the_milestones() -> None:
-    rates = learning_rates(Recipe(epochs=4, lr=1.0, schedule="step", milestones=(2, 3)), steps_per_epoch=10)
-    assert rates[:19] == pytest.approx([1.0] * 19)
-    assert rates[20:29] == pytest.approx([0.1] * 9)
-    assert rates[30:] == pytest.approx([0.01] * 10)
+@pytest.mark.parametrize("warmup_epochs", [0, 1])
+def test_step_divides_with_the_first_step_after_a_milestone(warmup_epochs: float) -> None:
+    recipe = Recipe(epochs=4, lr=1.0, schedule="step", milestones=(2, 3), warmup_epochs=warmup_epochs)
+    rates = learning_rates(recipe, steps_per_epoch=10)
+    assert rates[10:] == pytest.approx([1.0] * 10 + [0.1] * 10 + [0.01] * 10)
+    first = [0.01 + 0.099 * step for step in range(10)] if warmup_epochs else [1.0] * 10
+    assert rates[:10] == pytest.approx(first)
 
 
 def test_constant_stays_and_warm_up_rises_linearly() -> None:

@@ -192,6 +192,21 @@ def test_divergence_says_where(task: Classification, where: str) -> None:
     assert not math.isfinite(caught.value.loss)
 
 
+@pytest.mark.parametrize("name", ["fc.weight", "bn1.running_var"])
+def test_the_last_step_is_looked_at_too(task: Classification, name: str) -> None:
+    """Its loss is that of the weights before it: only the model itself tells what it has done."""
+    model = load_model("resnet8", in_chans=1, num_classes=10)
+    steps = []
+
+    def spoil_the_last() -> None:
+        steps.append(1)
+        if len(steps) == 4:
+            model.state_dict()[name].view(-1)[0] = math.nan
+
+    with pytest.raises(Diverged, match=f"{name} not finite.* epoch 1, step 4"):
+        train(model, task, Recipe(epochs=1, batch_size=250), seed=0, after_step=spoil_the_last)
+
+
 def test_losses_read_late_are_the_same_and_none_is_overlooked(task: Classification, monkeypatch) -> None:
     recipe = Recipe(epochs=1.5, batch_size=250)  # four steps an epoch, of which three are read together
     results, models, told = [], [], []
