@@ -1,10 +1,14 @@
 """The packaged suites: all can be planned on any machine, and the papers' networks in them have the papers' sizes."""
 
 import pytest
+import timm
+import torchvision
 
+from decompbench.bench.data import ImageFiles
 from decompbench.bench.preview import preview
 from decompbench.bench.published.judge import judge_all
 from decompbench.bench.suite_file import load_suite, packaged_suites
+from decompbench.bench.tasks.classification import STREAMED_SIZE, ClassificationOptions
 from decompbench.bench.trial import expand
 from decompbench.bench.variant import plan_variant
 
@@ -67,3 +71,23 @@ def test_the_entries_of_a_paper_use_its_recipe():
         for entry in load_suite(name).entries:
             if any(choice.variant for choice in entry.methods):
                 assert all(choice.variant.startswith(entry.label) for choice in entry.methods)
+
+
+def test_pretrained_networks_see_images_as_their_weights_were_published():
+    compared = 0
+    for entry in load_suite("imagenet").entries:
+        for model in entry.all_models if entry.pretrained else ():
+            library, _, name = model.partition("/")
+            options = ClassificationOptions.model_validate(entry.task_options)
+            stream, size = options.stream, options.image_size or STREAMED_SIZE
+            if library == "timm":
+                config = timm.get_pretrained_cfg(name)
+                assert f".{config.tag}" in name, "another version of timm may take other weights without a tag"
+                wanted = config.interpolation, config.crop_pct, config.input_size[1], config.mean, config.std
+            else:
+                one = torchvision.models.get_model_weights(name)[entry.pretrained].transforms()
+                (side,), (resized,) = one.crop_size, one.resize_size
+                wanted = one.interpolation.value, side / resized, side, tuple(one.mean), tuple(one.std)
+            assert wanted == (stream.interpolation, stream.crop_pct, size, ImageFiles.mean, ImageFiles.std), model
+            compared += 1
+    assert compared == 8
