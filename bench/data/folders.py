@@ -46,9 +46,7 @@ class LabelledFiles:
         return cls([name for name, _ in pairs], [label for _, label in pairs])
 
 
-def scan_folder(
-    folder: Path, held_out: Sequence[str] = HELD_OUT
-) -> tuple[LabelledFiles, LabelledFiles, list[str]]:
+def scan_folder(folder: Path, held_out: Sequence[str] = HELD_OUT) -> tuple[LabelledFiles, LabelledFiles, list[str]]:
     """Find the files of both halves, and the classes in the order of their names.
 
     Parameters
