@@ -1,8 +1,8 @@
 """Folders of images with one subfolder per class: which files there are, and what they are labelled.
 
-Two layouts: ``FOLDER/train/<class>/*`` with ``FOLDER/test/<class>/*`` (or ``val``, where there is no ``test`` or it has
-no class folders, as ILSVRC's has none), and ``FOLDER/<class>/*``, of which every class gives a fifth of its files to the test set: those whose SHA-256 of ``<class>/<file
-name>`` is lowest, so the split depends on nothing but the names.
+Two layouts. ``FOLDER/train/<class>/*`` with ``FOLDER/test/<class>/*``, or ``val`` where there is no ``test`` or it
+has no class folders. Or ``FOLDER/<class>/*``, of which every class gives a fifth of its files to the test set: those
+whose SHA-256 of ``<class>/<file name>`` is lowest, so the split depends on nothing but the names.
 """
 
 from __future__ import annotations

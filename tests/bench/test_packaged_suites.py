@@ -9,6 +9,7 @@ from decompbench.bench.preview import preview
 from decompbench.bench.published.judge import judge_all
 from decompbench.bench.suite_file import load_suite, packaged_suites
 from decompbench.bench.tasks.classification import STREAMED_SIZE, ClassificationOptions
+from decompbench.bench.tasks.super_resolution import SuperResolutionOptions
 from decompbench.bench.trial import expand
 from decompbench.bench.variant import plan_variant
 
@@ -131,3 +132,11 @@ def test_pretrained_networks_see_images_as_their_weights_were_published():
             assert wanted == (stream.interpolation, stream.crop_pct, size, ImageFiles.mean, ImageFiles.std), model
             compared += 1
     assert compared == 8
+
+
+def test_div2k_stays_decoded():
+    """800 photographs of about 2040x1360 with their quarters: those that do not fit in are decoded at every step."""
+    suite = load_suite("sr-x4")
+    for entry in suite.entries:
+        options = SuperResolutionOptions.model_validate(entry.task_options)
+        assert 800 * 2040 * 1360 * 3 * (1 + 1 / 4**2) < options.decoded < suite.limits.memory / 2
