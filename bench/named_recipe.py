@@ -7,15 +7,12 @@ They lie in ``recipes/<source>.yaml`` and are named ``<source>-<key>``. A suite 
 from __future__ import annotations
 
 from functools import cache
-from pathlib import Path
-from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from .errors import SuiteError, suggestion
+from .errors import SuiteError
 from .recipe import Recipe
-
-FOLDER = Path(__file__).parent / "recipes"
+from .recipe_files import recipe_content
 
 
 class NamedRecipe(BaseModel):
@@ -36,23 +33,6 @@ class NamedRecipe(BaseModel):
 
 
 @cache
-def _contents() -> dict[str, dict[str, Any]]:
-    """Return what the files say, by name."""
-    from .suite_file import parse_value
-
-    return {
-        f"{file.stem}-{key}": content
-        for file in sorted(FOLDER.glob("*.yaml"))
-        for key, content in parse_value(file.read_text(encoding="utf-8")).items()
-    }
-
-
-def list_recipes() -> list[str]:
-    """Return the names of all packaged recipes."""
-    return list(_contents())
-
-
-@cache
 def find_recipe(name: str) -> NamedRecipe:
     """Return the recipe of a name.
 
@@ -61,10 +41,8 @@ def find_recipe(name: str) -> NamedRecipe:
     SuiteError
         There is none (the message has the nearest names), or its file is wrong.
     """
-    known = _contents()
-    if name not in known:
-        raise SuiteError(f"unknown recipe '{name}'{suggestion(name, known)}; packaged: {', '.join(known)}")
+    content = recipe_content(name)
     try:
-        return NamedRecipe(**known[name])
+        return NamedRecipe(**content)
     except ValidationError as error:
         raise SuiteError(f"recipe {name}: {error}") from None

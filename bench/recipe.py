@@ -12,6 +12,7 @@ from timm.scheduler.scheduler import Scheduler
 from torch import nn
 
 from .errors import suggestion
+from .recipe_files import recipe_content
 
 _WARMUP_START = 0.01
 """Learning rate a warm-up starts from, as a part of the recipe's."""
@@ -87,8 +88,9 @@ class Recipe(BaseModel):
     ema : Average, optional
         Evaluate and finish a moving average of the weights instead of the last ones.
     accumulate : int
-        Work a batch through in so many parts, one after the other, to save memory: the step is the whole batch's, but
-        for batch-norm, which sees the parts.
+        Work a batch through in so many parts, one after the other, to save memory. The step is the whole batch's where
+        the loss is a mean over inputs, and there is no batch-norm, which sees the parts. Detection's loss is one over
+        boxes of objects, and inputs of a part with few then count more. The same goes for a batch shared by several devices.
     compile : bool
         Train through ``torch.compile``; where that fails, train without, and say so in the record.
     """
@@ -211,10 +213,9 @@ def resolve_base(value: Any) -> Any:
         value = {"base": value}
     if not isinstance(value, dict) or "base" not in value:
         return value
-    from .named_recipe import find_recipe
-
     changes = {key: changed for key, changed in value.items() if key != "base"}
-    return change_fields(find_recipe(str(value["base"])).recipe.model_dump(), changes)
+    base = Recipe.model_validate(recipe_content(str(value["base"]))["recipe"])
+    return change_fields(base.model_dump(), changes)
 
 
 def change_fields(fields: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:

@@ -120,20 +120,6 @@ def change_recipe(recipe: Recipe, changes: dict[str, Any], option: str) -> Recip
         raise SuiteError(explain(error, option, Recipe)) from None
 
 
-def parse_value(text: str) -> Any:
-    """Return the value of a setting as a suite file would read it: a number, ``true``, ``[3, 3]``, a word.
-
-    Raises
-    ------
-    SuiteError
-        The text is not valid YAML.
-    """
-    try:
-        return yaml.load(text, Loader=Loader)
-    except yaml.YAMLError as error:
-        raise SuiteError(f"cannot read the value {text!r}: {' '.join(str(error).split())}") from None
-
-
 def _merged(file: Path, above: tuple[Path, ...]) -> tuple[dict[str, Any], list[Path]]:
     """Return a file's content over that of the suite it extends, and the files read, nearest first."""
     if file.resolve() in above:

@@ -7,6 +7,8 @@ from typing import Any
 
 import yaml
 
+from .errors import SuiteError
+
 
 class Loader(yaml.SafeLoader):
     """``1e-3`` is a number and a key given twice is an error."""
@@ -28,3 +30,17 @@ Loader.add_implicit_resolver(
     re.compile(r"^[-+]?(\d[\d_]*\.?[\d_]*|\.\d[\d_]*)[eE][-+]?\d+$"),
     list("-+.0123456789"),
 )
+
+
+def parse_value(text: str) -> Any:
+    """Return the value of a setting as a suite file would read it: a number, ``true``, ``[3, 3]``, a word.
+
+    Raises
+    ------
+    SuiteError
+        The text is not valid YAML.
+    """
+    try:
+        return yaml.load(text, Loader=Loader)
+    except yaml.YAMLError as error:
+        raise SuiteError(f"cannot read the value {text!r}: {' '.join(str(error).split())}") from None

@@ -21,7 +21,7 @@ from .errors import SuiteError, suggestion
 from .planning import choose_method, plan_choice
 from .shapes import traced_model
 from .suite import MethodChoice, Strict
-from .suite_file import parse_value
+from .suite_yaml import parse_value
 
 FOLDER = Path(__file__).parent / "variants"
 

@@ -30,8 +30,12 @@ class Family(ABC):
         """Whether the name is of this family, be it valid or not."""
 
     @abstractmethod
-    def build(self, name: str, *, pretrained: bool, **kwargs: Any) -> nn.Module:
-        """Build the model; ``pretrained`` is only ever true where ``own_weights`` is."""
+    def build(self, name: str, *, pretrained: bool | str, **kwargs: Any) -> nn.Module:
+        """Build the model; ``pretrained`` is true only where ``own_weights`` is, or one of ``weights_names``."""
+
+    def weights_names(self, name: str) -> list[str]:
+        """Names by which the family's own weights for a model are told apart; most have none."""
+        return []
 
     def names(self) -> list[str]:
         """Names that load: all of them where they are few, else the usual ones."""

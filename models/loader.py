@@ -9,7 +9,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from .checkpoint import load_into, read_state
-from .errors import ModelSettingError, WeightsError
+from .errors import ModelSettingError, WeightsError, nearest
 from .registry import family_of
 from .weights import find_packaged, packaged_weights
 
@@ -25,7 +25,8 @@ def load_model(name: str, *, pretrained: bool | str | Path = False, **kwargs: An
     pretrained : bool, str or Path
         ``False``: fresh weights, drawn from torch's global generator. ``True``: the packaged weights, or for
         timm and torchvision the weights they download. The name of data with packaged weights
-        (``"fashion-mnist-10k"``): those. A path: a safetensors file, or a state dict read with
+        (``"fashion-mnist-10k"``): those. One of torchvision's names for weights (``"IMAGENET1K_V1"``): those;
+        timm's are told apart by the model's tag. A path: a safetensors file, or a state dict read with
         ``weights_only=True``.
     **kwargs
         JSON values passed to the model, such as ``in_chans`` and ``num_classes``. Packaged weights bring
@@ -52,8 +53,11 @@ def load_model(name: str, *, pretrained: bool | str | Path = False, **kwargs: An
     269434
     """
     family = family_of(name)
-    path, from_library = None, False
-    if pretrained is True and family.own_weights:
+    path: Path | None = None
+    from_library: bool | str = False
+    if isinstance(pretrained, str) and pretrained in family.weights_names(name):
+        from_library = pretrained
+    elif pretrained is True and family.own_weights:
         from_library = True
     elif pretrained is True or (isinstance(pretrained, str) and _names_packaged_data(pretrained)):
         packaged = find_packaged(name, None if pretrained is True else pretrained)
@@ -84,6 +88,11 @@ def _read(path: Path, name: str) -> dict[str, Tensor]:
             raise
         own = [weights.data for weights in packaged_weights(name)]
         hint = f" Packaged for {name}: pretrained={' or '.join(map(repr, own))}." if own else ""
+        family = family_of(name)
+        if family.own_weights:
+            named = family.weights_names(name)
+            hint = f" From {family.source}.{' Names: ' + ', '.join(named) + '.' if named else ''}"
+            hint += nearest(path.name, named)
         raise WeightsError(f"{error}{hint}") from error
 
 

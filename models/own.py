@@ -47,7 +47,7 @@ class CifarResNets(Family):
     def input_size(self, name: str) -> ImageSize:
         return CIFAR_SIZE
 
-    def build(self, name: str, *, pretrained: bool, **kwargs: Any) -> nn.Module:
+    def build(self, name: str, *, pretrained: bool | str, **kwargs: Any) -> nn.Module:
         self.check_kwargs(name, kwargs)
         depth = int(re.sub(r"\D", "", name))
         if depth in IMAGENET_DEPTHS:
@@ -83,7 +83,7 @@ class ImageNetResNetsForCifar(Family):
     def input_size(self, name: str) -> ImageSize:
         return CIFAR_SIZE
 
-    def build(self, name: str, *, pretrained: bool, **kwargs: Any) -> nn.Module:
+    def build(self, name: str, *, pretrained: bool | str, **kwargs: Any) -> nn.Module:
         self.check_kwargs(name, kwargs)
         if name not in self.names():
             raise UnknownModelError(
@@ -111,7 +111,7 @@ class CifarVGGs(Family):
     def input_size(self, name: str) -> ImageSize:
         return CIFAR_SIZE
 
-    def build(self, name: str, *, pretrained: bool, **kwargs: Any) -> nn.Module:
+    def build(self, name: str, *, pretrained: bool | str, **kwargs: Any) -> nn.Module:
         self.check_kwargs(name, kwargs)
         if name not in self.names():
             raise UnknownModelError(f"{name!r}: the VGGs for CIFAR are {_either(self.names())}.")
@@ -149,7 +149,7 @@ class CifarDenseNets(Family):
     def input_size(self, name: str) -> ImageSize:
         return CIFAR_SIZE
 
-    def build(self, name: str, *, pretrained: bool, **kwargs: Any) -> nn.Module:
+    def build(self, name: str, *, pretrained: bool | str, **kwargs: Any) -> nn.Module:
         self.check_kwargs(name, kwargs)
         if name not in self.shapes:
             raise UnknownModelError(
@@ -177,7 +177,7 @@ class EDSRs(Family):
     def input_size(self, name: str) -> ImageSize:
         return _low_resolution(name)
 
-    def build(self, name: str, *, pretrained: bool, **kwargs: Any) -> nn.Module:
+    def build(self, name: str, *, pretrained: bool | str, **kwargs: Any) -> nn.Module:
         self.check_kwargs(name, kwargs)
         match = re.fullmatch(r"edsr-r([1-9]\d*)f([1-9]\d*)x(\d+)", name)
         if match is None:
@@ -209,7 +209,7 @@ class SRResNets(Family):
     def input_size(self, name: str) -> ImageSize:
         return _low_resolution(name)
 
-    def build(self, name: str, *, pretrained: bool, **kwargs: Any) -> nn.Module:
+    def build(self, name: str, *, pretrained: bool | str, **kwargs: Any) -> nn.Module:
         self.check_kwargs(name, kwargs)
         if name not in self.names():
             raise UnknownModelError(f"{name!r}: the SRResNets are {_either(self.names())}.")
@@ -231,7 +231,7 @@ class SSDs(Family):
     def input_size(self, name: str) -> ImageSize:
         return (3, 300, 300)
 
-    def build(self, name: str, *, pretrained: bool, **kwargs: Any) -> nn.Module:
+    def build(self, name: str, *, pretrained: bool | str, **kwargs: Any) -> nn.Module:
         self.check_kwargs(name, kwargs)
         if name != self.example:
             raise UnknownModelError(

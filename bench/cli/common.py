@@ -72,7 +72,7 @@ def parse_settings(pairs: Sequence[str]) -> dict[str, Any]:
     typer.BadParameter
         A pair without ``=``.
     """
-    from ..suite_file import parse_value
+    from ..suite_yaml import parse_value
 
     settings = {}
     for pair in pairs:

@@ -16,7 +16,8 @@ def recipes_command(
     as_json: AsJson = False,
 ) -> None:
     """List the named recipes, or show one. A suite takes one by 'recipe: NAME' or 'recipe: {base: NAME, epochs: 3}'."""
-    from ..named_recipe import find_recipe, list_recipes
+    from ..named_recipe import find_recipe
+    from ..recipe_files import list_recipes
 
     if name is None:
         found = {known: find_recipe(known) for known in list_recipes()}

@@ -70,7 +70,9 @@ def scan_classification(name: str, root: str | Path | None = None) -> ImageFiles
     if info.name == "imagenet":
         how = "Register at image-net.org, and lay it out as train/<class>/*.JPEG and val/<class>/*.JPEG."
         folder = find_folder(name, [folder / info.name, folder], "train", how)
-    files = scan_image_folder(name, folder)
+        files = scan_image_folder(name, folder, ["val"])  # its test set has no labels
+    else:
+        files = scan_image_folder(name, folder)
     _check_outline(info, files.name, (3, None), len(files.classes))
     return files
 

@@ -1,14 +1,15 @@
 """Folders of images with one subfolder per class: which files there are, and what they are labelled.
 
-Two layouts: ``FOLDER/train/<class>/*`` with ``FOLDER/test/<class>/*`` (or ``val``), and ``FOLDER/<class>/*``,
-of which every class gives a fifth of its files to the test set: those whose SHA-256 of ``<class>/<file
-name>`` is lowest, so the split depends on nothing but the names.
+Two layouts. ``FOLDER/train/<class>/*`` with ``FOLDER/test/<class>/*``, or ``val`` where there is no ``test`` or it
+has no class folders. Or ``FOLDER/<class>/*``, of which every class gives a fifth of its files to the test set: those
+whose SHA-256 of ``<class>/<file name>`` is lowest, so the split depends on nothing but the names.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +18,8 @@ from .pictures import SUFFIXES
 from .types import DataError
 
 TEST_SHARE = 0.2
+HELD_OUT = ("test", "val")
+"""Folders beside ``train`` that may hold the test set; the first with class folders does."""
 
 _ByClass = dict[str, list[str]]
 
@@ -43,15 +46,22 @@ class LabelledFiles:
         return cls([name for name, _ in pairs], [label for _, label in pairs])
 
 
-def scan_folder(folder: Path) -> tuple[LabelledFiles, LabelledFiles, list[str]]:
+def scan_folder(folder: Path, held_out: Sequence[str] = HELD_OUT) -> tuple[LabelledFiles, LabelledFiles, list[str]]:
     """Find the files of both halves, and the classes in the order of their names.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the data set.
+    held_out : sequence of str
+        Where the test set is looked for beside ``train``, in this order.
 
     Raises
     ------
     DataError
         The folder is not laid out as described.
     """
-    train, test = _halves(folder)
+    train, test = _halves(folder, held_out)
     classes = sorted(train)
     unknown = sorted(set(test) - set(train))
     if unknown:
@@ -62,21 +72,29 @@ def scan_folder(folder: Path) -> tuple[LabelledFiles, LabelledFiles, list[str]]:
     return LabelledFiles.of(train, classes), LabelledFiles.of(test, classes), classes
 
 
-def _halves(folder: Path) -> tuple[_ByClass, _ByClass]:
+def _halves(folder: Path, held_out: Sequence[str]) -> tuple[_ByClass, _ByClass]:
     if not folder.is_dir():
         raise DataError(f"There is no folder {folder}.")
     if not (folder / "train").is_dir():
         return _split(_by_class(folder))
-    for held_out in ("test", "val"):
-        if (folder / held_out).is_dir():
-            return _by_class(folder, "train"), _by_class(folder, held_out)
-    raise DataError(f"{folder} has train/ but neither test/ nor val/ beside it.")
+    for half in held_out:
+        if _class_names(folder / half):
+            return _by_class(folder, "train"), _by_class(folder, half)
+    wanted = " or ".join(f"{half}/" for half in held_out)
+    raise DataError(f"{folder} has train/ but no {wanted} beside it with a subfolder for each class.")
+
+
+def _class_names(folder: Path) -> list[str]:
+    """Names of the subfolders; none where there is no folder."""
+    if not folder.is_dir():
+        return []
+    return sorted(entry.name for entry in os.scandir(folder) if entry.is_dir() and entry.name[0] != ".")
 
 
 def _by_class(folder: Path, half: str = "") -> _ByClass:
     top = folder / half
     classes: _ByClass = {}
-    for label in sorted(entry.name for entry in os.scandir(top) if entry.is_dir() and entry.name[0] != "."):
+    for label in _class_names(top):
         names = sorted(name for name in os.listdir(top / label) if _is_image(name))
         if not names:
             raise DataError(f"{top / label} holds no image ({', '.join(sorted(SUFFIXES))}).")

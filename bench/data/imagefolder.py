@@ -15,7 +15,7 @@ from PIL import Image
 from torch import Tensor
 
 from .decoded import decoded
-from .folders import LabelledFiles, scan_folder
+from .folders import HELD_OUT, LabelledFiles, scan_folder
 from .pictures import opened
 from .types import ClassificationData, DataError, ImageFiles
 
@@ -57,9 +57,12 @@ def load_image_folder(name: str, folder: Path, image_size: int | None = None) ->
     return ClassificationData.create(name, (images[:cut], labels[:cut]), (images[cut:], labels[cut:]), classes)
 
 
-def scan_image_folder(name: str, folder: Path) -> ImageFiles:
-    """List a folder of class subfolders whose images are read when they are needed; errors as above."""
-    train, test, classes = scan_folder(folder)
+def scan_image_folder(name: str, folder: Path, held_out: Sequence[str] = HELD_OUT) -> ImageFiles:
+    """List a folder of class subfolders whose images are read when they are needed.
+
+    ``held_out`` are the folders that may have the test set; all else as above.
+    """
+    train, test, classes = scan_folder(folder, held_out)
     return ImageFiles.create(name, folder, _listed(folder, train), _listed(folder, test), classes)
 
 

@@ -10,12 +10,6 @@ _MARGIN = 4
 """Low-resolution pixels added at either end: more than the kernel reaches."""
 
 
-def crop_to_multiple(image: Tensor, scale: int) -> Tensor:
-    """Cut right and bottom so that height and width are multiples of ``scale``; ``(c, h, w)``."""
-    height, width = (side - side % scale for side in image.shape[-2:])
-    return image[..., :height, :width]
-
-
 def downsample(image: Tensor, scale: int) -> Tensor:
     """Shrink an 8-bit image by a whole factor, bicubic with anti-aliasing.
 

@@ -81,7 +81,8 @@ class ImageFiles:
     name : str
         As given to ``scan_classification``.
     revision : str
-        16 hex digits of a SHA-256 over names, sizes and labels of all files; not over their content.
+        ``names-sizes:`` and 16 hex digits of a SHA-256 over names, sizes and labels of all files and the class names;
+        not over their content, so that an edit that keeps a file's size goes unnoticed.
     root : Path
         The folder that the names start from.
     train_files, test_files : ndarray
@@ -119,7 +120,7 @@ class ImageFiles:
         """Derive the revision from ``(names, sizes, labels)`` of both sets."""
         classes = tuple(classes)
         names = [f"{len(train[0])}", *(file.decode() for part in (train, test) for file in part[0]), *classes]
-        revision = revision_of([*train[1:], *test[1:]], names)
+        revision = f"names-sizes:{revision_of([*train[1:], *test[1:]], names)}"
         return cls(name, revision, root, *train, *test, classes)
 
     def split(self, name: str, held_out: Tensor) -> ImageFiles:

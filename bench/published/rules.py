@@ -9,7 +9,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 
 from ..errors import BenchError, suggestion
 from ..suite import Strict
-from ..suite_file import parse_value
+from ..suite_yaml import parse_value
 from .counts import CONVENTIONS
 from .tables import SIZE_METRICS, PublishedRow
 

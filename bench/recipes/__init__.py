@@ -1,1 +1,1 @@
-"""Training recipes by name: data only, read by ``named_recipe``."""
+"""Training recipes by name: data only, read by ``recipe_files``."""

@@ -23,6 +23,8 @@ from .memory_images import MemoryImages
 from .registry import register_task
 from .streamed_images import StreamedImages, StreamOptions
 
+Output = Tensor | tuple[Tensor | None, ...]
+"""Logits ``(b, classes)``, or these followed by those of auxiliary classifiers."""
 AUXILIARY_WEIGHT = 0.3
 """Weight of an auxiliary classifier's loss."""
 TOP5_CLASSES = 100
@@ -147,26 +149,26 @@ class Classification(Task):
         """Shuffled full batches; an incomplete one at the end is left out, unless it is the only one."""
         return self.images.train_batches(batch_size, generator, torch.device(device))
 
-    def loss(self, output: Tensor | tuple[Tensor | None, ...], target: Tensor) -> Tensor:
+    def loss(self, output: Output, target: Tensor) -> Tensor:
         """Cross-entropy; that of auxiliary classifiers, which some networks have while training, is added.
 
         They come after the logits in a tuple and count 0.3 each (Szegedy et al., Going Deeper with Convolutions, 2015).
         """
-        logits, *auxiliary = (output,) if isinstance(output, Tensor) else output
+        logits, auxiliary = _parts(output)
         smoothing = self.options.label_smoothing
-        assert logits is not None
         loss = F.cross_entropy(logits, target, label_smoothing=smoothing)
         for other in auxiliary:
-            if other is not None:
-                loss = loss + AUXILIARY_WEIGHT * F.cross_entropy(other, target, label_smoothing=smoothing)
+            loss = loss + AUXILIARY_WEIGHT * F.cross_entropy(other, target, label_smoothing=smoothing)
         return loss
 
-    def distillation_loss(self, output: Tensor, teacher_output: Tensor, temperature: float) -> Tensor:
+    def distillation_loss(self, output: Output, teacher_output: Output, temperature: float) -> Tensor:
         """``T² KL(teacher ‖ student)`` of the softmax at temperature ``T`` (Hinton et al., 2015).
 
-        The factor keeps the gradients' size whatever the temperature.
+        The factor keeps the gradients' size whatever the temperature. Auxiliary classifiers have no part in it: a
+        teacher has none in evaluation mode.
         """
-        student, teacher = (F.log_softmax(logits / temperature, dim=1) for logits in (output, teacher_output))
+        both = (_parts(one)[0] for one in (output, teacher_output))
+        student, teacher = (F.log_softmax(logits / temperature, dim=1) for logits in both)
         return temperature**2 * F.kl_div(student, teacher, reduction="batchmean", log_target=True)
 
     def evaluate(self, model: nn.Module) -> dict[str, float]:
@@ -202,6 +204,13 @@ class Classification(Task):
             raise TaskError(f"{self.data.name} has too few images a class to split off {fraction:.0%}.")
         name = f"{self.data.name}[validation {fraction:g}, seed {seed}]"
         return replace(self, data=self.data.split(name, held_out))
+
+
+def _parts(output: Output) -> tuple[Tensor, list[Tensor]]:
+    """Take a model's output apart into logits and those of the auxiliary classifiers that it has at the moment."""
+    logits, *auxiliary = (output,) if isinstance(output, Tensor) else output
+    assert logits is not None
+    return logits, [other for other in auxiliary if other is not None]
 
 
 def _accuracy(logits: Tensor, labels: Tensor, rank: int) -> float:

@@ -149,7 +149,9 @@ class SuperResolution(Task):
 
         def enlarge(low: Tensor) -> Tensor:
             output = self._in_tiles(model, low.to(device).unsqueeze(0).float() / 255).float().cpu()
-            return output.squeeze(0).clamp(0, 1).mul(255).round()
+            rounded = output.squeeze(0).clamp(0, 1).mul(255).round()
+            # clamping would make a pixel of what is infinite
+            return rounded if output.isfinite().all() else torch.full_like(rounded, math.nan)
 
         with evaluating(model):
             return self._scores(enlarge)

@@ -54,6 +54,14 @@ def test_high_temperatures_compare_logits(task: Task) -> None:
     assert task.distillation_loss(output, teacher, 1e4).item() == pytest.approx(expected.item(), rel=1e-3)
 
 
+def test_auxiliary_outputs_are_left_out(task: Task) -> None:
+    torch.manual_seed(0)
+    output, other, teacher = torch.randn(3, 4, 10)
+    expected = task.distillation_loss(output, teacher, 2.0)
+    assert torch.equal(task.distillation_loss((output, other, None), teacher, 2.0), expected)
+    assert torch.equal(task.distillation_loss((output, other), (teacher, other), 2.0), expected)
+
+
 def test_super_resolution_compares_images() -> None:
     task = create_task("super_resolution", "photographs")
     output, teacher = torch.rand(2, 2, 3, 8, 8)

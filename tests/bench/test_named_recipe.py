@@ -7,8 +7,9 @@ import json
 import pytest
 
 from decompbench.bench.errors import SuiteError
-from decompbench.bench.named_recipe import find_recipe, list_recipes
+from decompbench.bench.named_recipe import find_recipe
 from decompbench.bench.recipe import Recipe
+from decompbench.bench.recipe_files import list_recipes
 from decompbench.bench.suite_file import change_recipes, load_suite
 
 from .conftest import decompbench, suite_content, write_suite

@@ -1,10 +1,15 @@
 """The packaged suites: all can be planned on any machine, and the papers' networks in them have the papers' sizes."""
 
 import pytest
+import timm
+import torchvision
 
+from decompbench.bench.data import ImageFiles
 from decompbench.bench.preview import preview
 from decompbench.bench.published.judge import judge_all
 from decompbench.bench.suite_file import load_suite, packaged_suites
+from decompbench.bench.tasks.classification import STREAMED_SIZE, ClassificationOptions
+from decompbench.bench.tasks.super_resolution import SuperResolutionOptions
 from decompbench.bench.trial import expand
 from decompbench.bench.variant import plan_variant
 
@@ -62,8 +67,76 @@ def test_networks_of_the_papers_have_the_sizes_that_are_compared_with_the_publis
     assert compared == 8
 
 
+#: What the papers train with: optimiser, epochs, learning rate, where it falls, batch, weight decay. None: not given.
+LI_VGG = ("momentum", 300, 0.1, (150, 225), 128, 5e-4)
+LI_BASELINE, LI_LONG = ("momentum", 300, 0.1, (150, 225), 64, 1e-4), ("momentum", 400, 0.1, (250, 325), 64, 1e-4)
+LI_SR = ("adam", 300, 1e-4, (200,), 16, 0)
+SON = ("momentum", 300, 5e-3, (150, 225), 256, 5e-4)
+YANG, YANG_IMAGENET = ("momentum", 300, 0.1, (150, 225), None, None), ("momentum", 100, 0.1, (30, 60, 90), None, None)
+YU_BASELINE, YU = ("momentum", 300, 0.1, (150, 250), 64, 1e-4), ("momentum", 450, 3e-3, (150, 350), 64, 1e-4)
+YU_IMAGENET = ("momentum", 70, 3e-3, (20, 40, 60), 256, 1e-4)
+#: By suite, entry and model: the recipe of the dense network, where it is trained first, and that of all rows.
+PAPERS = {
+    ("cifar10", "li2019", "vgg16-cifar"): (LI_VGG, LI_VGG),
+    ("cifar10", "li2019-kmeans", "vgg16-cifar"): (LI_VGG, SON),
+    ("cifar10", "li2019", "densenet40"): (LI_BASELINE, LI_LONG),
+    ("cifar10", "li2019", "resnet56"): (LI_BASELINE, LI_LONG),
+    **{("cifar10", "yu2021", f"resnet{depth}"): (YU_BASELINE, YU) for depth in (32, 56, 110)},
+    **{("fsnet-cifar10", "", f"resnet{depth}-cifar"): (None, YANG) for depth in (18, 34, 50, 101)},
+    ("fsnet-cifar10", "", "densenet121-cifar"): (None, YANG),
+    ("imagenet", "yu2021", "torchvision/vgg16"): (None, YU_IMAGENET),
+    ("imagenet", "yu2021", "torchvision/resnet50"): (None, YU_IMAGENET),
+    ("imagenet", "yang2020", "torchvision/resnet50"): (None, YANG_IMAGENET),
+    **{("sr-x4", "", model): (LI_SR, LI_SR) for model in ("srresnet-x4", "edsr-r32f256x4", "edsr-r8f128x4")},
+}
+
+
+def is_recipe(recipe, published):
+    """Tell whether a recipe has what a paper gives of it."""
+    ours = recipe.optimizer, recipe.epochs, recipe.lr, recipe.milestones, recipe.batch_size, recipe.weight_decay
+    constant = recipe.schedule == "step" and recipe.decay_rate == 0.1 and recipe.momentum == 0.9
+    return constant and all(theirs in (None, one) for one, theirs in zip(ours, published, strict=True))
+
+
 def test_the_entries_of_a_paper_use_its_recipe():
-    for name in ("cifar10", "imagenet"):
-        for entry in load_suite(name).entries:
-            if any(choice.variant for choice in entry.methods):
-                assert all(choice.variant.startswith(entry.label) for choice in entry.methods)
+    seen = set()
+    for suite in dict.fromkeys(suite for suite, _, _ in PAPERS):
+        for entry in load_suite(suite).entries:
+            if not any(choice.variant for choice in entry.methods):
+                continue
+            baseline, recipe = PAPERS[suite, entry.label, entry.model]
+            seen.add((suite, entry.label, entry.model))
+            assert all(choice.variant.startswith(entry.label.partition("-")[0]) for choice in entry.methods)
+            assert is_recipe(entry.recipe, recipe), entry.model
+            assert (entry.baseline is None) == (baseline is None), entry.model
+            assert baseline is None or is_recipe(entry.baseline.recipe, baseline), entry.model
+            assert entry.recipe.cycles == ("method" if suite == "fsnet-cifar10" else 1)
+    assert seen == set(PAPERS)
+
+
+def test_pretrained_networks_see_images_as_their_weights_were_published():
+    compared = 0
+    for entry in load_suite("imagenet").entries:
+        for model in entry.all_models if entry.pretrained else ():
+            library, _, name = model.partition("/")
+            options = ClassificationOptions.model_validate(entry.task_options)
+            stream, size = options.stream, options.image_size or STREAMED_SIZE
+            if library == "timm":
+                config = timm.get_pretrained_cfg(name)
+                assert f".{config.tag}" in name, "another version of timm may take other weights without a tag"
+                wanted = config.interpolation, config.crop_pct, config.input_size[1], config.mean, config.std
+            else:
+                one = torchvision.models.get_model_weights(name)[entry.pretrained].transforms()
+                (side,), (resized,) = one.crop_size, one.resize_size
+                wanted = one.interpolation.value, side / resized, side, tuple(one.mean), tuple(one.std)
+            assert wanted == (stream.interpolation, stream.crop_pct, size, ImageFiles.mean, ImageFiles.std), model
+            compared += 1
+    assert compared == 8
+
+
+def test_div2k_stays_decoded():
+    """800 photographs of about 2040x1360 with their quarters: those that do not fit in are decoded at every step."""
+    suite = load_suite("sr-x4")
+    for entry in suite.entries:
+        options = SuperResolutionOptions.model_validate(entry.task_options)
+        assert 800 * 2040 * 1360 * 3 * (1 + 1 / 4**2) < options.decoded < suite.limits.memory / 2

@@ -3,7 +3,8 @@
 import pytest
 
 from decompbench.bench.errors import SuiteError
-from decompbench.bench.suite_file import load_suite, packaged_suites, parse_value
+from decompbench.bench.suite_file import load_suite, packaged_suites
+from decompbench.bench.suite_yaml import parse_value
 from decompbench.bench.trial import expand, matching
 
 from .conftest import suite_content, write_suite

@@ -68,24 +68,43 @@ def test_a_shared_parameter_is_averaged_once_and_stays_shared():
 )
 def test_a_session_finishes_the_average(task, method):
     """The finished model is what finishing the averaged weights gives, and not the last ones."""
-    finished = []
-    for ema in (None, {"decay": 0.9}):
+    settings = {key: value for key, value in method.items() if key != "name"}
+
+    def started():
         torch.manual_seed(0)
         model = load_model("resnet8", in_chans=1, num_classes=10)
-        choice = dict(method)
-        session = begin(model, plan(model, get_method(choice.pop("name"), **choice), torch.zeros(1, 1, 28, 28)))
-        known = dict(model.named_parameters())
-        train(
-            session.model,
-            task,
-            Recipe(epochs=0.6, batch_size=50, lr=0.1, ema=ema),
-            seed=0,
-            penalty=session.penalty,
-            after_step=session.after_step,
-        )
-        assert all(parameter is known[name] for name, parameter in session.model.named_parameters())
-        finished.append(session.finish().state_dict())
-    assert any(not torch.equal(finished[0][name], finished[1][name]) for name in finished[0])
+        return begin(model, plan(model, get_method(method["name"], **settings), torch.zeros(1, 1, 28, 28)))
+
+    def follow():
+        session.after_step()
+        course.append({name: value.clone() for name, value in session.model.state_dict().items()})
+
+    session, course = started(), []
+    known = dict(session.model.named_parameters())
+    train(
+        session.model,
+        task,
+        Recipe(epochs=0.6, batch_size=50, lr=0.1, ema=Average(decay=0.9, warmup=False)),
+        seed=0,
+        penalty=session.penalty,
+        after_step=follow,
+    )
+    assert all(parameter is known[name] for name, parameter in session.model.named_parameters())
+    average, last = course[0], course[-1]
+    for state in course[1:]:
+        average = {
+            name: 0.9 * value + 0.1 * state[name] if value.is_floating_point() else state[name]
+            for name, value in average.items()
+        }
+    inputs, outputs = task.example(8), []
+    for weights_of in (average, last):
+        other = started()
+        other.load_state_dict(session.state_dict())
+        other.model.load_state_dict(weights_of)
+        outputs.append(other.finish().eval()(inputs))
+    finished = session.finish().eval()(inputs)
+    torch.testing.assert_close(finished, outputs[0], rtol=1e-3, atol=1e-4)
+    assert (finished - outputs[1]).abs().max() > 0.01
 
 
 def test_a_batch_in_parts_is_the_same_step(task):

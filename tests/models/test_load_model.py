@@ -6,6 +6,7 @@ import json
 
 import pytest
 import torch
+import torchvision
 
 from decompbench.models import ModelSettingError, UnknownModelError, WeightsError, list_models, load_model
 from decompbench.models.registry import FAMILIES, OWN
@@ -30,6 +31,8 @@ WRONG_NAMES = {
     "edsr-r0f32x2": ["edsr-r<blocks>f<features>x<scale>"],
     "edsr": ["edsr-r4f32x2"],
     "timm/resnt18": ["'timm/resnet18'"],
+    "timm/resnet18.nope": ["no tag 'nope'", "a1_in1k, a2_in1k"],
+    "timm/resnet18.a1_in1": ["'timm/resnet18.a1_in1k'"],
     "torchvision/resnet19": ["'torchvision/resnet18'"],
     "mobilenet_v2": ["'torchvision/mobilenet_v2'"],
     "": ["resnet{6k+2}"],
@@ -130,6 +133,31 @@ def test_a_detectors_backbone_is_not_downloaded(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(torch.hub, "load_state_dict_from_url", lambda *args, **kwargs: pytest.fail("downloads weights"))
     with torch.device("meta"):
         load_model("torchvision/fasterrcnn_mobilenet_v3_large_320_fpn")
+
+
+@pytest.mark.parametrize(
+    ("name", "sha"), [(True, "11ad3fa6"), ("IMAGENET1K_V1", "0676ba61"), ("IMAGENET1K_V2", "11ad3fa6")]
+)
+def test_torchvisions_weights_are_taken_by_their_names(name, sha: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The digits are those of the published files, ``resnet50-0676ba61.pth`` having the 76.13 % of 2016."""
+    asked = []
+    with torch.device("meta"):
+        state = load_model("torchvision/resnet50").state_dict()
+    monkeypatch.setattr(
+        torchvision.models._api, "load_state_dict_from_url", lambda url, *args, **kwargs: asked.append(url) or state
+    )
+    with torch.device("meta"):
+        load_model("torchvision/resnet50", pretrained=name)
+    assert [url.rpartition("/")[2] for url in asked] == [f"resnet50-{sha}.pth"]
+
+
+def test_a_wrong_name_of_torchvisions_weights_gets_those_there_are() -> None:
+    with pytest.raises(WeightsError, match=r"IMAGENET1K_V1, IMAGENET1K_V2, .* Did you mean 'IMAGENET1K_V2'"):
+        load_model("torchvision/resnet50", pretrained="IMAGENET_V2")
+    with pytest.raises(WeightsError, match="weights of the tag"):
+        load_model("timm/resnet50", pretrained="IMAGENET1K_V1")
+    with pytest.raises(UnknownModelError, match="torchvision has no model 'resnet51'"):
+        load_model("torchvision/resnet51", pretrained="IMAGENET1K_V1")
 
 
 @pytest.mark.parametrize("family", OWN, ids=lambda family: family.example)

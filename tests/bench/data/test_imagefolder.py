@@ -11,7 +11,7 @@ import pytest
 import torch
 from PIL import Image
 
-from decompbench.bench.data import DataError, load_classification
+from decompbench.bench.data import DataError, load_classification, scan_classification
 
 
 def load(folder: Path, **options):
@@ -37,6 +37,30 @@ def test_val_serves_where_there_is_no_test(image_folder: Path) -> None:
     with_test = load(image_folder)
     (image_folder / "test").rename(image_folder / "val")
     assert load(image_folder).revision == with_test.revision
+
+
+def test_a_test_folder_without_classes_leaves_val_to_test_on(image_folder: Path) -> None:
+    with_test = load(image_folder)
+    shutil.copytree(image_folder / "test", image_folder / "val")
+    save(image_folder / "val" / "dog" / "1.png")
+    assert load(image_folder).revision == with_test.revision
+    shutil.rmtree(image_folder / "test")
+    save(image_folder / "test" / "ILSVRC2012_test_00000001.png")
+    assert len(load(image_folder).test_labels) == len(with_test.test_labels) + 1
+
+
+def test_imagenet_is_tested_on_val_whatever_else_there_is(tmp_path: Path) -> None:
+    for label in range(1000):
+        save(tmp_path / "train" / f"n{label:08}" / "0.JPEG")
+        save(tmp_path / "val" / f"n{label:08}" / "0.JPEG")
+    save(tmp_path / "test" / "ILSVRC2012_test_00000001.JPEG")
+    data = scan_classification(f"imagenet:{tmp_path}")
+    save(tmp_path / "test" / "unknown" / "ILSVRC2012_test_00000001.JPEG")
+    assert scan_classification(f"imagenet:{tmp_path}").revision == data.revision
+    assert data.test_files[0] == b"val/n00000000/0.JPEG"
+    shutil.rmtree(tmp_path / "val")
+    with pytest.raises(DataError, match=r"no val/ beside it with a subfolder for each class"):
+        scan_classification(f"imagenet:{tmp_path}")
 
 
 def test_split_of_one_folder_depends_on_names_only(tmp_path: Path) -> None:
@@ -93,7 +117,7 @@ def test_layouts_that_do_not_work(image_folder: Path, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"'dogs'.*did you mean 'dog'"):
         load(image_folder)
     shutil.rmtree(image_folder / "test")
-    with pytest.raises(DataError, match="neither test/ nor val/"):
+    with pytest.raises(DataError, match="no test/ or val/"):
         load(image_folder)
     (tmp_path / "empty").mkdir()
     with pytest.raises(DataError, match="no subfolders"):

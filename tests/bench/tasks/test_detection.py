@@ -94,6 +94,19 @@ def test_loss_by_hand(drawings: Detection) -> None:
     assert drawings.loss((offsets[1:], logits[1:]), target[1:]).item() == 0
 
 
+def test_a_batch_weighs_its_parts_by_the_boxes_of_objects_in_them(drawings: Detection) -> None:
+    """A plain mean over parts, which a batch worked through in parts gets, is thus not the batch's loss."""
+    generator = torch.Generator().manual_seed(0)
+    offsets, logits = torch.randn(2, 8732, 4, generator=generator), torch.randn(2, 8732, 4, generator=generator)
+    target = torch.zeros(2, 8732, 5)
+    target[0, :30, 4] = 1
+    target[1, :10, 4] = 2
+    whole = drawings.loss((offsets, logits), target).item()
+    first, second = (drawings.loss((offsets[i : i + 1], logits[i : i + 1]), target[i : i + 1]).item() for i in (0, 1))
+    assert whole == pytest.approx((30 * first + 10 * second) / 40, rel=1e-5)
+    assert whole != pytest.approx((first + second) / 2, rel=1e-3)
+
+
 @pytest.mark.parametrize("augment", [False, True])
 def test_targets_lie_on_their_objects(drawings: Detection, augment: bool) -> None:
     """However an image is cut, mirrored and shrunk: inside a rectangle's box there is one colour, the rectangle's."""

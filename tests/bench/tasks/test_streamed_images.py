@@ -119,7 +119,10 @@ def test_revision_is_of_names_and_sizes(jpegs: Path, tmp_path: Path) -> None:
     image.write_bytes(content + b"\0")
     assert streamed(jpegs).data_revision != before
     image.write_bytes(content)
-    assert streamed(jpegs).data_revision == before
+    image.write_bytes(bytes(len(content)))
+    assert streamed(jpegs).data_revision == before, "content is not looked at, and the revision says so:"
+    assert before.startswith("names-sizes:")
+    image.write_bytes(content)
 
 
 def test_an_image_that_cannot_be_read_ends_the_epoch(jpegs: Path) -> None:

@@ -133,10 +133,12 @@ def test_similarity_is_torchmetrics_where_the_window_fits_in() -> None:
     assert math.isnan(similarity(first[:10], second[:10]))
 
 
-def test_outputs_that_are_not_finite_are_no_psnr() -> None:
+@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
+def test_one_output_that_is_not_finite_leaves_no_score(bad: float) -> None:
     task = small_task()
-    images = [torch.full(high.shape, math.nan) for _, high in pairs(task)]
-    assert math.isnan(task.evaluate(Oracle(images))["psnr_y"])
+    images = [high.float() / 255 for _, high in pairs(task)]
+    images[0][1, 5, 6] = bad
+    assert all(map(math.isnan, task.evaluate(Oracle(images)).values()))
 
 
 def test_a_model_of_another_scale_is_refused() -> None:
