@@ -90,7 +90,7 @@ class Recipe(BaseModel):
     accumulate : int
         Work a batch through in so many parts, one after the other, to save memory. The step is the whole batch's where
         the loss is a mean over inputs, and there is no batch-norm, which sees the parts. Detection's loss is one over
-        boxes of objects, and inputs of a part with few then count more. So it is with a batch shared by several devices.
+        boxes of objects, and inputs of a part with few then count more. So it is with a batch shared by devices.
     compile : bool
         Train through ``torch.compile``; where that fails, train without, and say so in the record.
     """
