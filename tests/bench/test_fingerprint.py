@@ -15,8 +15,8 @@ BENCH = Path(fingerprint.__file__).parent
 #: By what it is that they do instead of deciding an outcome.
 IN_NO_KEY = {
     "decide on settings, which are in the key": {
-        "data_name.py", "named_recipe.py", "packaged_baselines.py", "recipes", "suite.py", "suite_file.py",
-        "suite_yaml.py", "suites", "trial.py", "variant.py", "variants",
+        "data_name.py", "named_recipe.py", "packaged_baselines.py", "recipe_files.py", "recipes", "suite.py",
+        "suite_file.py", "suite_yaml.py", "suites", "trial.py", "variant.py", "variants",
     },
     "look before a trial, make its key and start it": {
         "checked.py", "fingerprint.py", "machine.py", "preload.py", "preview.py", "process.py", "runner.py",
