@@ -6,19 +6,14 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from .errors import SuiteError, suggestion
-from .suite_yaml import parse_value
+from .suite_yaml import find_packaged, packaged_entries
 
 FOLDER = Path(__file__).parent / "recipes"
 
 
 @cache
 def _contents() -> dict[str, dict[str, Any]]:
-    return {
-        f"{file.stem}-{key}": content
-        for file in sorted(FOLDER.glob("*.yaml"))
-        for key, content in parse_value(file.read_text(encoding="utf-8")).items()
-    }
+    return {f"{file.stem}-{key}": content for file, key, content in packaged_entries(FOLDER)}
 
 
 def list_recipes() -> list[str]:
@@ -34,7 +29,4 @@ def recipe_content(name: str) -> dict[str, Any]:
     SuiteError
         There is none; the message has the nearest names.
     """
-    known = _contents()
-    if name not in known:
-        raise SuiteError(f"unknown recipe '{name}'{suggestion(name, known)}; packaged: {', '.join(known)}")
-    return known[name]
+    return find_packaged("recipe", name, _contents())

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
 
 import yaml
 
-from .errors import SuiteError
+from .errors import SuiteError, suggestion
+
+Found = TypeVar("Found")
 
 
 class Loader(yaml.SafeLoader):
@@ -44,3 +48,32 @@ def parse_value(text: str) -> Any:
         return yaml.load(text, Loader=Loader)
     except yaml.YAMLError as error:
         raise SuiteError(f"cannot read the value {text!r}: {' '.join(str(error).split())}") from None
+
+
+def packaged_entries(folder: Path) -> Iterator[tuple[Path, str, Any]]:
+    """Yield file, key and content of all that the YAML files of a folder say, sorted by file."""
+    for file in sorted(folder.glob("*.yaml")):
+        for key, content in parse_value(file.read_text(encoding="utf-8")).items():
+            yield file, key, content
+
+
+def find_packaged(kind: str, name: str, known: Mapping[str, Found]) -> Found:
+    """Return what has a name.
+
+    Parameters
+    ----------
+    kind
+        What it is, for the message.
+    name
+        As the user gave it.
+    known
+        All there are.
+
+    Raises
+    ------
+    SuiteError
+        There is none; the message has the nearest names, and all.
+    """
+    if name not in known:
+        raise SuiteError(f"unknown {kind} '{name}'{suggestion(name, known)}; packaged: {', '.join(known)}")
+    return known[name]

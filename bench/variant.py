@@ -17,11 +17,11 @@ from torch import nn
 
 from ..methods import Plan
 from ..models import load_model
-from .errors import SuiteError, suggestion
+from .errors import SuiteError
 from .planning import choose_method, plan_choice
 from .shapes import traced_model
 from .suite import MethodChoice, Strict
-from .suite_yaml import parse_value
+from .suite_yaml import find_packaged, packaged_entries
 
 FOLDER = Path(__file__).parent / "variants"
 
@@ -55,12 +55,11 @@ def packaged_variants() -> dict[str, Variant]:
         A file cannot be used; the message names it and the key.
     """
     found: dict[str, Variant] = {}
-    for file in sorted(FOLDER.glob("*.yaml")):
-        for key, content in parse_value(file.read_text(encoding="utf-8")).items():
-            try:
-                found[f"{file.stem}-{key}"] = Variant(**content)
-            except ValidationError as error:
-                raise SuiteError(f"{file}: {key}: {error}") from None
+    for file, key, content in packaged_entries(FOLDER):
+        try:
+            found[f"{file.stem}-{key}"] = Variant(**content)
+        except ValidationError as error:
+            raise SuiteError(f"{file}: {key}: {error}") from None
     return found
 
 
@@ -72,10 +71,7 @@ def find_variant(name: str) -> Variant:
     SuiteError
         There is none; the message has the nearest names.
     """
-    known = packaged_variants()
-    if name not in known:
-        raise SuiteError(f"unknown variant '{name}'{suggestion(name, known)}; packaged: {', '.join(known)}")
-    return known[name]
+    return find_packaged("variant", name, packaged_variants())
 
 
 def load_variant(name: str, *, device: str = "cpu", pretrained: bool | str = False) -> tuple[nn.Module, Plan]:
