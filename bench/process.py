@@ -70,9 +70,13 @@ def start_server() -> None:
     """Start the fork server now: it imports while this process goes on."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(PRELOAD)
-    # It inherits what is ignored: only this process is to answer Ctrl-C.
-    with _interrupts_handled_by(signal.SIG_IGN):
-        forkserver.ensure_running()
+    with _interrupts_deferred():
+        # It inherits what is blocked: only this process is to answer Ctrl-C.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            forkserver.ensure_running()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def stop_server() -> None:
@@ -83,8 +87,20 @@ def stop_server() -> None:
     for child in psutil.Process().children():
         with contextlib.suppress(psutil.Error):
             if any("multiprocessing.forkserver" in word for word in child.cmdline()):
+                child.suspend()  # a stopped server forks no more: those listed are all there will be
+                _wait_until(child, psutil.STATUS_STOPPED)
                 for one in (*child.children(recursive=True), child):
-                    one.kill()
+                    with contextlib.suppress(psutil.NoSuchProcess):
+                        one.kill()
+                # not reaped, which is multiprocessing's to do
+                _wait_until(child, psutil.STATUS_ZOMBIE)
+
+
+def _wait_until(process: psutil.Process, status: str) -> None:
+    """Wait until a process has been stopped or killed by the signal just sent."""
+    end = time.monotonic() + GRACE_SECONDS
+    while process.status() not in (status, psutil.STATUS_ZOMBIE) and time.monotonic() < end:
+        time.sleep(0.001)
 
 
 def run_in_process(
@@ -121,6 +137,22 @@ def run_in_process(
     KeyboardInterrupt
         As ever; the process is gone then, and the fork server with it.
     """
+    try:
+        return _run(function, arguments, on_event, seconds, memory, on_wait, family)
+    except KeyboardInterrupt:  # during the killing, too
+        stop_server()
+        raise
+
+
+def _run(
+    function: str,
+    arguments: tuple[Any, ...],
+    on_event: OnEvent,
+    seconds: float | None,
+    memory: int | None,
+    on_wait: Callable[[], None],
+    family: bool,
+) -> Outcome:
     start_server()
     context = multiprocessing.get_context("forkserver")
     receiver, sender = context.Pipe(duplex=False)
@@ -131,10 +163,6 @@ def run_in_process(
             _start(process)
             sender.close()
             outcome = _watch(process, receiver, on_event, seconds, memory, on_wait, family)
-        except KeyboardInterrupt:
-            _kill(process, close=False)
-            stop_server()
-            raise
         finally:
             _kill(process)
         text = output.read_text(errors="replace") if output.exists() else ""
@@ -144,20 +172,12 @@ def run_in_process(
 
 def _start(process: Any) -> None:
     """Start a process; an interrupt meanwhile, when it may or may not be there already, takes the server down."""
-    interrupts: list[int] = []
-
-    def interrupt(number: int, _: Any) -> None:
-        interrupts.append(number)
-        stop_server()
-
-    with _interrupts_handled_by(interrupt):
+    with _interrupts_deferred(stop_server) as interrupts:
         try:
             process.start()
         except (OSError, EOFError):  # what a server says that was killed
             if not interrupts:
                 raise
-    if interrupts:
-        raise KeyboardInterrupt
 
 
 def _main(sender: Connection, output: str, function: str, arguments: tuple[Any, ...]) -> None:
@@ -248,7 +268,7 @@ def _death(process: Any) -> Outcome:
     return Outcome("died", "Exited", f"the process ended with exit code {code} and without a result")
 
 
-def _kill(process: Any, *, close: bool = True) -> None:
+def _kill(process: Any) -> None:
     """End a process and what it started."""
     if process.is_alive():
         with contextlib.suppress(psutil.NoSuchProcess):
@@ -257,8 +277,7 @@ def _kill(process: Any, *, close: bool = True) -> None:
                     child.kill()
         process.kill()
         process.join()
-    if close:
-        process.close()
+    process.close()
 
 
 def _resident(pid: int, family: bool) -> int:
@@ -297,16 +316,30 @@ def _end_with_parent() -> None:
 
 
 @contextlib.contextmanager
-def _interrupts_handled_by(handler: Any) -> Iterator[None]:
-    """Give SIGINT another handler for a moment; outside the main thread, which alone gets it, do nothing.
+def _interrupts_deferred(at_once: Callable[[], None] = lambda: None) -> Iterator[list[int]]:
+    """Answer an interrupt by ``at_once`` and raise it at the end only; one that is ignored meanwhile would be lost.
 
-    Blocking the signal would not do: another thread of a library would take it.
+    Outside the main thread, which alone gets interrupts, do nothing. Blocking the signal would not do: another thread
+    of a library would take it.
+
+    Yields
+    ------
+    list of int
+        The interrupts so far.
     """
+    interrupts: list[int] = []
     if threading.current_thread() is not threading.main_thread():
-        yield
+        yield interrupts
         return
-    before = signal.signal(signal.SIGINT, handler)
+
+    def interrupt(number: int, _: Any) -> None:
+        interrupts.append(number)
+        at_once()
+
+    before = signal.signal(signal.SIGINT, interrupt)
     try:
-        yield
+        yield interrupts
     finally:
         signal.signal(signal.SIGINT, before)
+    if interrupts:
+        raise KeyboardInterrupt

@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from decompbench.bench import machine
+from decompbench.bench import machine, process
 from decompbench.bench.process import run_in_process
 
 from .conftest import wait_for
@@ -109,6 +109,20 @@ def test_an_interrupt_takes_the_fork_server_down(tmp_path: Path, when):
         env={**os.environ, "PYTHONPATH": os.pathsep.join(folders)},
     )
     assert done.stdout == "interrupted []\n", done.stderr
+
+
+def test_an_interrupt_while_the_server_starts_is_not_lost(monkeypatch):
+    start = process.forkserver.ensure_running
+
+    def interrupted_start():
+        os.kill(os.getpid(), signal.SIGINT)
+        start()
+
+    with monkeypatch.context() as patch:
+        patch.setattr(process.forkserver, "ensure_running", interrupted_start)
+        with pytest.raises(KeyboardInterrupt):
+            run("count", 1)
+    assert run("count", 1)[0].how == "ok"
 
 
 def test_memory_limit_ends_the_process():
