@@ -14,7 +14,7 @@ from .leaderboard import ALSO_FINAL
 
 #: What tells one table of the leaderboard from another.
 TABLE_KEYS = ["suite", "machine", "device", "table"]
-RATIO_COLUMN = re.compile(r"latency_b(\d+)_ratio")
+RATIO_COLUMN = re.compile(r"latency_(?:(?P<form>.+)_)?b(?P<batch>\d+)_ratio")
 #: Characters beyond which a single word of a text is broken, where a table is to fit.
 LONGEST_WORD = 12
 #: Blanks between two columns.
@@ -200,20 +200,24 @@ def _qualities(rows: list[Row]) -> Iterator[Column]:
 
 
 def _times(rows: list[Row]) -> Iterator[Column]:
-    """Yield two columns for each batch size: the ratio with its interval, and the MACs that were run."""
-    measured = {name for row in rows for name in row if row[name] is not None}
-    batches = sorted(int(match[1]) for name in measured if (match := RATIO_COLUMN.fullmatch(name)))
-    for number, batch in enumerate(batches):
-        prefix = f"latency_b{batch}"
+    """Yield two columns for each batch size and form: the ratio with its interval, and the MACs that were run."""
+    measured = dict.fromkeys(name for row in rows for name in row if row[name] is not None)
+    matches = [match for name in measured if (match := RATIO_COLUMN.fullmatch(name))]
+    matches.sort(key=lambda match: (match["form"] or "", int(match["batch"])))
+    for number, match in enumerate(matches):
+        prefix = match.string.removesuffix("_ratio")
+        title = " ".join(filter(None, (f"time b{match['batch']}", match["form"])))
         means = (
-            f"time b{batch}: of a batch of {batch}, deployed in the fastest form of each layer, relative to the dense "
-            "model deployed alike"
+            f"{title}: of a batch of {match['batch']}, deployed in the fastest form of each layer, relative to the "
+            "dense model deployed alike"
         )
         ratios = _numbers(rows, f"{prefix}_ratio", 2)
         full = [_with_interval(ratio, row, prefix) for ratio, row in zip(ratios, rows, strict=True)]
         # the first batch size goes last
-        brief = Column(f"time b{batch}", ratios, rank=3 if number else 2, meaning=f"{means}.")
-        yield Column(f"time b{batch} / dense", full, rank=4, brief=brief, meaning=f"{means}, 95 % interval.")
+        brief = Column(title, ratios, rank=3 if number else 2, meaning=f"{means}.")
+        levels = sorted({row[f"{prefix}_confidence"] for row in rows if row.get(f"{prefix}_confidence") is not None})
+        interval = " or ".join(f"{100 * level:g} %" for level in levels)
+        yield Column(f"{title} / dense", full, rank=4, brief=brief, meaning=f"{means}, {interval} interval.")
         run = "MACs run %: what that form computes."
         yield Column("MACs run %", _numbers(rows, f"{prefix}_percent", 1), rank=12, meaning=run)
 

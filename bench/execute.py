@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import importlib
+import itertools
 import math
 import resource
 import sys
@@ -11,19 +12,21 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import torch
 from torch import Tensor, distributed, nn
 
-from ..methods import Method, Plan, Session, UnreachableTarget, begin, deploy
+from ..methods import Method, Plan, Session, UnreachableTarget, begin
 from ..models import load_model
 from .baseline import load_baseline
 from .cache import checkpoint_file
 from .checkpoint import Checkpoint
 from .distributed import is_first, run_on_devices
 from .errors import BenchError, SuiteError
-from .measure import count_model, measure_latency, memory_layout, state_sha256
+from .form_name import EAGER, FormError
+from .measure import PeakMemory, count_model, state_sha256, time_deployed
 from .planning import choose_method, choose_overrides, plan_choice, plan_size
 from .progress import step_reporter
-from .record import Counts, Decomposition, Quality, StartingWeights, Training
+from .record import Counts, Decomposition, Latency, Quality, StartingWeights, Training
 from .runtime import RuntimeSettings, configure, seed_everything
 from .tasks import Outline, Task, create_task, outline_task
 from .train import Diverged, train
@@ -216,6 +219,7 @@ class _Execution:
         """Train; record what it took and how good the model is."""
         trial = self.trial
         self.stage("training")
+        peak = PeakMemory(torch.device(trial.device))
         result = train(
             session.model,
             self.task,
@@ -238,6 +242,7 @@ class _Execution:
             converged=result.converged,
             compiled=result.compiled,
             notes=result.notes,
+            memory=peak.use(),
         )
         self.measured("training", training)
         self.evaluate("trained", session.model)
@@ -277,24 +282,23 @@ class _Execution:
 
     def deploy_and_time(self, dense: nn.Module, finished: nn.Module) -> None:
         """Time the deployed model against the deployed dense one; evaluate what was timed last."""
-        measure = self.trial.measure
-        layout = memory_layout(measure.memory_format)
-        dense, finished = dense.to(memory_format=layout), finished.to(memory_format=layout)
-        results = []
+        measure, device = self.trial.measure, self.trial.device
+        results: list[Latency] = []
+        refused: list[str] = []
         deployed = finished
-        for batch_size in measure.batch_sizes:
-            self.stage(f"timing at batch {batch_size}")
-            example = self.task.example(batch_size).to(self.trial.device, memory_format=layout)
-            deployed = deploy(finished, example)
-            results.append(
-                measure_latency(
-                    deployed,
-                    deploy(dense, example),
-                    example,
-                    seconds=measure.seconds,
-                    memory_format=measure.memory_format,
+        for batch_size, form in itertools.product(measure.batch_sizes, measure.forms):
+            self.stage(f"timing at batch {batch_size}" + ("" if form == EAGER else f", {form}"))
+            example = self.task.example(batch_size).to(device)
+            try:
+                latency, deployed = time_deployed(
+                    finished, dense, example, form=form, seconds=measure.seconds, half_width=measure.half_width
                 )
-            )
+            except FormError as error:  # the other forms may do
+                refused.append(f"not timed at batch {batch_size}: {error}")
+                self.emit("note", refused[-1])
+                self.measured("latency_notes", list(refused))
+                continue
+            results.append(latency)
             self.measured("latency", list(results))
         self.evaluate("deployed", deployed)
 

@@ -11,14 +11,10 @@ from typing import Any
 import pandas as pd
 
 from .errors import BenchError, suggestion
-from .machine import NOTABLE_LOAD
+from .form_name import EAGER
 from .record import Counts, Latency, Record
+from .row_notes import final, notes, other_load, quality
 from .store import Damage, read_all
-
-#: Relative distance from the budget above which a row must say why.
-BUDGET_TOLERANCE = 0.1
-#: Difference of the deployed model's quality, in the metric's unit, above which a row must say so.
-NOTABLE_DIFFERENCE = 0.1
 
 #: Counts that become columns, each with its share of the dense model's.
 COUNTS = (
@@ -111,7 +107,7 @@ def _row(group: list[Record], dense: dict[int, Record]) -> Row:
     """Return the row of one method at one budget from its records, one a seed."""
     first = group[0]
     trial, measured = first.trial, first.measured
-    finals = _known(_final(record) for record in group)
+    finals = _known(final(record) for record in group)
     drops = _known(_drop(record, dense.get(record.trial.seed)) for record in group)
     return {
         "suite": trial.suite,
@@ -136,21 +132,22 @@ def _row(group: list[Record], dense: dict[int, Record]) -> Row:
         "decomposed_at": measured.decomposition.at if measured.decomposition else None,
         "before_decomposition": _mean(_decomposition(record, "before") for record in group),
         "after_decomposition": _mean(_decomposition(record, "after") for record in group),
-        "trained": _mean(_quality(record, "trained") for record in group),
+        "trained": _mean(quality(record, "trained") for record in group),
         "final": mean(finals) if finals else None,
-        "deployed": _mean(_quality(record, "deployed") for record in group),
+        "deployed": _mean(quality(record, "deployed") for record in group),
         "final_sd": stdev(finals) if len(finals) > 1 else None,
         **{
-            f"{ALSO_FINAL}{name} {unit}".rstrip(): _mean(_quality(record, "finished", name) for record in group)
+            f"{ALSO_FINAL}{name} {unit}".rstrip(): _mean(quality(record, "finished", name) for record in group)
             for name, unit in measured.also_shown.items()
         },
         "drop": mean(drops) if drops else None,
         "epochs": _mean(r.measured.training and r.measured.training.epochs for r in group),
+        "train_memory": _most(_training_memory(record) for record in group),
         "train_seconds": _mean(r.measured.training and r.measured.training.seconds for r in group),
         "compress_seconds": _mean(record.measured.compress_seconds for record in group),
         "peak_rss": max((r.measured.peak_rss or 0 for r in group), default=0) or None,
-        "other_load": max((_other_load(record) for record in group), default=0.0),
-        "notes": _notes(group, dense),
+        "other_load": max((other_load(record) for record in group), default=0.0),
+        "notes": notes(group, dense),
     }
 
 
@@ -182,109 +179,42 @@ def _sizes(group: list[Record]) -> Row:
 
 
 def _latencies(group: list[Record]) -> Row:
-    """Return medians and ratios by batch size; over several seeds the mean, with the widest interval."""
+    """Return medians and ratios by form and batch size; over several seeds the mean, with the widest interval."""
     row: Row = {}
-    by_batch: dict[int, list[Latency]] = {}
+    timed: dict[tuple[str, int], list[Latency]] = {}
     for record in group:
         for latency in record.measured.latency:
-            by_batch.setdefault(latency.batch_size, []).append(latency)
-    for batch, latencies in sorted(by_batch.items()):
-        row[f"latency_b{batch}_macs"] = mean(latency.macs for latency in latencies)
-        dense_macs = _mean(_count(record.measured.dense_counts, "macs") for record in group)
-        row[f"latency_b{batch}_percent"] = 100 * row[f"latency_b{batch}_macs"] / dense_macs if dense_macs else None
-        row[f"latency_b{batch}_ms"] = mean(latency.median for latency in latencies)
-        row[f"latency_b{batch}_dense_ms"] = mean(latency.dense_median for latency in latencies)
-        row[f"latency_b{batch}_ratio"] = mean(latency.ratio for latency in latencies)
-        row[f"latency_b{batch}_low"] = min(latency.ratio_interval[0] for latency in latencies)
-        row[f"latency_b{batch}_high"] = max(latency.ratio_interval[1] for latency in latencies)
+            timed.setdefault((latency.form, latency.batch_size), []).append(latency)
+    dense_macs = _mean(_count(record.measured.dense_counts, "macs") for record in group)
+    for (form, batch), latencies in sorted(timed.items(), key=lambda item: (item[0][0] != EAGER, item[0])):
+        prefix = latency_prefix(form, batch)
+        macs = mean(latency.macs for latency in latencies)
+        row |= {
+            f"{prefix}_macs": macs,
+            f"{prefix}_percent": 100 * macs / dense_macs if dense_macs else None,
+            f"{prefix}_ms": mean(latency.median for latency in latencies),
+            f"{prefix}_dense_ms": mean(latency.dense_median for latency in latencies),
+            f"{prefix}_ratio": mean(latency.ratio for latency in latencies),
+            f"{prefix}_low": min(latency.ratio_interval[0] for latency in latencies),
+            f"{prefix}_high": max(latency.ratio_interval[1] for latency in latencies),
+            f"{prefix}_confidence": min(latency.confidence for latency in latencies),
+            f"{prefix}_memory": _most(latency.memory and latency.memory.peak for latency in latencies),
+        }
     return row
 
 
-def _notes(group: list[Record], dense: dict[int, Record]) -> list[str]:
-    """Return what a reader must know about the row, each text once."""
-    note = group[0].trial.method.note
-    notes: list[str] = [note] if note else []
-    for record in group:
-        about = (_failure_note, _budget_note, _deployed_note, _folding_note, _load_note)
-        notes += filter(None, (remark(record) for remark in about))
-        reference = dense.get(record.trial.seed)
-        if reference is None:
-            notes.append("no dense trial with this seed to compare with")
-        elif differing := _differences(record, reference):
-            notes.append(f"made with another {', another '.join(differing)} than the dense row")
-    return list(dict.fromkeys(notes))
+def latency_prefix(form: str, batch: int) -> str:
+    """Return what the names of columns about a batch size begin with; the form is named where it is not eager."""
+    return f"latency_b{batch}" if form == EAGER else f"latency_{form}_b{batch}"
 
 
-def _failure_note(record: Record) -> str | None:
-    if record.failure is None:
-        return None
-    message = " ".join(record.failure.message.split())
-    short = message if len(message) <= 300 else message[:297] + "..."
-    return f"{record.status} while {record.failure.stage}: {short}"
+def _most(values: Iterable[int | None]) -> int | None:
+    return max((value for value in values if value is not None), default=None)
 
 
-def _budget_note(record: Record) -> str | None:
-    """Say why the budget is missed, where it is; the plan's own words if it has some."""
-    planned, budget = record.measured.planned, record.trial.budget
-    if planned is None or budget is None or planned.budget_ratio is None:
-        return None
-    if planned.note:
-        return planned.note
-    ((count, wanted),) = budget.as_dict().items()
-    if abs(planned.budget_ratio / wanted - 1) <= BUDGET_TOLERANCE:
-        return None
-    return f"reaches {100 * planned.budget_ratio:.1f} % of the dense {count}, asked for were {100 * wanted:g} %"
-
-
-def _deployed_note(record: Record) -> str | None:
-    """Say that deploying changed more than rounding."""
-    finished, deployed = _final(record), _quality(record, "deployed")
-    if finished is None or deployed is None or abs(finished - deployed) <= NOTABLE_DIFFERENCE:
-        return None
-    return f"deployed it has {deployed:.2f} {record.measured.unit}"
-
-
-def _folding_note(record: Record) -> str | None:
-    if all(latency.folded == latency.dense_folded for latency in record.measured.latency):
-        return None
-    return "timed with batch-norm folded into one of the two models only, as the other could not be traced"
-
-
-def _load_note(record: Record) -> str | None:
-    load = _other_load(record)
-    if load <= NOTABLE_LOAD:
-        return None
-    # whole cores, so that rows timed under much the same load share one footnote
-    cores = math.ceil(load)
-    return f"timed while other processes kept up to {cores} {'core' if cores == 1 else 'cores'} busy"
-
-
-def _other_load(record: Record) -> float:
-    """Return the cores that other processes kept busy while the trial was timed, at the busiest batch size."""
-    return max((latency.other_load or 0.0 for latency in record.measured.latency), default=0.0)
-
-
-def _differences(record: Record, reference: Record) -> list[str]:
-    """Return what the two trials should share and do not."""
-    names = {"source": "code", "data": "data revision", "versions": "library version", "weights": "start"}
-    one, other = record.fingerprint, reference.fingerprint
-    differing = [text for name, text in names.items() if one.get(name) != other.get(name)]
-    lengths = {r.measured.training.epochs if r.measured.training else None for r in (record, reference)} - {None}
-    differing += ["length of training"] if len(lengths) > 1 else []
-    return differing + (["recipe"] if record.trial.recipe != reference.trial.recipe else [])
-
-
-def _quality(record: Record, moment: str, metric: str | None = None) -> float | None:
-    """Return a metric at one moment, the main one unless told otherwise."""
-    return record.measured.quality.get(moment, {}).get(metric or record.measured.metric or "")
-
-
-def _final(record: Record) -> float | None:
-    """Return the main metric of the finished model.
-
-    The deployed one's differs by rounding, and not equally in two runs: which forms are fastest is measured.
-    """
-    return _quality(record, "finished")
+def _training_memory(record: Record) -> int | None:
+    training = record.measured.training
+    return training.memory.peak if training and training.memory else None
 
 
 def _decomposition(record: Record, which: str) -> float | None:
@@ -294,7 +224,7 @@ def _decomposition(record: Record, which: str) -> float | None:
 
 def _drop(record: Record, dense: Record | None) -> float | None:
     """Return how much worse the final quality is than the dense trial's."""
-    own, reference = _final(record), _final(dense) if dense else None
+    own, reference = final(record), final(dense) if dense else None
     if own is None or reference is None:
         return None
     return own - reference if record.measured.higher_is_better is False else reference - own

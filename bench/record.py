@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from .timing_record import Latency, MemoryUse, Part
 from .trial import Trial
 
 #: Raised when a field changes its meaning or goes; readers refuse newer records than they know.
@@ -20,11 +21,7 @@ FINAL: frozenset[str] = frozenset({"ok", "skipped", "diverged"})
 Quality = dict[str, float | None]
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="allow", protected_namespaces=())
-
-
-class KnobRange(_Part):
+class KnobRange(Part):
     """The setting that a budget moved: its name, and the values of least and of most cost that layers have.
 
     A budget is met by giving neighbouring values to different layers, so there are two values as a rule.
@@ -35,7 +32,7 @@ class KnobRange(_Part):
     high: Any
 
 
-class Size(_Part):
+class Size(Part):
     """What a plan comes to, per image and without looking at any weight.
 
     Attributes
@@ -72,7 +69,7 @@ class Size(_Part):
     other_weights: dict[str, int] = Field(default_factory=dict)
 
 
-class Counts(_Part):
+class Counts(Part):
     """Sizes of one model, each convention under its own name.
 
     Attributes
@@ -101,8 +98,9 @@ class Counts(_Part):
     macs_shared
         ``macs`` if convolutions of one input with the same kernel were done once (son2018, "theoretical"); null where
         the method shares no kernels.
-    not_counted
-        Operations fvcore has no rule for, with how often they occur (element-wise work as a rule).
+    not_counted, not_counted_torch
+        Operations that fvcore, and torch's counter, have no rule for, with how often they occur (element-wise work as
+        a rule). The second is empty in records of before it was looked at.
     """
 
     conv_weights: int
@@ -117,57 +115,15 @@ class Counts(_Part):
     not_counted: dict[str, int]
     effective: float | None = None
     macs_shared: int | None = None
+    not_counted_torch: dict[str, int] = Field(default_factory=dict)
 
 
-class Latency(_Part):
-    """Times of the deployed model and of the dense one, measured in turn, at one batch size.
-
-    Attributes
-    ----------
-    milliseconds, dense_milliseconds
-        Raw samples, one a round: the mean time of a batch over ``calls`` calls. Equal index, same round.
-    median, dense_median
-        In ms a batch.
-    quartiles, dense_quartiles
-        25 % and 75 % quantile in ms a batch.
-    ratio, ratio_interval
-        Median over the rounds of ``milliseconds / dense_milliseconds``, and its 95 % bootstrap interval.
-    other_load
-        CPU cores that other processes kept busy meanwhile; null where the system does not say.
-    forms
-        Form of each compressed layer, by path: the fastest at this batch size.
-    macs
-        Multiply-accumulates per image in these forms, by fvcore; the compact forms may need fewer.
-    folded, dense_folded
-        Whether batch-norm could be folded into the convolutions of either model.
-    """
-
-    batch_size: int
-    calls: int
-    milliseconds: list[float]
-    dense_milliseconds: list[float]
-    median: float
-    dense_median: float
-    quartiles: tuple[float, float]
-    dense_quartiles: tuple[float, float]
-    ratio: float
-    ratio_interval: tuple[float, float]
-    threads: int
-    memory_format: str
-    device: str
-    other_load: float | None
-    forms: dict[str, str]
-    macs: int
-    folded: bool
-    dense_folded: bool
-
-
-class Training(_Part):
+class Training(Part):
     """How the model was trained: epochs, optimiser steps, seconds, and a line for each epoch.
 
     ``converged`` tells that it ended before the recipe did, as the method had reached what it trained for; ``compiled``
     that torch.compile was at work; ``notes`` what did not go as the recipe has it. The seconds of a training that was
-    ended and went on are those of all its runs.
+    ended and went on are those of all its runs. ``memory`` is what it took on its device.
     """
 
     epochs: float
@@ -177,9 +133,10 @@ class Training(_Part):
     converged: bool = False
     compiled: bool = False
     notes: list[str] = Field(default_factory=list)
+    memory: MemoryUse | None = None
 
 
-class StartingWeights(_Part):
+class StartingWeights(Part):
     """Where the weights come from that the trial starts with.
 
     Attributes
@@ -200,7 +157,7 @@ class StartingWeights(_Part):
     quality: Quality | None = None
 
 
-class Decomposition(_Part):
+class Decomposition(Part):
     """Quality just before and just after the weights were decomposed, at the begin or at the finish."""
 
     at: Literal["begin", "finish"]
@@ -208,7 +165,7 @@ class Decomposition(_Part):
     after: Quality
 
 
-class Failure(_Part):
+class Failure(Part):
     """Why a trial is not ok.
 
     Attributes
@@ -230,7 +187,7 @@ class Failure(_Part):
     stage: str = ""
 
 
-class MethodInfo(_Part):
+class MethodInfo(Part):
     """The method with all its settings, the defaults included.
 
     Under a budget the setting that the budget moves is not among them: see ``Size.knob``.
@@ -245,7 +202,7 @@ class MethodInfo(_Part):
     settings: dict[str, Any]
 
 
-class Measured(_Part):
+class Measured(Part):
     """What the trial's process found out, as far as it came.
 
     Attributes
@@ -268,6 +225,8 @@ class Measured(_Part):
         (compressed) and ``deployed``.
     compress_seconds
         Time of begin and finish together.
+    latency_notes
+        Why the model was not timed in a form or at a batch size that was asked for.
     peak_rss
         Largest resident memory of the process in bytes.
     state_sha256
@@ -291,11 +250,12 @@ class Measured(_Part):
     counts: Counts | None = None
     dense_counts: Counts | None = None
     latency: list[Latency] = Field(default_factory=list)
+    latency_notes: list[str] = Field(default_factory=list)
     state_sha256: str | None = None
     peak_rss: int | None = None
 
 
-class Record(_Part):
+class Record(Part):
     """One line of a records file.
 
     Attributes

@@ -96,6 +96,13 @@ def keep_freed_memory() -> bool:
     return all([mallopt(option, value) == 1 for option, value in wanted.items()])
 
 
+def release_freed_memory() -> None:
+    """Have glibc hand freed blocks back to the system; does nothing where the C library is another."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform.startswith("linux") else None
+    if trim is not None:
+        trim(0)
+
+
 def device_name(device: str, devices: int = 1) -> str:
     """Return the name of the processor a trial runs on; BenchError where there is none such, or too few."""
     kind, _, number = device.partition(":")

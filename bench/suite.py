@@ -5,20 +5,16 @@ A suite is a YAML file of the shape of :class:`Suite` below; :mod:`.suite_file` 
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, ByteSize, ConfigDict, Field, field_validator, model_validator
+from pydantic import ByteSize, Field, field_validator, model_validator
 
+from .measure_settings import Measure
 from .recipe import Recipe
+from .strict import Strict
 
 #: The reference every table has: the model as it is. It is a trial like any other and always there.
 DENSE = "dense"
-
-
-class Strict(BaseModel):
-    """A value that cannot change and takes no unknown fields."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=(), allow_inf_nan=False)
 
 
 class Budget(Strict):
@@ -175,27 +171,6 @@ class Exclude(Strict):
             and (not wanted or (budget is not None and wanted == budget.as_dict()))
             and self.seed in (None, seed)
         )
-
-
-class Measure(Strict):
-    """What is measured, and how.
-
-    Attributes
-    ----------
-    batch_sizes
-        Latency is measured once for each.
-    seconds
-        Time for timing one trial at one batch size, warm-up included; the choice of forms comes on top.
-    threads
-        CPU threads for training and timing; fewer where the machine has fewer cores.
-    memory_format
-        Of the weights and the input while timing.
-    """
-
-    batch_sizes: tuple[Annotated[int, Field(ge=1)], ...] = Field(default=(1, 128), min_length=1)
-    seconds: float = Field(default=1.0, gt=0)
-    threads: int = Field(default=2, ge=1)
-    memory_format: Literal["contiguous", "channels_last"] = "contiguous"
 
 
 class BaselineChoice(Strict):

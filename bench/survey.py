@@ -15,6 +15,7 @@ from .checked import Checked
 from .execute import Emit, create_trial_model, create_trial_plan, create_trial_task
 from .fingerprint import library_versions, plugin_hash, source_hash
 from .measure import state_sha256
+from .measure.forms import require
 from .preview import for_each, plan_trial
 from .runtime import device_name
 from .tasks import Task
@@ -70,6 +71,8 @@ def survey(emit: Emit, trials: list[Trial]) -> None:
 
 def _check(trial: Trial, cache: _Cache) -> Checked:
     device = device_name(trial.device, trial.devices)
+    for form in trial.measure.forms:
+        require(form, torch.device(trial.device).type)
     task = cache.task(trial)
     model, weights, baseline = cache.model(trial)
     planned, method = plan_trial(trial, lambda method: create_trial_plan(trial, method, model, task.example()))

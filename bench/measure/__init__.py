@@ -1,13 +1,17 @@
-"""What is measured on a model: sizes and operations, and latency."""
+"""What is measured on a model: sizes and operations, latency, memory."""
 
 from .counts import CountMismatchError, count_macs, count_model, state_sha256
-from .latency import measure_latency, memory_layout
+from .deployed import time_deployed
+from .latency import Comparison, compare
+from .memory import PeakMemory
 
 __all__ = [
+    "Comparison",
     "CountMismatchError",
+    "PeakMemory",
+    "compare",
     "count_macs",
     "count_model",
-    "measure_latency",
-    "memory_layout",
     "state_sha256",
+    "time_deployed",
 ]

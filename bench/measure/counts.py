@@ -7,7 +7,7 @@ import logging
 import math
 import tempfile
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ import torch
 from fvcore.nn import FlopCountAnalysis
 from fvcore.nn.jit_handles import get_shape
 from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 
 from ...methods import CompressedConv2d, count_stored, deploy, save, stored_tensors
@@ -63,7 +64,7 @@ def count_model(
         )
     compact = deploy(model, example, forms="compact")
     macs, not_counted = count_macs(compact, example)
-    macs_torch = _count_macs_torch(compact, example)
+    macs_torch, not_counted_torch = _count_macs_torch(compact, example)
     if not macs == macs_torch == planned_macs:
         raise CountMismatchError(
             f"MACs of the {what} model: {macs} by fvcore, {macs_torch} by torch's counter, "
@@ -85,6 +86,7 @@ def count_model(
         macs_torch=macs_torch,
         macs_shared=_macs_shared(model, macs),
         not_counted=not_counted,
+        not_counted_torch=not_counted_torch,
     )
 
 
@@ -131,9 +133,19 @@ def state_sha256(model: nn.Module) -> str:
     return digest.hexdigest()
 
 
-def _count_macs_torch(model: nn.Module, example: Tensor) -> int:
-    """Count multiply-accumulates with torch's own counter, which counts two operations for each."""
-    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+def _count_macs_torch(model: nn.Module, example: Tensor) -> tuple[int, dict[str, int]]:
+    """Count multiply-accumulates with torch's own counter, which counts two operations for each.
+
+    Returns
+    -------
+    int
+        MACs of convs and linear layers.
+    dict of str to int
+        Operations that the counter has no rule for, with how often they occur.
+    """
+    counter = FlopCounterMode(display=False)
+    unknown = _UnknownOperations(counter.flop_registry)
+    with torch.no_grad(), unknown, counter:
         model(example)
     by_module = counter.get_flop_counts()
     flops = _flops(by_module.get("Global", {}), TORCH_OPERATORS)
@@ -141,7 +153,24 @@ def _count_macs_torch(model: nn.Module, example: Tensor) -> int:
         if isinstance(module, nn.Linear):
             # one without bias is a plain matrix product, which elsewhere is one of two activations
             flops += _flops(by_module.get(f"{type(model).__name__}.{name}", {}), ("mm",))
-    return flops // 2
+    return flops // 2, dict(sorted(unknown.calls.items()))
+
+
+class _UnknownOperations(TorchDispatchMode):
+    """Counts the calls of operations that compute something and are not in ``known``.
+
+    A mode entered before a counter sees what the counter lets through, after it has taken composite operations apart.
+    """
+
+    def __init__(self, known: Container[Any]) -> None:
+        super().__init__()
+        self.known = known
+        self.calls: Counter[str] = Counter()
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func.overloadpacket not in self.known and not func.is_view:
+            self.calls[f"aten::{_operator_name(func)}"] += 1
+        return func(*args, **(kwargs or {}))
 
 
 def _flops(counted: Mapping[Any, int], operators: Sequence[str]) -> int:

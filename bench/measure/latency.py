@@ -1,7 +1,7 @@
-"""Latency of a deployed model beside the dense one: in turn, in one process, with an interval.
+"""Latency of several models side by side: in turn, in one process, with intervals of the medians and of the ratios.
 
-The two models take turns, so that a slow moment of the machine meets both, and each round starts with the
-other one. The ratio is taken within a round, and its interval is a bootstrap over the rounds.
+The models take turns, so that a slow moment of the machine meets all of them. A round goes through them in a random
+order and back again: what changes steadily within a round is the same for all. Ratios are taken within a round.
 """
 
 from __future__ import annotations
@@ -10,125 +10,257 @@ import contextlib
 import gc
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 import torch
-from scipy import stats
 from torch import Tensor, nn
 
-from ..machine import busy_seconds
-from ..record import Latency
-from .counts import count_macs
+from ..timing_record import Noise
+from .conditions import Conditions, Watch
+from .forms import EAGER, prepare
+from .intervals import Estimate, estimate, paired_ratio
+from .pinning import pinned_threads
+from .timers import Call, Timer, timer_for
 
 #: A sample is the mean over so many calls that it takes at least this long, in s.
 SAMPLE_SECONDS = 0.002
-#: Fewer rounds than this say nothing about spread, more than that fill the records.
-LEAST_ROUNDS, MOST_ROUNDS = 7, 200
+#: Fewer rounds than the first are never made; fewer than the second never end a comparison as narrow enough.
+LEAST_ROUNDS, LEAST_NARROW_ROUNDS, MOST_ROUNDS = 4, 16, 500
+#: The intervals are looked at after so many rounds, and again whenever their number has grown by a quarter.
+GROWTH = 1.25
 #: Share of the time given to warming up, at most.
 WARM_UP_SHARE = 0.25
+#: A model is warm when the medians of its last samples and of as many before them agree so far.
+WARM_SAMPLES, WARM_AGREEMENT = 5, 0.02
 
-Timer = Callable[[nn.Module, int], float]
+Ending = Literal["narrow", "time", "rounds"]
 
 
-def measure_latency(
-    model: nn.Module, dense: nn.Module, example: Tensor, *, seconds: float, memory_format: str = "contiguous"
-) -> Latency:
-    """Time two deployed models in turn.
+@dataclass(frozen=True)
+class Timing:
+    """What one model took.
+
+    Attributes
+    ----------
+    samples : ndarray
+        ``(rounds, 2)`` seconds a call, the mean over ``calls``: on the way through the round and on the way back.
+    calls : int
+        Calls a sample.
+    median : Estimate
+        Over rounds, in seconds a call.
+    """
+
+    samples: np.ndarray
+    calls: int
+    median: Estimate
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What several models took, in turn.
+
+    Attributes
+    ----------
+    timings : dict of str to Timing
+        By name.
+    baseline : str
+        The model that ratios are relative to.
+    ended : {"narrow", "time", "rounds"}
+        Why: all intervals were narrow enough, the time was spent, or more samples would be no use to anyone.
+    warm : bool
+        Whether all running medians were stable before the first sample; if not, warming up took its share of the time.
+    conditions : Conditions
+        The machine meanwhile.
+    cores : tuple of int
+        The logical cores that the threads were held to; empty where they were not.
+    threads : int
+        Threads of one operation.
+    """
+
+    timings: dict[str, Timing]
+    baseline: str
+    ended: Ending
+    warm: bool
+    conditions: Conditions
+    cores: tuple[int, ...]
+    threads: int
+    _ratios: dict[str, Estimate] = field(repr=False)
+
+    @property
+    def rounds(self) -> int:
+        """How many rounds there are."""
+        return len(self.timings[self.baseline].samples)
+
+    @property
+    def noise(self) -> list[Noise]:
+        """What makes these times noisy."""
+        return self.conditions.noise
+
+    def ratio(self, name: str) -> Estimate:
+        """Return a model's time relative to the baseline's: the median over rounds of their ratio in a round."""
+        return self._ratios[name]
+
+
+def compare(
+    models: Mapping[str, nn.Module],
+    example: Tensor,
+    *,
+    form: str = EAGER,
+    baseline: str | None = None,
+    seconds: float = 20.0,
+    half_width: float = 0.01,
+    threads: int | None = None,
+    cold: bool = False,
+) -> Comparison:
+    """Time models on one input.
 
     Parameters
     ----------
-    model, dense
-        Deployed for the example's batch size, in eval mode, on the example's device.
-    example
-        Input ``(n, c, h, w)``; its first size is the batch size that is timed.
-    seconds
-        Time to spend, warm-up included; a little more where a few rounds take longer than that.
-    memory_format
-        ``contiguous`` or ``channels_last``, for the weights (changed in place) and the input.
+    models : mapping of str to Module
+        Deployed, in eval mode, on the example's device; they are not changed.
+    example : Tensor
+        ``(b, c, h, w)``; its first size is the batch size that is timed.
+    form : str
+        How all of them are run, see `forms.check_form`.
+    baseline : str, optional
+        What ratios are relative to; the first model by default.
+    seconds : float
+        Time to spend at most, warm-up included; a little more where a few rounds take longer than that.
+    half_width : float
+        End as soon as half of every ratio's interval is less than this part of the ratio (with one model: of the
+        median).
+    threads : int, optional
+        CPU threads; as they are set where None.
+    cold : bool
+        Empty the last cache before every call.
 
-    Returns
-    -------
-    Latency
-        All samples and their summary.
+    Raises
+    ------
+    ValueError
+        No models, or a baseline that is not among them.
+    FormError
+        A model cannot be run in that form on this machine.
     """
-    layout = memory_layout(memory_format)
-    example = example.to(memory_format=layout)
-    pair = (model.to(memory_format=layout), dense.to(memory_format=layout))
-    timer = _cuda_timer(example) if example.is_cuda else _cpu_timer(example)
+    with pinned_threads(threads) as cores:
+        calls = {name: prepare(model, example, form) for name, model in models.items()}
+        return compare_calls(
+            calls, example.device, baseline=baseline, seconds=seconds, half_width=half_width, cold=cold, cores=cores
+        )
+
+
+def compare_calls(
+    calls: Mapping[str, Call],
+    device: torch.device,
+    *,
+    baseline: str | None = None,
+    seconds: float = 20.0,
+    half_width: float = 0.01,
+    cold: bool = False,
+    cores: tuple[int, ...] = (),
+) -> Comparison:
+    """Time calls without arguments; parameters and errors are those of `compare`."""
+    if not calls:
+        raise ValueError("there is nothing to time")
+    names = list(calls)
+    baseline = names[0] if baseline is None else baseline
+    if baseline not in calls:
+        raise ValueError(f"the baseline '{baseline}' is not among {', '.join(names)}")
+    timer = timer_for(device, cold=cold)
+    start = time.perf_counter()
     with torch.inference_mode(), _no_garbage_collection():
-        longest = _warm_up(pair, timer, WARM_UP_SHARE * seconds)
-        calls = max(1, math.ceil(SAMPLE_SECONDS / longest))
-        rounds = int((1 - WARM_UP_SHARE) * seconds / (2 * calls * longest))
-        rounds = min(max(rounds, LEAST_ROUNDS), MOST_ROUNDS)
-        with _OtherLoad() as load:
-            samples = _take_turns(pair, timer, calls, rounds)
-    return _summarise(
-        samples,
-        calls=calls,
-        batch_size=example.shape[0],
-        threads=torch.get_num_threads(),
-        memory_format=memory_format,
-        device=torch.cuda.get_device_name(example.device) if example.is_cuda else "cpu",
-        other_load=load.cores,
-        forms=dict(getattr(model, "decompbench_forms", {})),
-        macs=count_macs(model, example[:1])[0],
-        folded=getattr(model, "decompbench_folded", False),
-        dense_folded=getattr(dense, "decompbench_folded", False),
+        each = [calls[name] for name in names]
+        once, warm = _warm_up(each, timer, WARM_UP_SHARE * seconds)
+        times = [_calls_a_sample(call, timer, one) for call, one in zip(each, once, strict=True)]
+        samples, ended, watch = _rounds(each, times, timer, names.index(baseline), start + seconds, half_width)
+    means = samples.mean(2)
+    timings = {
+        name: Timing(samples[:, index], times[index], estimate(means[:, index])) for index, name in enumerate(names)
+    }
+    return Comparison(
+        timings,
+        baseline,
+        ended,
+        warm,
+        watch.conditions(),
+        cores,
+        torch.get_num_threads(),
+        {name: paired_ratio(means[:, index], means[:, names.index(baseline)]) for index, name in enumerate(names)},
     )
 
 
-def memory_layout(memory_format: str) -> torch.memory_format:
-    """Return torch's name for ``contiguous`` or ``channels_last``."""
-    return torch.channels_last if memory_format == "channels_last" else torch.contiguous_format
+def _rounds(
+    calls: Sequence[Call], times: Sequence[int], timer: Timer, base: int, end: float, half_width: float
+) -> tuple[np.ndarray, Ending, Watch]:
+    """Take samples, ``(rounds, models, 2)`` s a call, until intervals are narrow or the time is spent."""
+    generator, watch = np.random.default_rng(0), Watch()
+    rounds: list[np.ndarray] = []
+    look_at, ended = LEAST_NARROW_ROUNDS, "rounds"
+    longest = 0.0
+    while len(rounds) < MOST_ROUNDS:
+        begun = time.perf_counter()
+        if len(rounds) >= LEAST_ROUNDS and begun + longest > end:
+            ended = "time"
+            break
+        order = generator.permutation(len(calls))
+        sample = np.empty((len(calls), 2))
+        for way, indices in enumerate((order, order[::-1])):
+            for index in indices:
+                sample[index, way] = timer(calls[index], times[index]) / times[index]
+        rounds.append(sample)
+        watch.look()
+        longest = max(longest, time.perf_counter() - begun)
+        if len(rounds) >= look_at:
+            look_at = math.ceil(GROWTH * len(rounds))
+            if _widest(np.array(rounds).mean(2), base) <= half_width:
+                ended = "narrow"
+                break
+    return np.array(rounds), ended, watch
 
 
-def _take_turns(pair: tuple[nn.Module, nn.Module], timer: Timer, calls: int, rounds: int) -> np.ndarray:
-    """Return seconds a call, ``(rounds, 2)``; who goes first changes from round to round."""
-    samples = np.empty((rounds, 2))
-    for number in range(rounds):
-        order = (0, 1) if number % 2 == 0 else (1, 0)
-        for which in order:
-            samples[number, which] = timer(pair[which], calls) / calls
-    return samples
+def _widest(means: np.ndarray, base: int) -> float:
+    """Return the largest relative half-width of the ratios' intervals; with one model of its median's."""
+    others = [index for index in range(means.shape[1]) if index != base]
+    if not others:
+        return estimate(means[:, base]).half_width
+    return max(paired_ratio(means[:, index], means[:, base]).half_width for index in others)
 
 
-def _warm_up(pair: tuple[nn.Module, nn.Module], timer: Timer, seconds: float) -> float:
-    """Call both until three calls in a row agree within 5 %, or for ``seconds``; return the slower's time."""
+def _warm_up(calls: Sequence[Call], timer: Timer, seconds: float) -> tuple[list[float], bool]:
+    """Call all in turn until their running medians are stable, or for ``seconds``.
+
+    Returns
+    -------
+    list of float
+        Seconds a call of each takes by now.
+    bool
+        Whether they were stable.
+    """
     end = time.perf_counter() + seconds
-    last: list[list[float]] = [[], []]
+    seen: list[list[float]] = [[] for _ in calls]
     while True:
-        for which in (0, 1):
-            last[which] = [*last[which][-2:], timer(pair[which], 1)]
-        stable = all(len(times) == 3 and max(times) <= 1.05 * min(times) for times in last)
-        if stable or (time.perf_counter() > end and len(last[0]) > 1):
-            return max(min(times) for times in last)
+        for samples, call in zip(seen, calls, strict=True):
+            samples.append(timer(call, 1))
+        stable = all(_is_stable(samples) for samples in seen)
+        if stable or (time.perf_counter() > end and len(seen[0]) > 1):
+            return [max(float(np.median(samples[-WARM_SAMPLES:])), 1e-9) for samples in seen], stable
 
 
-def _cpu_timer(example: Tensor) -> Timer:
-    def seconds(model: nn.Module, calls: int) -> float:
-        start = time.perf_counter_ns()
-        for _ in range(calls):
-            model(example)
-        return (time.perf_counter_ns() - start) * 1e-9
-
-    return seconds
+def _calls_a_sample(call: Call, timer: Timer, once: float) -> int:
+    """Return how many calls take `SAMPLE_SECONDS`; in a row each may be faster than alone, ``once`` seconds."""
+    times = max(1, math.ceil(SAMPLE_SECONDS / once))
+    while (took := timer(call, times)) < SAMPLE_SECONDS / 2:
+        times = math.ceil(times * min(SAMPLE_SECONDS / max(took, 1e-9), 100))
+    return times
 
 
-def _cuda_timer(example: Tensor) -> Timer:
-    """Time by events on the example's stream: the launch queue of the calls before must be empty."""
-
-    def seconds(model: nn.Module, calls: int) -> float:
-        start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
-        torch.cuda.synchronize(example.device)
-        start.record()
-        for _ in range(calls):
-            model(example)
-        end.record()
-        end.synchronize()
-        return start.elapsed_time(end) * 1e-3
-
-    return seconds
+def _is_stable(samples: Sequence[float]) -> bool:
+    if len(samples) < 2 * WARM_SAMPLES:
+        return False
+    before, last = np.median(samples[-2 * WARM_SAMPLES : -WARM_SAMPLES]), np.median(samples[-WARM_SAMPLES:])
+    return bool(abs(last - before) <= WARM_AGREEMENT * before)
 
 
 @contextlib.contextmanager
@@ -142,44 +274,3 @@ def _no_garbage_collection() -> Iterator[None]:
     finally:
         if was_enabled:
             gc.enable()
-
-
-class _OtherLoad:
-    """Measures how many cores other processes kept busy while the block ran."""
-
-    cores: float | None = None
-
-    def __enter__(self) -> _OtherLoad:
-        self._start = self._now()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        wall, busy, own = (now - then for now, then in zip(self._now(), self._start, strict=True))
-        # The system counts in ticks of 10 ms: over less than a few of them the number would be noise.
-        self.cores = max(0.0, (busy - own) / wall) if wall > 0.1 and busy > 0 else None
-
-    @staticmethod
-    def _now() -> tuple[float, float, float]:
-        return time.perf_counter(), busy_seconds(), time.process_time()
-
-
-def _summarise(samples: np.ndarray, **settings: object) -> Latency:
-    """Return medians, quartiles and the paired ratio with its interval; ``samples``: s, ``(rounds, 2)``."""
-    own, dense = 1000 * samples[:, 0], 1000 * samples[:, 1]
-    ratios = own / dense
-    interval = stats.bootstrap(
-        (ratios,), np.median, method="percentile", n_resamples=2000, rng=np.random.default_rng(0)
-    ).confidence_interval
-    return Latency.model_validate(
-        {
-            "milliseconds": own.tolist(),
-            "dense_milliseconds": dense.tolist(),
-            "median": float(np.median(own)),
-            "dense_median": float(np.median(dense)),
-            "quartiles": tuple(np.quantile(own, [0.25, 0.75]).tolist()),
-            "dense_quartiles": tuple(np.quantile(dense, [0.25, 0.75]).tolist()),
-            "ratio": float(np.median(ratios)),
-            "ratio_interval": (float(interval.low), float(interval.high)),
-            **settings,
-        }
-    )

@@ -15,8 +15,9 @@ BENCH = Path(fingerprint.__file__).parent
 #: By what it is that they do instead of deciding an outcome.
 IN_NO_KEY = {
     "decide on settings, which are in the key": {
-        "data_name.py", "named_recipe.py", "packaged_baselines.py", "recipe_files.py", "recipes", "suite.py",
-        "suite_file.py", "suite_yaml.py", "suites", "trial.py", "variant.py", "variants",
+        "data_name.py", "form_name.py", "measure_settings.py", "named_recipe.py", "packaged_baselines.py",
+        "recipe_files.py", "recipes", "strict.py", "suite.py", "suite_file.py", "suite_yaml.py", "suites", "trial.py",
+        "variant.py", "variants",
     },
     "look before a trial, make its key and start it": {
         "checked.py", "fingerprint.py", "machine.py", "preload.py", "preview.py", "process.py", "runner.py",
@@ -24,7 +25,8 @@ IN_NO_KEY = {
     },
     "write, read and say": {
         "__init__.py", "atomic_file.py", "cache.py", "cli", "columns.py", "describe.py", "errors.py", "leaderboard.py",
-        "progress.py", "published", "record.py", "render.py", "store.py", "suite_errors.py",
+        "progress.py", "published", "record.py", "render.py", "row_notes.py", "store.py", "suite_errors.py",
+        "timing_record.py",
     },
     "are another command": {"sweep"},
 }  # fmt: skip

@@ -117,7 +117,7 @@ entries:
     methods: [{name: svd, unreachable: neerest}]
     budgets: [{parms: 0.3}, {params: 0.3, macs: 0.3}]
     recipe: {epoch: 1}
-measure: {memory_format: chanels_last}
+measure: {forms: [eager, chanels_last]}
 """
     )
     message = error_of(path)
@@ -128,7 +128,7 @@ measure: {memory_format: chanels_last}
         "allowed: params, macs, bits",
         f"{path}:8: entries[0].budgets[1]: a budget has exactly one of params, macs and bits",
         f"{path}:9: entries[0].recipe.epoch: unknown key 'epoch' (did you mean 'epochs'?)",
-        f"{path}:10: measure.memory_format: 'chanels_last' is not allowed (did you mean 'channels_last'?)",
+        f"{path}:10: measure.forms: form 'chanels_last': there is no 'chanels_last' (did you mean 'channels_last'?)",
     ):
         assert text in message
 

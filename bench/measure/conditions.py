@@ -1,0 +1,132 @@
+"""What went on in the machine while something was timed, and whether that spoils it."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from ..machine import NOTABLE_LOAD, busy_seconds
+from ..timing_record import Noise
+
+#: Cores' worth of time that a hypervisor gave to others, above which times are noisy.
+NOTABLE_STEAL = 0.02
+#: A clock that varied by more than this share of its highest makes times noisy.
+NOTABLE_SLOWING = 0.1
+#: The system counts in ticks of 10 ms: over less than a few of them a load would be noise.
+LEAST_SECONDS = 0.1
+
+CPUS = Path("/sys/devices/system/cpu")
+CGROUP = Path("/sys/fs/cgroup/cpu.stat")
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """The machine's state over a span of time.
+
+    Attributes
+    ----------
+    other_load : float, optional
+        Cores that other processes kept busy; None where the system does not say, or over too short a time.
+    steal : float, optional
+        Cores' worth of time that the hypervisor gave to other machines.
+    mhz : tuple of float, optional
+        Lowest and highest clock seen, of the mean over cores.
+    throttled : int
+        Times that heat, power or a quota on processor time held the cores back.
+    """
+
+    other_load: float | None = None
+    steal: float | None = None
+    mhz: tuple[float, float] | None = None
+    throttled: int = 0
+
+    @property
+    def noise(self) -> list[Noise]:
+        """What makes times taken meanwhile noisy; empty where nothing is known to."""
+        slowed = self.mhz is not None and self.mhz[0] < (1 - NOTABLE_SLOWING) * self.mhz[1]
+        found: dict[Noise, bool] = {
+            "load": (self.other_load or 0.0) > NOTABLE_LOAD,
+            "steal": (self.steal or 0.0) > NOTABLE_STEAL,
+            "clock": slowed,
+            "throttled": self.throttled > 0,
+        }
+        return [kind for kind, there in found.items() if there]
+
+    def describe(self) -> list[str]:
+        """Say in words what makes times noisy."""
+        words = {
+            "load": f"other processes keep {self.other_load or 0:.1f} cores busy",
+            "steal": f"the hypervisor takes {self.steal or 0:.2f} cores' worth of time away",
+            "clock": "the clock changes"
+            + (f" between {self.mhz[0]:.0f} and {self.mhz[1]:.0f} MHz" if self.mhz else ""),
+            "throttled": f"heat, power or a quota held the processor back {self.throttled} times",
+        }
+        return [words[kind] for kind in self.noise]
+
+
+class Watch:
+    """Looks at the machine from when it is made until `conditions` is asked for.
+
+    `look` in between, every so often, sees the clock where it changes.
+    """
+
+    def __init__(self) -> None:
+        self._mhz: list[float] = []
+        self.look()
+        self._start = _now()
+
+    def look(self) -> None:
+        """Note the clock rate."""
+        mhz = clock_mhz()
+        if mhz is not None:
+            self._mhz.append(mhz)
+
+    def conditions(self) -> Conditions:
+        """Return the state of the machine since the start."""
+        self.look()
+        wall, busy, own, steal, throttled = (now - then for now, then in zip(_now(), self._start, strict=True))
+        counted = wall > LEAST_SECONDS and busy > 0
+        return Conditions(
+            other_load=max(0.0, (busy - own) / wall) if counted else None,
+            steal=steal / wall if counted else None,
+            mhz=(min(self._mhz), max(self._mhz)) if self._mhz else None,
+            throttled=int(throttled),
+        )
+
+
+def clock_mhz() -> float | None:
+    """Return the mean clock rate of the cores in MHz as the system sees it now; None where it does not."""
+    files = list(CPUS.glob("cpu[0-9]*/cpufreq/scaling_cur_freq"))  # /proc/cpuinfo has the nominal one on many machines
+    try:
+        kilohertz = [int(file.read_text(encoding="ascii")) for file in files]
+    except (OSError, ValueError):
+        return None
+    return sum(kilohertz) / len(kilohertz) / 1000 if kilohertz else None
+
+
+def _now() -> tuple[float, float, float, float, float]:
+    try:
+        steal = getattr(psutil.cpu_times(), "steal", 0.0)
+    except (OSError, RuntimeError):
+        steal = 0.0
+    return time.perf_counter(), busy_seconds(), time.process_time(), steal, throttle_count()
+
+
+def throttle_count() -> float:
+    """Return how often heat, power or a quota on processor time has held cores back so far, as far as can be read."""
+    count = 0
+    for file in CPUS.glob("cpu[0-9]*/thermal_throttle/core_throttle_count"):
+        count += _number(file.read_text(encoding="ascii"))
+    if CGROUP.exists():
+        for line in CGROUP.read_text(encoding="ascii").splitlines():
+            name, _, value = line.partition(" ")
+            if name == "nr_throttled":
+                count += _number(value)
+    return float(count)
+
+
+def _number(text: str) -> int:
+    return int(text) if text.strip().isdecimal() else 0

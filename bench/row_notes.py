@@ -1,0 +1,104 @@
+"""What a reader must know about a row of the leaderboard: failures, budgets missed, noise, unequal companions."""
+
+from __future__ import annotations
+
+import math
+
+from .record import Record
+
+#: Relative distance from the budget above which a row must say why.
+BUDGET_TOLERANCE = 0.1
+#: Difference of the deployed model's quality, in the metric's unit, above which a row must say so.
+NOTABLE_DIFFERENCE = 0.1
+
+
+def notes(group: list[Record], dense: dict[int, Record]) -> list[str]:
+    """Return what a reader must know about the row, each text once."""
+    note = group[0].trial.method.note
+    found: list[str] = [note] if note else []
+    for record in group:
+        about = (_failure_note, _budget_note, _deployed_note, _folding_note, _load_note)
+        found += [*filter(None, (remark(record) for remark in about)), *record.measured.latency_notes]
+        reference = dense.get(record.trial.seed)
+        if reference is None:
+            found.append("no dense trial with this seed to compare with")
+        elif differing := _differences(record, reference):
+            found.append(f"made with another {', another '.join(differing)} than the dense row")
+    return list(dict.fromkeys(found))
+
+
+def _failure_note(record: Record) -> str | None:
+    if record.failure is None:
+        return None
+    message = " ".join(record.failure.message.split())
+    short = message if len(message) <= 300 else message[:297] + "..."
+    return f"{record.status} while {record.failure.stage}: {short}"
+
+
+def _budget_note(record: Record) -> str | None:
+    """Say why the budget is missed, where it is; the plan's own words if it has some."""
+    planned, budget = record.measured.planned, record.trial.budget
+    if planned is None or budget is None or planned.budget_ratio is None:
+        return None
+    if planned.note:
+        return planned.note
+    ((count, wanted),) = budget.as_dict().items()
+    if abs(planned.budget_ratio / wanted - 1) <= BUDGET_TOLERANCE:
+        return None
+    return f"reaches {100 * planned.budget_ratio:.1f} % of the dense {count}, asked for were {100 * wanted:g} %"
+
+
+def _deployed_note(record: Record) -> str | None:
+    """Say that deploying changed more than rounding."""
+    finished, deployed = final(record), quality(record, "deployed")
+    if finished is None or deployed is None or abs(finished - deployed) <= NOTABLE_DIFFERENCE:
+        return None
+    return f"deployed it has {deployed:.2f} {record.measured.unit}"
+
+
+def _folding_note(record: Record) -> str | None:
+    if all(latency.folded == latency.dense_folded for latency in record.measured.latency):
+        return None
+    return "timed with batch-norm folded into one of the two models only, as the other could not be traced"
+
+
+def _load_note(record: Record) -> str | None:
+    """Say what spoils the times, in words that rows timed under much the same conditions share."""
+    noise = {kind for latency in record.measured.latency for kind in latency.noise}
+    cores = math.ceil(other_load(record))
+    words = {
+        "load": f"other processes kept up to {cores} {'core' if cores == 1 else 'cores'} busy",
+        "steal": "the hypervisor gave time to other machines",
+        "clock": "the processor's clock changed",
+        "throttled": "heat, power or a quota held the processor back",
+    }
+    found = [text for kind, text in words.items() if kind in noise]
+    return f"timed while {' and '.join(found)}" if found else None
+
+
+def other_load(record: Record) -> float:
+    """Return the cores that other processes kept busy while the trial was timed, at the busiest batch size."""
+    return max((latency.other_load or 0.0 for latency in record.measured.latency), default=0.0)
+
+
+def _differences(record: Record, reference: Record) -> list[str]:
+    """Return what the two trials should share and do not."""
+    names = {"source": "code", "data": "data revision", "versions": "library version", "weights": "start"}
+    one, other = record.fingerprint, reference.fingerprint
+    differing = [text for name, text in names.items() if one.get(name) != other.get(name)]
+    lengths = {r.measured.training.epochs if r.measured.training else None for r in (record, reference)} - {None}
+    differing += ["length of training"] if len(lengths) > 1 else []
+    return differing + (["recipe"] if record.trial.recipe != reference.trial.recipe else [])
+
+
+def quality(record: Record, moment: str, metric: str | None = None) -> float | None:
+    """Return a metric at one moment, the main one unless told otherwise."""
+    return record.measured.quality.get(moment, {}).get(metric or record.measured.metric or "")
+
+
+def final(record: Record) -> float | None:
+    """Return the main metric of the finished model.
+
+    The deployed one's differs by rounding, and not equally in two runs: which forms are fastest is measured.
+    """
+    return quality(record, "finished")
