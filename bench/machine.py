@@ -43,6 +43,8 @@ def describe_machine() -> dict[str, Any]:
         "system": platform.system(),
         "architecture": platform.machine(),
     }
+    if description["gpus"]:
+        description["gpu_driver"] = _gpu_driver()
     named = os.environ.get(MACHINE_VARIABLE)
     return {"id": _checked(named) if named else _derived_id(description), **description}
 
@@ -104,6 +106,13 @@ def _gpus() -> list[str]:
             if line.startswith("Model:"):
                 names.append(line.partition(":")[2].strip())
     return names
+
+
+def _gpu_driver(file: Path = Path("/proc/driver/nvidia/version")) -> str:
+    """Return the version of NVIDIA's kernel module: the first number in its description."""
+    text = file.read_text(encoding="utf-8") if file.exists() else ""
+    match = re.search(r"\b\d+\.\d+(\.\d+)?\b", text)
+    return match[0] if match else "unknown"
 
 
 class OtherLoad:

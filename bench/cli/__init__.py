@@ -12,6 +12,7 @@ from . import (
     check,
     compress,
     data,
+    doctor,
     leaderboard,
     methods,
     models,
@@ -32,7 +33,22 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-VERBS = (run, plan, leaderboard, methods, models, suites, recipes, data, compress, baseline, check, published, sweep)
+VERBS = (
+    run,
+    plan,
+    leaderboard,
+    methods,
+    models,
+    suites,
+    recipes,
+    data,
+    compress,
+    baseline,
+    check,
+    published,
+    sweep,
+    doctor,
+)
 for verb in VERBS:
     name = verb.__name__.rpartition(".")[2]
     app.command(name, epilog=verb.EXAMPLE)(getattr(verb, f"{name}_command"))

@@ -169,12 +169,12 @@ def compare_calls(
     if baseline not in calls:
         raise ValueError(f"the baseline '{baseline}' is not among {', '.join(names)}")
     timer = timer_for(device, cold=cold)
-    start = time.perf_counter()
+    start, watch = time.perf_counter(), Watch()
     with torch.inference_mode(), _no_garbage_collection():
         each = [calls[name] for name in names]
         once, warm = _warm_up(each, timer, WARM_UP_SHARE * seconds)
         times = [_calls_a_sample(call, timer, one) for call, one in zip(each, once, strict=True)]
-        samples, ended, watch = _rounds(each, times, timer, names.index(baseline), start + seconds, half_width)
+        samples, ended = _rounds(each, times, timer, names.index(baseline), start + seconds, half_width, watch)
     means = samples.mean(2)
     timings = {
         name: Timing(samples[:, index], times[index], estimate(means[:, index])) for index, name in enumerate(names)
@@ -192,10 +192,16 @@ def compare_calls(
 
 
 def _rounds(
-    calls: Sequence[Call], times: Sequence[int], timer: Timer, base: int, end: float, half_width: float
-) -> tuple[np.ndarray, Ending, Watch]:
+    calls: Sequence[Call],
+    times: Sequence[int],
+    timer: Timer,
+    base: int,
+    end: float,
+    half_width: float,
+    watch: Watch,
+) -> tuple[np.ndarray, Ending]:
     """Take samples, ``(rounds, models, 2)`` s a call, until intervals are narrow or the time is spent."""
-    generator, watch = np.random.default_rng(0), Watch()
+    generator = np.random.default_rng(0)
     rounds: list[np.ndarray] = []
     look_at, ended = LEAST_NARROW_ROUNDS, "rounds"
     longest = 0.0
@@ -217,7 +223,7 @@ def _rounds(
             if _widest(np.array(rounds).mean(2), base) <= half_width:
                 ended = "narrow"
                 break
-    return np.array(rounds), ended, watch
+    return np.array(rounds), ended
 
 
 def _widest(means: np.ndarray, base: int) -> float:

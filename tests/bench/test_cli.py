@@ -24,6 +24,7 @@ VERBS = (
     "check",
     "published",
     "sweep",
+    "doctor",
 )
 
 

@@ -28,7 +28,7 @@ IN_NO_KEY = {
         "progress.py", "published", "record.py", "render.py", "row_notes.py", "store.py", "suite_errors.py",
         "timing_record.py",
     },
-    "are another command": {"sweep"},
+    "are another command": {"doctor", "sweep"},
 }  # fmt: skip
 
 
