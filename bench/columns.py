@@ -208,8 +208,9 @@ def _times(rows: list[Row]) -> Iterator[Column]:
         prefix = match.string.removesuffix("_ratio")
         title = " ".join(filter(None, (f"time b{match['batch']}", match["form"])))
         means = (
-            f"{title}: of a batch of {match['batch']}, deployed in the fastest form of each layer, relative to the "
-            "dense model deployed alike"
+            "time bN: of a batch of N, deployed in the fastest form of each layer"
+            + (", run in the form named" if any(one["form"] for one in matches) else "")
+            + ", relative to the dense model deployed alike"
         )
         ratios = _numbers(rows, f"{prefix}_ratio", 2)
         full = [_with_interval(ratio, row, prefix) for ratio, row in zip(ratios, rows, strict=True)]

@@ -13,6 +13,7 @@ from . import (
     compress,
     data,
     doctor,
+    latency,
     leaderboard,
     methods,
     models,
@@ -36,6 +37,7 @@ app = typer.Typer(
 VERBS = (
     run,
     plan,
+    latency,
     leaderboard,
     methods,
     models,

@@ -83,6 +83,14 @@ def parse_settings(pairs: Sequence[str]) -> dict[str, Any]:
     return settings
 
 
+def parse_size(text: str) -> tuple[int, int]:
+    """Return height and width from ``HxW``."""
+    height, _, width = text.partition("x")
+    if not (height.isdecimal() and width.isdecimal() and int(height) and int(width)):
+        raise typer.BadParameter(f"--size {text!r}: must be like 32x32")
+    return int(height), int(width)
+
+
 def import_plugins(names: Sequence[str]) -> None:
     """Import modules with methods of their own, which may lie in the working directory.
 

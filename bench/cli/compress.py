@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from .common import AsJson, Plugins, import_plugins, output, parse_settings, print_json
+from .common import AsJson, Plugins, import_plugins, output, parse_settings, parse_size, print_json
 
 EXAMPLE = "Example: decompbench compress resnet8 --pretrained true --method svd --params 0.3 -o r8.st"
 
@@ -56,7 +56,7 @@ def compress_command(
     net = load_model(model, pretrained=source, **parse_settings(options or [])).eval()
     chosen = get_method(method, **parse_settings(settings or []))
     channels, *own_size = own_input_size(net)
-    example = torch.zeros(1, channels, *(own_size if size is None else _size(size)))
+    example = torch.zeros(1, channels, *(own_size if size is None else parse_size(size)))
     target = Target(**budgets) if budgets else None
     planned = make_plan(net, chosen, example, target, unreachable="nearest" if nearest else "error")
     save(begin(net, planned, seed=seed).finish(), out)
@@ -70,11 +70,3 @@ def compress_command(
         weights = "" if source else "\nthe model's weights are random: --pretrained true loads trained ones"
         ending = f"planned for an input of {shape}{weights}\nwrote {out} ({written:,} bytes)"
         output().print(f"{planned}\n{ending}", markup=False, highlight=False, soft_wrap=True)
-
-
-def _size(text: str) -> tuple[int, int]:
-    """Return height and width from ``HxW``."""
-    height, _, width = text.partition("x")
-    if not (height.isdecimal() and width.isdecimal() and int(height) and int(width)):
-        raise typer.BadParameter(f"--size {text!r}: must be like 32x32")
-    return int(height), int(width)

@@ -25,6 +25,7 @@ VERBS = (
     "published",
     "sweep",
     "doctor",
+    "latency",
 )
 
 
