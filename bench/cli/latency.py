@@ -115,9 +115,10 @@ def _print(summary: dict[str, Any], rows: list[dict[str, Any]]) -> None:
     console.print(table)
     shape = "×".join(map(str, summary["shape"]))
     because = {"narrow": "all intervals are narrow enough", "time": "the time is spent", "rounds": "there are enough"}
+    threads = counted(summary["threads"], "thread")
     ending = f"{summary['rounds']} rounds, as {because[summary['ended']]}"
     console.print(
-        f"{summary['model']}, {shape}, {summary['form']}, {summary['device']}, {counted(summary['threads'], 'thread')}; {ending}",
+        f"{summary['model']}, {shape}, {summary['form']}, {summary['device']}, {threads}; {ending}",
         highlight=False,
         markup=False,
         soft_wrap=True,
