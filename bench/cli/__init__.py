@@ -10,6 +10,7 @@ from ..errors import is_user_error
 from . import (
     baseline,
     check,
+    compare,
     compress,
     data,
     leaderboard,
@@ -32,7 +33,22 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-VERBS = (run, plan, leaderboard, methods, models, suites, recipes, data, compress, baseline, check, published, sweep)
+VERBS = (
+    run,
+    plan,
+    leaderboard,
+    compare,
+    methods,
+    models,
+    suites,
+    recipes,
+    data,
+    compress,
+    baseline,
+    check,
+    published,
+    sweep,
+)
 for verb in VERBS:
     name = verb.__name__.rpartition(".")[2]
     app.command(name, epilog=verb.EXAMPLE)(getattr(verb, f"{name}_command"))

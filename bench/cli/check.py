@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .common import AsJson, Plugins, counted, import_plugins, output, parse_settings, print_json
+from ..words import counted
+from .common import AsJson, Plugins, import_plugins, output, parse_settings, print_json
 
 if TYPE_CHECKING:
     from ...methods.conformance import Report
@@ -25,7 +26,7 @@ def check_command(
 ) -> None:
     """Run the conformance suite on a method; exit code 1 if it breaks a promise.
 
-    Convolutions of all kinds and two small networks are compressed, run, counted, saved, loaded, traced, compiled,
+    Convolutions of all kinds and two small networks are compressed, run, saved, loaded, traced, compiled,
     exported and trained.
     """
     from rich.console import Console

@@ -23,8 +23,9 @@ IN_NO_KEY = {
         "shapes.py", "survey.py",
     },
     "write, read and say": {
-        "__init__.py", "atomic_file.py", "cache.py", "cli", "columns.py", "describe.py", "errors.py", "leaderboard.py",
-        "progress.py", "published", "record.py", "render.py", "store.py", "suite_errors.py",
+        "__init__.py", "atomic_file.py", "cache.py", "cli", "columns.py", "compare", "describe.py", "errors.py",
+        "leaderboard.py", "progress.py", "published", "record.py", "render.py", "store.py", "suite_errors.py",
+        "words.py",
     },
     "are another command": {"sweep"},
 }  # fmt: skip
