@@ -26,7 +26,7 @@ def check_command(
 ) -> None:
     """Run the conformance suite on a method; exit code 1 if it breaks a promise.
 
-    Convolutions of all kinds and two small networks are compressed, run, saved, loaded, traced, compiled,
+    Convolutions of all kinds and two small networks are compressed, run, counted, saved, loaded, traced, compiled,
     exported and trained.
     """
     from rich.console import Console

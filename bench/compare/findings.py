@@ -50,8 +50,10 @@ class RowComparison:
     @property
     def verdict(self) -> Verdict:
         """The worst verdict of a finding, a regression being worst."""
-        found = {finding.verdict for finding in self.findings}
-        return next((verdict for verdict in FROM_WORST if verdict in found), FROM_WORST[-1])
+        for verdict in FROM_WORST:
+            if any(finding.verdict == verdict for finding in self.findings):
+                return verdict
+        return "same"
 
     def to_json(self, *, everything: bool) -> dict[str, Any]:
         """Return the row as a plain mapping; with ``everything`` what is the same, too."""

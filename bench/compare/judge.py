@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from ..record import Record
-from .counts import judge_counts
 from ..words import counted
+from .counts import judge_counts
 from .findings import Comparison, Finding, RowComparison
 from .latency import THRESHOLD, is_noisy, judge_latency
 from .matching import Row, match_rows
@@ -79,7 +79,7 @@ def _notes(rows: list[RowComparison]) -> Iterator[str]:
     if versions := _versions(pairs):
         yield f"made with other versions: {', '.join(versions)}"
     if noisy := sum(is_noisy(row.row) for row in rows):
-        yield f"{counted(noisy, 'row')} timed on a busy machine in A or B: these times count neither way"
+        yield f"{counted(noisy, 'row')} with times taken on a busy machine in A or B: these count neither way"
     if tested := sum("interval" in finding.numbers for row in rows for finding in row.findings):
         yield (
             f"{counted(tested, 'difference')} of quality held against the spread of seeds at {100 * CONFIDENCE:.0f} %: "

@@ -105,7 +105,7 @@ def _judged(metric: Metric, a: Values, b: Values, same: bool, threshold: float |
     return replace(
         finding,
         verdict=_better_or_worse(difference, metric) if beyond else "changed",
-        change=f"{_signed(difference)}, {reason}{f', beyond {limit:.3g}' if beyond else ''}",
+        change=f"{_signed(difference)}, {reason}" + (f", beyond {limit:.3g} {metric.unit}".rstrip() if beyond else ""),
         numbers={**finding.numbers, "difference": difference, "threshold": limit},
     )
 
