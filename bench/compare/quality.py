@@ -88,9 +88,9 @@ def _judged(metric: Metric, a: Values, b: Values, same: bool, threshold: float |
         return replace(finding, verdict="regression", change=f"not finite in B for {lacking_b} of {len(b)} seeds")
     if not own or not other:
         return replace(finding, verdict="improvement" if other else "same", change="not finite in A")
-    if own == other and a == b:
-        return replace(finding, change="same weights" if same else "")
     difference = mean(other) - mean(own)
+    if not difference:
+        return replace(finding, change="same weights" if same else "")
     if min(len(own), len(other)) > 1 and not same:
         low, high = welch_interval(own, other)
         verdict = "same" if low <= 0 <= high else _better_or_worse(difference, metric)
