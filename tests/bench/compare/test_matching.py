@@ -53,7 +53,7 @@ def test_what_another_code_and_other_libraries_made_is_told(svd):
     assert compared(a, b).notes == ["made by other code: revision aaa → bbb", "made with other versions: torch 1 → 2"]
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(before=st.integers(1, 300), after=st.integers(1, 300), ratio=st.floats(0.2, 3), other=st.floats(0.2, 3),
        final=st.floats(1, 99), then=st.floats(1, 99))  # fmt: skip
 def test_exchanging_the_sets_exchanges_better_and_worse(svd, before, after, ratio, other, final, then):

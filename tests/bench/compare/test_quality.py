@@ -4,7 +4,7 @@ import math
 from statistics import mean, variance
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -30,6 +30,7 @@ def test_the_threshold_is_not_for_what_has_a_known_spread(svd):
     assert findings(*tight, quality=5.0) == [("top1 %", "regression")]
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.floats(0, 100), min_size=2, max_size=6, unique=True),
     st.lists(st.floats(0, 100), min_size=2, max_size=6, unique=True),
