@@ -135,15 +135,20 @@ def read_records(path: Path) -> tuple[list[Record], list[Damage]]:
     StoreError
         The file is there but cannot be read at all.
     """
-    records: list[Record] = []
-    damages: list[Damage] = []
     try:
-        lines = path.read_bytes().split(b"\n")
+        content = path.read_bytes()
     except FileNotFoundError:
         return [], []
     except OSError as error:
         raise StoreError(f"cannot read {path}: {error.strerror or error}") from None
-    for number, line in enumerate(lines, start=1):
+    return parse_records(content, path)
+
+
+def parse_records(content: bytes, path: Path) -> tuple[list[Record], list[Damage]]:
+    """Return the records in the content of a records file, and what could not be read; ``path`` is for messages."""
+    records: list[Record] = []
+    damages: list[Damage] = []
+    for number, line in enumerate(content.split(b"\n"), start=1):
         if line.strip():
             try:
                 records.append(_parse(line))

@@ -151,6 +151,12 @@ def _points(suite: Suite, number: int, entry: Entry) -> Iterator[tuple[str, Meth
             raise SuiteError(f"{suite.source}: {place}.exclude[{index}]: leaves nothing out{near}")
 
 
+def name_matches(name: str, pattern: str) -> bool:
+    """Tell whether a trial's name contains ``pattern``, or matches it where it has wildcards."""
+    wild = any(sign in pattern for sign in "*?[")
+    return fnmatch.fnmatchcase(name, pattern if wild else f"*{pattern}*")
+
+
 def matching(trials: Iterable[Trial], pattern: str | None) -> list[Trial]:
     """Return the trials whose name contains ``pattern``, or matches it where it has wildcards.
 
@@ -164,9 +170,7 @@ def matching(trials: Iterable[Trial], pattern: str | None) -> list[Trial]:
     trials = list(trials)
     if pattern is None:
         return trials
-    wild = any(sign in pattern for sign in "*?[")
-    glob = pattern if wild else f"*{pattern}*"
-    chosen = [trial for trial in trials if fnmatch.fnmatchcase(trial.name, glob)]
+    chosen = [trial for trial in trials if name_matches(trial.name, pattern)]
     if not chosen:
         some = "\n  ".join(trial.name for trial in trials[:5])
         raise SuiteError(f"no trial matches '{pattern}'; names are like\n  {some}")

@@ -10,6 +10,7 @@ from ..errors import is_user_error
 from . import (
     baseline,
     check,
+    compare,
     compress,
     data,
     doctor,
@@ -39,6 +40,7 @@ VERBS = (
     plan,
     latency,
     leaderboard,
+    compare,
     methods,
     models,
     suites,

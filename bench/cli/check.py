@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .common import AsJson, Plugins, counted, import_plugins, output, parse_settings, print_json
+from ..words import counted
+from .common import AsJson, Plugins, import_plugins, output, parse_settings, print_json
 
 if TYPE_CHECKING:
     from ...methods.conformance import Report

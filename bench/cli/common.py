@@ -106,8 +106,3 @@ def import_plugins(names: Sequence[str]) -> None:
             importlib.import_module(name)
         except Exception as error:  # a stranger's module may fail in any way
             raise BenchError(f"--plugin {name}: {type(error).__name__}: {error}") from error
-
-
-def counted(count: int, thing: str) -> str:
-    """Return ``1 record`` or ``3 records``."""
-    return f"{count} {thing}" if count == 1 else f"{count} {thing}s"

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .common import AsJson, Device, Plugins, counted, import_plugins, output, parse_settings, parse_size, print_json
+from ..words import counted
+from .common import AsJson, Device, Plugins, import_plugins, output, parse_settings, parse_size, print_json
 
 if TYPE_CHECKING:
     from ..measure import Comparison

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .common import DEFAULT_RESULTS, AsJson, Device, Devices, Results, counted, output, parse_settings, print_json
+from ..words import counted
+from .common import DEFAULT_RESULTS, AsJson, Device, Devices, Results, output, parse_settings, print_json
 
 if TYPE_CHECKING:
     from ..runner import RunResult

@@ -15,6 +15,7 @@ VERBS = (
     "run",
     "plan",
     "leaderboard",
+    "compare",
     "methods",
     "models",
     "suites",

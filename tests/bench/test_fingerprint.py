@@ -24,9 +24,9 @@ IN_NO_KEY = {
         "shapes.py", "survey.py",
     },
     "write, read and say": {
-        "__init__.py", "atomic_file.py", "cache.py", "cli", "columns.py", "describe.py", "errors.py", "leaderboard.py",
-        "progress.py", "published", "record.py", "render.py", "row_notes.py", "store.py", "suite_errors.py",
-        "timing_record.py",
+        "__init__.py", "atomic_file.py", "cache.py", "cli", "columns.py", "compare", "describe.py", "errors.py",
+        "leaderboard.py", "progress.py", "published", "record.py", "render.py", "row_notes.py", "store.py",
+        "suite_errors.py", "timing_record.py", "words.py",
     },
     "are another command": {"doctor", "sweep"},
 }  # fmt: skip

@@ -1,0 +1,73 @@
+"""``decompbench compare``: two sets of records, what changed, and whether it is a regression."""
+
+from __future__ import annotations
+
+import math
+import sys
+from typing import Annotated
+
+import typer
+
+from .common import DEFAULT_RESULTS, AsJson, Results, output, print_json
+
+EXAMPLE = "Example: decompbench compare main HEAD --suite quick --markdown"
+SET = "A results folder, a records.jsonl, a git revision or REVISION:PATH, or a machine's id."
+
+
+def _finite(value: float | None) -> float | None:
+    """Refuse ``nan``, beyond which nothing is, and ``inf``."""
+    if value is not None and not math.isfinite(value):
+        raise typer.BadParameter(f"{value} is not a finite number")
+    return value
+
+
+def compare_command(
+    a: Annotated[str, typer.Argument(help=f"What to compare with. {SET}")],
+    b: Annotated[str, typer.Argument(help="What is compared: like A.")],
+    results: Results = DEFAULT_RESULTS,
+    suite: Annotated[str | None, typer.Option(help="Only records of this suite.")] = None,
+    only: Annotated[
+        str | None, typer.Option(help="Only trials whose name contains this, or matches it if it has * or ?.")
+    ] = None,
+    threshold: Annotated[
+        float, typer.Option(min=0, callback=_finite, help="Relative difference of latency that counts.")
+    ] = 0.05,
+    quality_threshold: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            callback=_finite,
+            help="Difference of quality that counts where no spread of seeds is known, in the metric's unit. "
+            "Default: 1 for %, 0.1 for dB, 1 % of A's value for others.",
+        ),
+    ] = None,
+    everything: Annotated[bool, typer.Option("--all", help="What is the same, too, and no list cut short.")] = False,
+    as_markdown: Annotated[bool, typer.Option("--markdown", help="Markdown, for a pull request.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Tell what changed from A to B in counts, quality and latency.
+
+    A git revision means the results folder as of then; nothing is checked out. Exit code 0: no regression; 1: at
+    least one; 2: the sets could not be compared.
+    """
+    from ..compare import Thresholds, compare, read_set
+    from ..compare.choose import choose
+    from ..compare.markdown import to_markdown
+    from ..compare.render import print_comparison
+    from ..store import describe_damages
+
+    if as_markdown and as_json:
+        raise typer.BadParameter("give one of --markdown and --json")
+    sets = [read_set(name, results) for name in (a, b)]
+    for one in sets:
+        for line in describe_damages(one.damages):
+            print(line, file=sys.stderr)
+    comparison = compare(*choose(*sets, suite=suite, only=only), Thresholds(threshold, quality_threshold))
+    if as_json:
+        print_json(comparison.to_json(everything=everything))
+    elif as_markdown:
+        sys.stdout.write(to_markdown(comparison, everything=everything))
+    else:
+        print_comparison(comparison, output(), everything=everything)
+    if comparison.has_regression:
+        raise typer.Exit(1)

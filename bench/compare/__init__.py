@@ -1,0 +1,7 @@
+"""Two sets of records side by side: what changed in counts, quality and latency, and whether it is a regression."""
+
+from .findings import Comparison, Finding, RowComparison
+from .judge import Thresholds, compare
+from .sources import RecordSet, read_set
+
+__all__ = ["Comparison", "Finding", "RecordSet", "RowComparison", "Thresholds", "compare", "read_set"]

@@ -1,0 +1,81 @@
+"""A comparison in words: its sections and their tables, for terminal and Markdown alike."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from .findings import Comparison, Finding, RowComparison, Verdict
+from .matching import Row
+
+HEADINGS = ("method", "what", "A", "B", "change")
+SAME_HEADINGS = ("method", "conv weights", "quality", "time / dense")
+SECTIONS: tuple[tuple[Verdict, str], ...] = (
+    ("regression", "Regressions"),
+    ("improvement", "Improvements"),
+    ("changed", "Other changes"),
+)
+
+Cells = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Part:
+    """The lines of a section that belong to one suite, model, data and machine."""
+
+    title: str
+    lines: Sequence[Cells]
+
+
+def legend(comparison: Comparison) -> list[str]:
+    """Return the rules by which the findings that there are were judged."""
+    findings = [finding for verdict, _ in SECTIONS for _, finding in comparison.of(verdict)]
+    rules = {
+        "interval": "quality [low, high]: 95 % interval of the difference of means over the seeds, by Welch's t.",
+        "threshold": "spread unknown: without several seeds in both, chance may have made the difference.",
+    }
+    told = [rule for name, rule in rules.items() if any(name in finding.numbers for finding in findings)]
+    if any(finding.kind == "latency" for finding in findings):
+        told.append("time / dense: ratio to the dense model timed in turn, with its 95 % interval.")
+    return told
+
+
+def section(comparison: Comparison, verdict: Verdict, limit: int | None = None) -> list[Part]:
+    """Return the findings of a verdict, at most ``limit``: a line each, of the cells under `HEADINGS`."""
+    return _parts(((row, _cells(row, finding)) for row, finding in comparison.of(verdict)), limit)
+
+
+def same_rows(comparison: Comparison, limit: int | None = None) -> list[Part]:
+    """Return the rows in which nothing changed, at most ``limit``: a line each, of the cells under `SAME_HEADINGS`."""
+    return _parts(((row.row, _same_cells(row)) for row in comparison.same), limit)
+
+
+def _parts(lines: Iterable[tuple[Row, Cells]], limit: int | None) -> list[Part]:
+    parts: dict[str, list[Cells]] = {}
+    for number, (row, cells) in enumerate(lines):
+        if limit is None or number < limit:
+            parts.setdefault(row.title, []).append(cells)
+    return [Part(title, cells) for title, cells in parts.items()]
+
+
+def _cells(row: Row, finding: Finding) -> Cells:
+    return row.name, finding.what, finding.before, finding.after, finding.change
+
+
+def _same_cells(row: RowComparison) -> Cells:
+    """Return a row's name and its most important numbers; where those of A and B differ by chance, both."""
+    weights = [finding.after for finding in row.findings if finding.what == "conv_weights"]
+    quality = [f"{finding.what} {_both(finding)}" for finding in row.findings if finding.kind == "quality"]
+    times = [f"{finding.what.split()[1]} {_both(finding)}" for finding in row.findings if finding.kind == "latency"]
+    ended = "" if any(record.status == "ok" for record in row.row.b.values()) else _statuses(row.row)
+    return row.row.name, ", ".join(weights), ", ".join(quality) or ended, ", ".join(times)
+
+
+def _statuses(row: Row) -> str:
+    return ", ".join(sorted({record.status for record in row.b.values()}))
+
+
+def _both(finding: Finding) -> str:
+    if finding.before == finding.after:
+        return finding.after
+    return f"{finding.before} → {finding.after}"

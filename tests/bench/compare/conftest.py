@@ -1,0 +1,54 @@
+"""Sets of made-up records: three rows with three seeds each."""
+
+import pytest
+
+from decompbench.bench.compare import RecordSet, Thresholds, compare
+from decompbench.bench.suite_file import load_suite
+from decompbench.bench.trial import expand
+
+from ..conftest import make_record, suite_content, write_suite
+from ..test_leaderboard import measured
+
+
+@pytest.fixture
+def trials(tmp_path):
+    """Trials by (method, seed): the dense model, and two methods at one budget."""
+    content = suite_content(seeds=[0, 1, 2])
+    return {(trial.method.name, trial.seed): trial for trial in expand(load_suite(str(write_suite(tmp_path, content))))}
+
+
+@pytest.fixture
+def svd(trials):
+    """Return the records of svd's row: a final quality for each seed, and anything else of ``Measured``."""
+
+    def make(*finals, status="ok", **more):
+        return [
+            make_record(trials["svd", seed], status, **measured(final, **more)) for seed, final in enumerate(finals)
+        ]
+
+    return make
+
+
+@pytest.fixture
+def everything(trials):
+    """Records of all trials, which all came out as 90.0."""
+    return [make_record(trial, **measured(90.0)) for trial in trials.values()]
+
+
+def as_set(records, name="A"):
+    return RecordSet(name, f"folder {name}", list(records), [])
+
+
+def compared(a, b, **thresholds):
+    """Return the comparison of two lists of records."""
+    return compare(as_set(a, "A"), as_set(b, "B"), Thresholds(**thresholds))
+
+
+def findings(a, b, **thresholds):
+    """Return what is not the same: (what, verdict) of each finding."""
+    comparison = compared(a, b, **thresholds)
+    return [(one.what, one.verdict) for row in comparison.rows for one in row.findings if one.verdict != "same"]
+
+
+def with_machine(records, machine):
+    return [record.model_copy(update={"machine": machine}) for record in records]
