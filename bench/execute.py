@@ -21,7 +21,7 @@ from .checkpoint import Checkpoint
 from .distributed import is_first, run_on_devices
 from .errors import BenchError, SuiteError
 from .measure import count_model, measure_latency, memory_layout, state_sha256
-from .planning import choose_method, choose_overrides, plan_choice, plan_size
+from .planning import choose_method, choose_overrides, plan_choice, plan_size, why_nothing
 from .progress import step_reporter
 from .record import Counts, Decomposition, Quality, StartingWeights, Training
 from .runtime import RuntimeSettings, configure, seed_everything
@@ -151,8 +151,7 @@ class _Execution:
         self.measured("plan", plan.to_json())
         self.measured("planned", plan_size(plan))
         if not trial.is_dense and not plan.groups:
-            reasons = "; ".join(sorted({layer.reason for layer in plan.layers if layer.reason}))
-            raise NothingToDoError(f"{method.name} compresses no layer of {trial.model}: {reasons}")
+            raise NothingToDoError(why_nothing(plan))
         session, begin_seconds = self.begin(model, plan)
         self.train(session, dense)
         if not is_first():

@@ -17,7 +17,7 @@ from .execute import (
     import_plugins,
     outline_trial_task,
 )
-from .planning import plan_choice, plan_size
+from .planning import plan_choice, plan_size, why_nothing
 from .record import MethodInfo
 from .shapes import TracedModel, trace_model
 from .trial import Trial
@@ -63,12 +63,17 @@ def plan_trial(trial: Trial, make_plan: Callable[[Method], Plan]) -> tuple[Plann
         method = create_trial_method(trial)
         create_trial_overrides(trial)
     except Exception as error:
-        return Planned(method=_unusable(trial), problem=_described(error)), None
+        return Planned(method=_unusable(trial), problem=_described(error), made="not"), None
     info = _describe_method(trial, method)
     try:
-        return Planned(method=info, size=plan_size(make_plan(method))), method
+        plan = make_plan(method)
+    except WeightsNeeded as error:
+        return Planned(method=info, problem=str(error), made="unknown"), method
     except Exception as error:
-        return Planned(method=info, problem=_described(error)), method
+        return Planned(method=info, problem=_described(error), made="not"), method
+    if not trial.is_dense and not plan.groups:
+        return Planned(method=info, problem=why_nothing(plan), made="not"), method
+    return Planned(method=info, size=plan_size(plan), made="nearest" if plan.note else "as asked"), method
 
 
 class WeightsNeeded(RuntimeError):

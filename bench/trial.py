@@ -102,9 +102,8 @@ def expand(suite: Suite, device: str = "cpu", devices: int = 1) -> list[Trial]:
         Two different trials have the same name, or an ``exclude`` leaves nothing out.
     """
     trials: dict[str, Trial] = {}
-    models = [(number, entry, model) for number, entry in enumerate(suite.entries) for model in entry.all_models]
-    for number, entry, model in models:
-        for place, choice, budget, seed in _points(suite, number, entry):
+    for number, entry in enumerate(suite.entries):
+        for model, place, choice, budget, seed in _points(suite, number, entry):
             trial = Trial(
                 suite=suite.name,
                 suite_version=suite.version,
@@ -130,24 +129,28 @@ def expand(suite: Suite, device: str = "cpu", devices: int = 1) -> list[Trial]:
 _FROM_ENTRY = ("model_options", "pretrained", "baseline", "task", "data", "task_options", "recipe", "measure")
 
 
-def _points(suite: Suite, number: int, entry: Entry) -> Iterator[tuple[str, MethodChoice, Budget | None, int]]:
-    """Yield key, method, budget and seed of each point of one entry, the excluded ones left out."""
+def _points(suite: Suite, number: int, entry: Entry) -> Iterator[tuple[str, str, MethodChoice, Budget | None, int]]:
+    """Yield model, key, method, budget and seed of each point of one entry, the excluded ones left out."""
     place = f"entries[{number}]"
     used: set[int] = set()
-    for seed in suite.seeds:
-        yield place, MethodChoice(name=DENSE), None, seed
-    for index, choice in enumerate(entry.methods):
-        if choice.name == DENSE:
-            continue
-        for budget in choice.budgets or (() if choice.variant else entry.budgets) or (None,):
-            for seed in suite.seeds:
-                excluding = [i for i, rule in enumerate(entry.exclude) if rule.matches(choice, budget, seed)]
-                used.update(excluding)
-                if not excluding:
-                    yield f"{place}.methods[{index}]", choice, budget, seed
+    for model in entry.all_models:
+        for seed in suite.seeds:
+            yield model, place, MethodChoice(name=DENSE), None, seed
+        for index, choice in enumerate(entry.methods):
+            if choice.name == DENSE:
+                continue
+            for budget in choice.budgets or (() if choice.variant else entry.budgets) or (None,):
+                for seed in suite.seeds:
+                    rules = enumerate(entry.exclude)
+                    excluding = [i for i, rule in rules if rule.matches(model, choice, budget, seed)]
+                    used.update(excluding)
+                    if not excluding:
+                        yield model, f"{place}.methods[{index}]", choice, budget, seed
     for index, rule in enumerate(entry.exclude):
         if index not in used:
             near = suggestion(rule.method, {choice.row for choice in entry.methods})
+            if rule.model is not None and rule.model not in entry.all_models:
+                near = suggestion(rule.model, entry.all_models)
             raise SuiteError(f"{suite.source}: {place}.exclude[{index}]: leaves nothing out{near}")
 
 

@@ -1,5 +1,7 @@
 """Planning without data and weights: the same sizes as with them, and anywhere."""
 
+import json
+
 import pytest
 
 from decompbench.bench.errors import SuiteError
@@ -42,6 +44,26 @@ def test_data_that_is_not_there_is_planned_for(tmp_path):
     assert '"resnet8/cifar10/svd/params=50%/seed0"' in run.stdout
     dense = looked_at(preview, cifar_suite(tmp_path))[0]
     assert dense.size.dense_weights == 74_160  # 288 more than of one channel
+
+
+def test_rows_that_cannot_be_made_are_counted_and_have_no_size(tmp_path):
+    none = {"name": "svd", "label": "none", "overrides": {"*": None}, "unreachable": "nearest"}
+    methods = [{"name": "fsnet", "unreachable": "nearest"}, none, "tucker2"]
+    suite = cifar_suite(tmp_path, methods=methods, budgets=[{"params": 0.6}])
+    rows = json.loads(decompbench("plan", suite, "--json").stdout)
+    assert [row["made"] for row in rows] == ["as asked", "nearest", "not", "as asked"]
+    assert [row["size"] is None for row in rows] == [False, False, True, False]
+    table = decompbench("plan", suite).stdout.splitlines()
+    wanted = "2 of 4 rows cannot be made at their budget: 1 at the nearest size instead, 1 not at all"
+    assert table[-1] == wanted
+    (line,) = (line for line in table if "/none/" in line)
+    assert [cell.strip() for cell in line.split("│")[1:-1]] == [""] * 5
+    assert "left dense by an override" in line
+
+
+def test_where_all_rows_can_be_made_the_last_line_says_so(tmp_path):
+    last = decompbench("plan", cifar_suite(tmp_path)).stdout.splitlines()[-1]
+    assert last == "0 of 3 rows cannot be made at their budget"
 
 
 def test_data_that_is_not_there_is_missed_before_any_training(tmp_path):
