@@ -36,6 +36,10 @@ class NothingToDoError(ValueError):
     """The method leaves every layer of the model alone."""
 
 
+class PluginError(SuiteError):
+    """A plugin that cannot be imported."""
+
+
 class NotFiniteError(ValueError):
     """The model's quality is not a finite number."""
 
@@ -111,7 +115,7 @@ def import_plugins(trial: Trial) -> None:
 
     Raises
     ------
-    SuiteError
+    PluginError
         One cannot be imported.
     """
     if trial.plugins and trial.folder not in sys.path:
@@ -120,7 +124,7 @@ def import_plugins(trial: Trial) -> None:
         try:
             importlib.import_module(name)
         except Exception as error:
-            raise SuiteError(f"plugins: cannot import '{name}': {type(error).__name__}: {error}") from error
+            raise PluginError(f"plugins: cannot import '{name}': {type(error).__name__}: {error}") from error
 
 
 class _Execution:

@@ -6,12 +6,13 @@
 from .classification import load_classification, scan_classification
 from .registry import DataInfo, DataOutline, fetch_data, find_data, list_data
 from .super_resolution import SuperResolutionData, load_super_resolution
-from .types import ClassificationData, DataError, ImageFiles, UnknownDataError
+from .types import ClassificationData, DataError, DataOptionError, ImageFiles, UnknownDataError
 
 __all__ = [
     "ClassificationData",
     "DataError",
     "DataInfo",
+    "DataOptionError",
     "DataOutline",
     "ImageFiles",
     "SuperResolutionData",

@@ -9,7 +9,7 @@ from .fashion_mnist import load_embedded
 from .imagefolder import load_image_folder, scan_image_folder
 from .places import find_folder, folder_of
 from .registry import DataInfo, find_data, list_data
-from .types import ClassificationData, DataError, ImageFiles
+from .types import ClassificationData, DataError, DataOptionError, ImageFiles
 
 TASK = "classification"
 
@@ -39,7 +39,7 @@ def load_classification(
     info = find_data(name, TASK)
     if image_size is not None and info.streamed == "never":
         foldered = ", ".join(other.pattern for other in list_data() if other.streamed != "never")
-        raise DataError(f"image_size is for {foldered}; the images of {name} have a size.")
+        raise DataOptionError(f"image_size is for {foldered}; the images of {name} have a size.")
     if info.streamed == "always":
         raise DataError(f"{name} does not fit in memory: scan_classification lists its files.")
     folder = folder_of(name, root)
@@ -56,7 +56,7 @@ def load_classification(
         case _:
             data = load_image_folder(name, folder, image_size)
     channels, *size = data.train_images.shape[1:]
-    _check_outline(info, name, (channels, tuple(size)), len(data.classes))
+    _check_outline(info, name, folder, (channels, tuple(size)), len(data.classes))
     return data
 
 
@@ -73,16 +73,18 @@ def scan_classification(name: str, root: str | Path | None = None) -> ImageFiles
         files = scan_image_folder(name, folder, ["val"])  # its test set has no labels
     else:
         files = scan_image_folder(name, folder)
-    _check_outline(info, files.name, (3, None), len(files.classes))
+    _check_outline(info, name, folder, (3, None), len(files.classes))
     return files
 
 
-def _check_outline(info: DataInfo, name: str, images: tuple[int, tuple[int, ...] | None], classes: int) -> None:
+def _check_outline(
+    info: DataInfo, name: str, folder: Path, images: tuple[int, tuple[int, ...] | None], classes: int
+) -> None:
     """Refuse data that is not what models were planned for."""
     promised = info.outline
     if promised is not None and (*images, classes) != (promised.channels, promised.size, promised.classes):
         raise DataError(
-            f"{name} has {_described(*images)} in {classes} classes; "
+            f"{name}, from {folder}, has {_described(*images)} in {classes} classes; "
             f"{info.name} must have {_described(promised.channels, promised.size)} in {promised.classes}."
         )
 

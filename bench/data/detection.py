@@ -10,6 +10,10 @@ from .registry import find_data
 from .scenes import DetectionData
 
 TASK = "detection"
+LAYOUT = (
+    "Unpack its archives, which hold VOCdevkit/VOC2007 and VOCdevkit/VOC2012, each with Annotations, ImageSets/Main "
+    "and JPEGImages."
+)
 VOC_YEARS = {"voc": (2007, 2012), "voc2007": (2007,)}
 
 
@@ -36,7 +40,7 @@ def load_detection(name: str, root: str | Path | None = None) -> DetectionData:
     kind = name.partition(":")[0]
     if kind not in VOC_YEARS:
         return drawings.load_drawings(name)
-    folder, how = folder_of(name, root), "Unpack its archives; each holds a folder VOCdevkit."
+    folder, how = folder_of(name, root), LAYOUT
     devkit = find_folder(name, [folder / "VOCdevkit", folder], "VOC2007", how)
     return voc.load_voc(name, devkit, VOC_YEARS[kind])
 

@@ -20,6 +20,10 @@ from .types import DataError
 
 MARKS = re.compile(r"[_-]?(x\d|SRF_\d|HR|LR)$", re.IGNORECASE)
 """Ends of file names that tell one resolution from the other: ``0001x2.png``, ``img_001_SRF_2_LR.png``."""
+DIV2K_LAYOUT = (
+    "It is to be laid out as its authors have it: DIV2K_train_HR and DIV2K_valid_HR, with or without "
+    "DIV2K_train_LR_bicubic/X2 and DIV2K_valid_LR_bicubic/X2."
+)
 LAYOUT_NAMES = re.compile(r"HR|X\d", re.IGNORECASE)
 """Folders that are part of a layout and no name of a set."""
 
@@ -42,9 +46,11 @@ def load_div2k(folder: Path, part: str, scale: int) -> PairSet:
     Raises
     ------
     DataError
-        High- and low-resolution images do not fit.
+        There are no such images, or high- and low-resolution images do not fit.
     """
     high, low = folder / f"DIV2K_{part}_HR", folder / f"DIV2K_{part}_LR_bicubic" / f"X{scale}"
+    if not high.is_dir():
+        raise DataError(f"There is no folder {high}. {DIV2K_LAYOUT}")
     return pair_up("DIV2K", high, low if low.is_dir() else None, scale)
 
 
@@ -89,7 +95,10 @@ def pair_up(name: str, high_folder: Path, low_folder: Path | None, scale: int) -
 def _find_layout(folder: Path, scale: int) -> tuple[Path, Path | None]:
     """Return the folders of the high- and of the low-resolution images."""
     if not folder.is_dir():
-        raise DataError(f"There is no folder {folder}.")
+        raise DataError(
+            f"There is no folder {folder}. It is to hold X{scale}/HR and X{scale}/LR, HR and LR/X{scale}, HR and LR, "
+            "HR alone, or images."
+        )
     of_scale = folder / f"X{scale}"
     if (of_scale / "HR").is_dir():
         return of_scale / "HR", _first_with_pictures(of_scale / "LR")

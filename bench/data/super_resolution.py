@@ -10,7 +10,7 @@ from .pairs import DECODED_LIMIT, DecodedPairs, Pair, PairSet
 from .photographs import load_photographs, photographs_revision
 from .places import find_folder, folder_of
 from .registry import find_data
-from .sr_folders import load_div2k, load_folder
+from .sr_folders import DIV2K_LAYOUT, load_div2k, load_folder
 from .types import DataError, revision_of
 
 TASK = "super_resolution"
@@ -124,8 +124,8 @@ def _load(name: str, root: str | Path | None, scale: int, part: str) -> PairSet:
         return load_folder(folder, scale)
     if kind == "div2k":
         half = {"train": "train", "test": "valid"}[part]
-        how = "It is to be laid out as its authors have it."
-        return load_div2k(find_folder(name, [folder / "DIV2K", folder], f"DIV2K_{half}_HR", how), half, scale)
+        found = find_folder(name, [folder / "DIV2K", folder], f"DIV2K_{half}_HR", DIV2K_LAYOUT)
+        return load_div2k(found, half, scale)
     images = load_photographs(part)
     pairs = tuple(Pair.of_image(file, image, scale) for file, image in images.items())
     return PairSet(name, revision_of(images.values(), images), pairs)

@@ -19,6 +19,10 @@ class TaskError(BenchError):
     """An unknown task, an option it does not have, or a model that does not fit it."""
 
 
+class UnknownTaskError(TaskError):
+    """No task has this name."""
+
+
 class TaskOptions(BaseModel):
     """Options of a task; each task has its own subclass."""
 
