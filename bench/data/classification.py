@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from . import torchvision_sets
-from .fashion_mnist import load_embedded
-from .imagefolder import load_image_folder, scan_image_folder
-from .places import find_folder, folder_of
+from .places import folder_of
 from .registry import DataInfo, find_data, list_data
 from .types import ClassificationData, DataError, DataOptionError, ImageFiles
 
@@ -43,18 +40,7 @@ def load_classification(
     if info.streamed == "always":
         raise DataError(f"{name} does not fit in memory: scan_classification lists its files.")
     folder = folder_of(name, root)
-    match info.name:
-        case "fashion-mnist-10k":
-            data = load_embedded(name)
-        case "fashion-mnist":
-            data = torchvision_sets.load_fashion_mnist(name, folder)
-        case "cifar10" | "cifar100":
-            data = torchvision_sets.load_cifar(name, folder)
-        case "cifar10-jpeg":
-            how = "Lay the files out as train/<class>/*.jpg and test/<class>/*.jpg."
-            data = load_image_folder(name, find_folder(name, [folder / info.name, folder], "train", how))
-        case _:
-            data = load_image_folder(name, folder, image_size)
+    data: ClassificationData = info.load(name, folder, image_size)
     channels, *size = data.train_images.shape[1:]
     _check_outline(info, name, folder, (channels, tuple(size)), len(data.classes))
     return data
@@ -67,12 +53,7 @@ def scan_classification(name: str, root: str | Path | None = None) -> ImageFiles
     """
     info = find_data(name, TASK)
     folder = folder_of(name, root)
-    if info.name == "imagenet":
-        how = "Register at image-net.org, and lay it out as train/<class>/*.JPEG and val/<class>/*.JPEG."
-        folder = find_folder(name, [folder / info.name, folder], "train", how)
-        files = scan_image_folder(name, folder, ["val"])  # its test set has no labels
-    else:
-        files = scan_image_folder(name, folder)
+    files: ImageFiles = info.scan(name, folder)
     _check_outline(info, name, folder, (3, None), len(files.classes))
     return files
 

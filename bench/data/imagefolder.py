@@ -17,6 +17,7 @@ from torch import Tensor
 from .decoded import decoded
 from .folders import HELD_OUT, LabelledFiles, scan_folder
 from .pictures import opened
+from .registry import DataInfo, register_data
 from .types import ClassificationData, DataOptionError, ImageFiles
 
 GREY = ("1", "L")
@@ -126,3 +127,17 @@ def _resize(image: Image.Image, size: int) -> Image.Image:
     left, top = (width - size) // 2, (height - size) // 2
     scaled = image.resize((width, height), Image.Resampling.BICUBIC)
     return scaled.crop((left, top, left + size, top + size))
+
+
+register_data(
+    DataInfo(
+        "imagefolder",
+        "classification",
+        "PATH/train and test (or val), or PATH, with class subfolders",
+        "yours",
+        folder="required",
+        streamed="optional",
+        load=load_image_folder,
+        scan=scan_image_folder,
+    )
+)

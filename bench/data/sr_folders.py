@@ -16,6 +16,8 @@ from pathlib import Path
 
 from .pairs import Pair, PairSet
 from .pictures import find_pictures, picture_size, read_picture, revision_of_files
+from .places import find_folder
+from .registry import DataInfo, register_data
 from .types import DataError
 
 MARKS = re.compile(r"[_-]?(x\d|SRF_\d|HR|LR)$", re.IGNORECASE)
@@ -28,8 +30,8 @@ LAYOUT_NAMES = re.compile(r"HR|X\d", re.IGNORECASE)
 """Folders that are part of a layout and no name of a set."""
 
 
-def load_folder(folder: Path, scale: int) -> PairSet:
-    """Find the images of ``sr:PATH``.
+def load_folder(name: str, folder: Path, scale: int, part: str = "") -> PairSet:
+    """Find the images of ``sr:PATH``, which are one part whether they are trained or tested on.
 
     Raises
     ------
@@ -40,17 +42,17 @@ def load_folder(folder: Path, scale: int) -> PairSet:
     return pair_up(set_name(folder), high, low, scale)
 
 
-def load_div2k(folder: Path, part: str, scale: int) -> PairSet:
-    """Find the images of DIV2K's ``train`` or ``valid``.
+def load_div2k(name: str, folder: Path, scale: int, part: str) -> PairSet:
+    """Find the images of DIV2K, in ``folder`` or its subfolder ``DIV2K``: to ``train`` or, its ``valid``, to ``test``.
 
     Raises
     ------
     DataError
         There are no such images, or high- and low-resolution images do not fit.
     """
-    high, low = folder / f"DIV2K_{part}_HR", folder / f"DIV2K_{part}_LR_bicubic" / f"X{scale}"
-    if not high.is_dir():
-        raise DataError(f"There is no folder {high}. {DIV2K_LAYOUT}")
+    half = {"train": "train", "test": "valid"}[part]
+    folder = find_folder(name, [folder / "DIV2K", folder], f"DIV2K_{half}_HR", DIV2K_LAYOUT)
+    high, low = folder / f"DIV2K_{half}_HR", folder / f"DIV2K_{half}_LR_bicubic" / f"X{scale}"
     return pair_up("DIV2K", high, low if low.is_dir() else None, scale)
 
 
@@ -138,3 +140,25 @@ def _pair(high: Path, low: Path | None, scale: int) -> Pair:
             f"{low} is {small} and {high} is {large}: at scale {scale} the small one must be {width}x{height}."
         )
     return Pair(high.name, scale, (height, width), *(functools.partial(read_picture, path) for path in (high, low)))
+
+
+register_data(
+    DataInfo(
+        "div2k",
+        "super_resolution",
+        "800 + 100 photographs of 2K",
+        "yours: DIV2K_train_HR, DIV2K_valid_HR, with DIV2K_*_LR_bicubic/X2 or without",
+        folder="optional",
+        load=load_div2k,
+    )
+)
+register_data(
+    DataInfo(
+        "sr",
+        "super_resolution",
+        "one set of images, such as Set5, to train or to test on: TRAIN -> TEST, TEST",
+        "yours: PATH/X2/HR and LR, PATH/HR and LR, or images",
+        folder="required",
+        load=load_folder,
+    )
+)
