@@ -22,7 +22,7 @@ from .distributed import is_first, run_on_devices
 from .errors import BenchError, SuiteError
 from .measure import count_model, measure_latency, memory_layout, state_sha256
 from .planning import choose_method, choose_overrides, plan_choice, plan_size, why_nothing
-from .progress import step_reporter
+from .progress import resume_reporter, step_reporter
 from .record import Counts, Decomposition, Quality, StartingWeights, Training
 from .runtime import RuntimeSettings, configure, seed_everything
 from .tasks import Outline, Task, create_task, outline_task
@@ -232,6 +232,7 @@ class _Execution:
             checkpoint=self.checkpoint(),
             state=session,
             on_note=lambda text: self.emit("note", text),
+            on_resume=resume_reporter(self.emit),
         )
         training = Training(
             epochs=result.epochs,
