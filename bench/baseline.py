@@ -6,6 +6,7 @@ the cache under a key over all they depend on.
 
 from __future__ import annotations
 
+import copy
 import json
 import math
 import warnings
@@ -31,7 +32,7 @@ from .distributed import is_first, run_on_devices
 from .errors import BenchError
 from .fingerprint import library_versions, source_hash, trial_key
 from .measure import state_sha256
-from .progress import step_reporter
+from .progress import resume_reporter, step_reporter
 from .recipe import Recipe
 from .runtime import RuntimeSettings, configure, device_name, seed_everything
 from .suite import Limits
@@ -109,6 +110,7 @@ def train_baseline(
     device: str = "cpu",
     on_step: Callable[[int, int, int, float], Any] | None = None,
     on_note: Callable[[str], Any] = warnings.warn,
+    on_resume: Callable[[int, int], Any] | None = None,
     checkpoint_seconds: float = Limits().checkpoint_seconds,
 ) -> BaselineResult:
     """Train a baseline and write it. The same baseline on the same machine gives the same file.
@@ -126,7 +128,7 @@ def train_baseline(
         Folder of the data, see ``bench.data``.
     device : str
         Where to train, such as ``cuda``. The packaged weights were trained on the CPU.
-    on_step, on_note : callable, optional
+    on_step, on_note, on_resume : callable, optional
         See ``train``.
     checkpoint_seconds : float
         How often the state is kept at least.
@@ -149,7 +151,14 @@ def train_baseline(
     checkpoint = Checkpoint(checkpoint_file(key), key, checkpoint_seconds)
     try:
         training = train(
-            model, task, baseline.recipe, seed=baseline.seed, on_step=on_step, checkpoint=checkpoint, on_note=on_note
+            model,
+            task,
+            baseline.recipe,
+            seed=baseline.seed,
+            on_step=on_step,
+            checkpoint=checkpoint,
+            on_note=on_note,
+            on_resume=on_resume,
         )
         if not is_first():
             return BaselineResult(path, {}, training)
@@ -172,6 +181,7 @@ def train_baseline(
         "steps": training.steps,
         "metrics": metrics,
         "versions": {library: metadata.version(library) for library in LIBRARIES},
+        "state_sha256": state_sha256(model),
     }
     state = {key: tensor.cpu().contiguous() for key, tensor in model.state_dict().items()}
     write_tensors(state, path, {METADATA_KEY: json.dumps(content, sort_keys=True)})
@@ -268,6 +278,7 @@ def train_to_file(emit: Emit, trial: Trial, path: Path) -> None:
             device=trial.device,
             on_step=step_reporter(emit),
             on_note=lambda text: emit("note", text),
+            on_resume=resume_reporter(emit),
             checkpoint_seconds=trial.limits.checkpoint_seconds,
         )
     except Diverged as error:
@@ -280,11 +291,19 @@ def load_baseline(model: nn.Module, key: str) -> dict[str, Any]:
     Raises
     ------
     WeightsError
-        There is none, or it cannot be read.
+        There is none, it cannot be read, or it does not hold the weights that were written; the model is unchanged.
     """
     path = baseline_file(key)
-    load_into(model, read_state(path), source=str(path))
-    return read_weights_metadata(path)
+    state, twin = read_state(path), copy.deepcopy(model)
+    load_into(twin, state, source=str(path))
+    try:
+        made = read_weights_metadata(path)
+    except ValueError:
+        made = {}
+    if state_sha256(twin) != made.get("state_sha256"):
+        raise WeightsError(f"{path} does not hold the weights that were written: their SHA-256 differs.")
+    load_into(model, state, source=str(path))
+    return made
 
 
 def load_if_trained(model: nn.Module, key: str, note: Callable[[str], Any]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from .record import MethodInfo, Size
 
@@ -19,12 +19,16 @@ class Planned:
     size
         From the plan; None if there is none.
     problem
-        Why there is no plan, where that is the method's own fault: the trial will fail and say so.
+        Why there is none: the method replaces nothing, or fails, as the trial will; or weights are yet to be trained.
+    made
+        Whether the trial makes the model that was asked for: ``"nearest"`` where the budget is out of reach and the
+        nearest size is taken, ``"not"`` where it ends without a model, ``"unknown"`` while weights are to be trained.
     """
 
     method: MethodInfo
     size: Size | None = None
     problem: str | None = None
+    made: Literal["as asked", "nearest", "not", "unknown"] = "as asked"
 
 
 @dataclass(frozen=True, kw_only=True)

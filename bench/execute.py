@@ -24,8 +24,8 @@ from .distributed import is_first, run_on_devices
 from .errors import BenchError, SuiteError
 from .form_name import EAGER, FormError
 from .measure import PeakMemory, count_model, state_sha256, time_deployed
-from .planning import choose_method, choose_overrides, plan_choice, plan_size
-from .progress import step_reporter
+from .planning import choose_method, choose_overrides, plan_choice, plan_size, why_nothing
+from .progress import resume_reporter, step_reporter
 from .record import Counts, Decomposition, Latency, Quality, StartingWeights, Training
 from .runtime import RuntimeSettings, configure, seed_everything
 from .tasks import Outline, Task, create_task, outline_task
@@ -37,6 +37,10 @@ Emit = Callable[[str, Any], None]
 
 class NothingToDoError(ValueError):
     """The method leaves every layer of the model alone."""
+
+
+class PluginError(SuiteError):
+    """A plugin that cannot be imported."""
 
 
 class NotFiniteError(ValueError):
@@ -114,7 +118,7 @@ def import_plugins(trial: Trial) -> None:
 
     Raises
     ------
-    SuiteError
+    PluginError
         One cannot be imported.
     """
     if trial.plugins and trial.folder not in sys.path:
@@ -123,7 +127,7 @@ def import_plugins(trial: Trial) -> None:
         try:
             importlib.import_module(name)
         except Exception as error:
-            raise SuiteError(f"plugins: cannot import '{name}': {type(error).__name__}: {error}") from error
+            raise PluginError(f"plugins: cannot import '{name}': {type(error).__name__}: {error}") from error
 
 
 class _Execution:
@@ -154,8 +158,7 @@ class _Execution:
         self.measured("plan", plan.to_json())
         self.measured("planned", plan_size(plan))
         if not trial.is_dense and not plan.groups:
-            reasons = "; ".join(sorted({layer.reason for layer in plan.layers if layer.reason}))
-            raise NothingToDoError(f"{method.name} compresses no layer of {trial.model}: {reasons}")
+            raise NothingToDoError(why_nothing(plan))
         session, begin_seconds = self.begin(model, plan)
         self.train(session, dense)
         if not is_first():
@@ -233,6 +236,7 @@ class _Execution:
             checkpoint=self.checkpoint(),
             state=session,
             on_note=lambda text: self.emit("note", text),
+            on_resume=resume_reporter(self.emit),
         )
         training = Training(
             epochs=result.epochs,

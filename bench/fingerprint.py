@@ -67,14 +67,14 @@ def source_hash(*, dense: bool = False) -> str:
 
 @functools.cache
 def plugin_hash(module: str) -> str | None:
-    """Return a hash over the source a method from outside comes from; None for our own methods.
+    """Return a hash over the source a method or task from outside comes from; None for our own.
 
     Parameters
     ----------
     module
-        ``__module__`` of the method's class. All of its top-level package counts.
+        ``__module__`` of its class. All of its top-level package counts.
     """
-    if module.startswith(f"{PARENT}.methods."):
+    if module.startswith((f"{PARENT}.methods.", f"{PARENT}.bench.")):
         return None
     top = importlib.import_module(module.partition(".")[0])
     file = getattr(top, "__file__", None) or getattr(sys.modules[module], "__file__", None)

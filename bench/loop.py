@@ -82,7 +82,7 @@ class Loop:
         Number of steps.
     seed
         Of the batches.
-    converged, on_step, checkpoint, state
+    converged, on_step, checkpoint, state, on_resume
         As in ``train``.
     """
 
@@ -96,9 +96,11 @@ class Loop:
         on_step: Callable[[int, int, int, float], Any] | None,
         checkpoint: Checkpoint | None,
         state: Stateful | None,
+        on_resume: Callable[[int, int], Any] | None = None,
     ) -> None:
         self.steps, self.device, self.total = steps, device, total
         self.converged, self.on_step, self.checkpoint, self.state = converged, on_step, checkpoint, state
+        self.on_resume = on_resume
         self.read_every = READ_EVERY.get(device.type, 20)
         self.unread: list[Tensor] = []
         self.generator = torch.Generator().manual_seed(seed)
@@ -212,6 +214,8 @@ class Loop:
         if saved is None:
             return
         self.course = Course(**saved["course"])
+        if self.on_resume is not None:
+            self.on_resume(self.course.done, self.total)
         self.steps.load_state_dict(saved["steps"])
         if self.state is not None:
             self.state.load_state_dict(saved["session"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from typing import Any
 
@@ -73,6 +74,13 @@ def plan_choice(
         inefficient=choice.inefficient,
         traced=traced,
     )
+
+
+def why_nothing(plan: Plan) -> str:
+    """Return why a plan without groups compresses nothing: the reasons of all layers."""
+    reasons = Counter(layer.reason for layer in plan.layers if layer.reason)
+    listed = "; ".join(f"{count} × {reason}" for reason, count in sorted(reasons.items()))
+    return f"{plan.method.name} compresses no layer: {listed}"
 
 
 def plan_size(plan: Plan) -> Size:

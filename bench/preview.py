@@ -1,15 +1,23 @@
-"""Plan trials from their settings alone: neither data nor weights need be on this machine."""
+"""Plan trials from their settings alone: neither data nor weights need be on this machine.
+
+A file of weights that is here is looked at all the same, so that one that is damaged or does not fit is told of early.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from ..methods import Method, Plan
+from ..models import ModelSettingError, UnknownModelError, WeightsError
+from ..models.checkpoint import require_usable
 from .checked import Planned
+from .data import DataError, DataOptionError
 from .errors import SuiteError, is_user_error
 from .execute import (
     Emit,
+    PluginError,
     configure_trial,
     create_trial_method,
     create_trial_model,
@@ -17,10 +25,21 @@ from .execute import (
     import_plugins,
     outline_trial_task,
 )
-from .planning import plan_choice, plan_size
+from .planning import plan_choice, plan_size, why_nothing
 from .record import MethodInfo
 from .shapes import TracedModel, trace_model
+from .tasks import TaskError, UnknownTaskError
 from .trial import Trial
+
+#: What an error of a kind is about: a key of an entry. The first that fits counts.
+KEYS = (
+    (UnknownTaskError, "task"),
+    ((TaskError, DataOptionError), "task_options"),
+    (DataError, "data"),
+    (UnknownModelError, "model"),
+    (ModelSettingError, "model_options"),
+    (WeightsError, "pretrained"),
+)
 
 
 def preview(emit: Emit, trials: list[Trial]) -> None:
@@ -52,9 +71,15 @@ def for_each(trials: Iterable[Trial], look: Callable[[Trial], None]) -> None:
         except Exception as error:
             if not is_user_error(error):
                 raise
-            problems.setdefault(str(error), trial.where)
+            where = trial.source if isinstance(error, PluginError) else trial.where(_key_of(error))
+            problems.setdefault(str(error), where)
     if problems:
         raise SuiteError("\n".join(f"{where}: {problem}" for problem, where in problems.items()))
+
+
+def _key_of(error: Exception) -> str | None:
+    """Return the key of an entry that an error is about; None where that is the method."""
+    return next((key for kind, key in KEYS if isinstance(error, kind)), None)
 
 
 def plan_trial(trial: Trial, make_plan: Callable[[Method], Plan]) -> tuple[Planned, Method | None]:
@@ -63,12 +88,17 @@ def plan_trial(trial: Trial, make_plan: Callable[[Method], Plan]) -> tuple[Plann
         method = create_trial_method(trial)
         create_trial_overrides(trial)
     except Exception as error:
-        return Planned(method=_unusable(trial), problem=_described(error)), None
+        return Planned(method=_unusable(trial), problem=_described(error), made="not"), None
     info = _describe_method(trial, method)
     try:
-        return Planned(method=info, size=plan_size(make_plan(method))), method
+        plan = make_plan(method)
+    except WeightsNeeded as error:
+        return Planned(method=info, problem=str(error), made="unknown"), method
     except Exception as error:
-        return Planned(method=info, problem=_described(error)), method
+        return Planned(method=info, problem=_described(error), made="not"), method
+    if not trial.is_dense and not plan.groups:
+        return Planned(method=info, problem=why_nothing(plan), made="not"), method
+    return Planned(method=info, size=plan_size(plan), made="nearest" if plan.note else "as asked"), method
 
 
 class WeightsNeeded(RuntimeError):
@@ -81,6 +111,7 @@ class _Networks:
 
     traced: dict[str, TracedModel] = field(default_factory=dict)
     plans: dict[str, Plan] = field(default_factory=dict)
+    weights: set[tuple[str, bool | str]] = field(default_factory=set)
 
     def plan(self, trial: Trial, method: Method) -> Plan:
         """Return the trial's plan; with real weights only where a method reads settings off them."""
@@ -89,7 +120,10 @@ class _Networks:
             outline = outline_trial_task(trial)
             options = {**outline.model_kwargs, **trial.model_options}
             self.traced[network] = trace_model(trial.model, options, outline.example_shape)
-        shape = self.traced[network]
+        shape, weights = self.traced[network], trial.resolved_pretrained()
+        if (network, weights) not in self.weights and isinstance(weights, str) and Path(weights).is_file():
+            require_usable(shape.model, weights)
+            self.weights.add((network, weights))
         if _reads_weights(trial, method):
             if trial.baseline is not None:
                 raise WeightsNeeded("settings are read off the weights of the baseline: 'run' trains it, then plans")

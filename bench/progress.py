@@ -194,6 +194,11 @@ def step_reporter(emit: Callable[[str, Any], None]) -> Callable[[int, int, int, 
     return report
 
 
+def resume_reporter(emit: Callable[[str, Any], None]) -> Callable[[int, int], None]:
+    """Return what ``train`` is to call where it goes on from a kept state: it hands over a ``("note", text)``."""
+    return lambda step, total: emit("note", f"going on from step {step} of {total}")
+
+
 def create_progress() -> Progress:
     """Return a live display if standard error is a terminal, else one that writes lines."""
     console = Console(stderr=True)

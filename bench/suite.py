@@ -154,20 +154,34 @@ def _taken_from(variant: str) -> dict[str, Any]:
 
 
 class Exclude(Strict):
-    """Points left out of an entry's matrix: those that agree with everything that is given here."""
+    """Points left out of an entry's matrix: those that agree with everything that is given here.
+
+    Attributes
+    ----------
+    method
+        Name or label.
+    model
+        Where the entry has several.
+    params, macs, bits
+        A budget.
+    seed
+        One of the suite's.
+    """
 
     method: str
+    model: str | None = None
     params: float | None = None
     macs: float | None = None
     bits: float | None = None
     seed: int | None = None
 
-    def matches(self, choice: MethodChoice, budget: Budget | None, seed: int) -> bool:
-        """Tell whether the point (``choice``, ``budget``, ``seed``) is left out."""
+    def matches(self, model: str, choice: MethodChoice, budget: Budget | None, seed: int) -> bool:
+        """Tell whether the point (``model``, ``choice``, ``budget``, ``seed``) is left out."""
         counts = {count: getattr(self, count) for count in ("params", "macs", "bits")}
         wanted = {count: fraction for count, fraction in counts.items() if fraction is not None}
         return (
             self.method in (choice.name, choice.row)
+            and self.model in (None, model)
             and (not wanted or (budget is not None and wanted == budget.as_dict()))
             and self.seed in (None, seed)
         )

@@ -86,6 +86,7 @@ def _fingerprint(trial: Trial, task: Task, weights: str, device: str, method: Me
         "trial": trial.outcome_settings(),
         "method": method and {"name": method.name, "version": method.version, "settings": method.settings()},
         "plugins": {name: plugin_hash(method_class(name).__module__) for name in sorted(trial.method.names)},
+        "task": plugin_hash(type(task).__module__),
         "source": source_hash(),
         "weights": weights,
         "data": task.data_revision,

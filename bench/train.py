@@ -70,6 +70,7 @@ def train(
     checkpoint: Checkpoint | None = None,
     state: Stateful | None = None,
     on_note: Callable[[str], Any] = warnings.warn,
+    on_resume: Callable[[int, int], Any] | None = None,
 ) -> TrainResult:
     """Train a model in place, on the device it lies on.
 
@@ -102,6 +103,8 @@ def train(
         What has a state beside the model, such as the session.
     on_note : callable, optional
         Told what does not go as it should, a warning by default.
+    on_resume : callable, optional
+        Called as ``on_resume(step, steps_total)`` where the training goes on from a state that was kept.
 
     Raises
     ------
@@ -129,7 +132,7 @@ def train(
     helper = accelerator(device, recipe.precision)
     with _own_random_numbers(seed + helper.process_index, device), _training(model, recipe):
         steps = Stepper(model, task, recipe, helper, teacher=teacher, penalty=penalty, after_step=after_step, note=note)
-        loop = Loop(steps, device, total, seed, converged, on_step, checkpoint, state)
+        loop = Loop(steps, device, total, seed, converged, on_step, checkpoint, state, on_resume)
         course = loop.run()
     _require_finite(model, recipe, course.done)
     return _result(course, recipe, steps_per_epoch, steps.compiled, notes)

@@ -22,8 +22,10 @@ class Trial(Strict):
     ----------
     suite, suite_version, entry
         Where the trial comes from; ``entry`` is the entry's label, empty as a rule.
-    where, folder
-        Key of the method in the suite file, for messages; folder that relative paths start from.
+    source, entry_key, method_key
+        The suite file and keys in it, for messages; the last is empty for the dense model.
+    folder
+        That relative paths start from.
     device
         ``cpu``, ``cuda`` or ``cuda:N``.
     devices
@@ -49,7 +51,9 @@ class Trial(Strict):
     plugins: tuple[str, ...]
     device: str
     devices: int = 1
-    where: str = Field(default="", exclude=True)
+    source: str = Field(default="", exclude=True)
+    entry_key: str = Field(default="", exclude=True)
+    method_key: str = Field(default="", exclude=True)
     folder: str = Field(default="", exclude=True)
 
     @property
@@ -67,6 +71,12 @@ class Trial(Strict):
         """Name that is unique in its suite: ``model/data/method/budget/seed``."""
         budget = f"/{self.budget}" if self.budget else ""
         return f"{self.table}/{self.method.row}{budget}/seed{self.seed}"
+
+    def where(self, key: str | None = None) -> str:
+        """Return where the suite has what is wrong: a key of the entry, by default the method."""
+        return (
+            f"{self.source}: {self.entry_key}: {key}" if key else f"{self.source}: {self.method_key or self.entry_key}"
+        )
 
     def outcome_settings(self) -> dict[str, Any]:
         """Return, ready for JSON, the settings that can change what is measured."""
@@ -102,9 +112,8 @@ def expand(suite: Suite, device: str = "cpu", devices: int = 1) -> list[Trial]:
         Two different trials have the same name, or an ``exclude`` leaves nothing out.
     """
     trials: dict[str, Trial] = {}
-    models = [(number, entry, model) for number, entry in enumerate(suite.entries) for model in entry.all_models]
-    for number, entry, model in models:
-        for place, choice, budget, seed in _points(suite, number, entry):
+    for number, entry in enumerate(suite.entries):
+        for model, key, choice, budget, seed in _points(suite, number, entry):
             trial = Trial(
                 suite=suite.name,
                 suite_version=suite.version,
@@ -118,36 +127,42 @@ def expand(suite: Suite, device: str = "cpu", devices: int = 1) -> list[Trial]:
                 plugins=suite.plugins,
                 device=device,
                 devices=devices,
-                where=f"{suite.source}: {place}",
+                source=suite.source,
+                entry_key=f"entries[{number}]",
+                method_key=key,
                 folder=suite.folder,
             )
             known = trials.setdefault(trial.name, trial)
             if known.model_dump() != trial.model_dump():
-                raise SuiteError(f"{trial.where}: two different trials would be named {trial.name}: add a label")
+                raise SuiteError(f"{trial.where()}: two different trials would be named {trial.name}: add a label")
     return list(trials.values())
 
 
 _FROM_ENTRY = ("model_options", "pretrained", "baseline", "task", "data", "task_options", "recipe", "measure")
 
 
-def _points(suite: Suite, number: int, entry: Entry) -> Iterator[tuple[str, MethodChoice, Budget | None, int]]:
-    """Yield key, method, budget and seed of each point of one entry, the excluded ones left out."""
+def _points(suite: Suite, number: int, entry: Entry) -> Iterator[tuple[str, str, MethodChoice, Budget | None, int]]:
+    """Yield model, key, method, budget and seed of each point of one entry, the excluded ones left out."""
     place = f"entries[{number}]"
     used: set[int] = set()
-    for seed in suite.seeds:
-        yield place, MethodChoice(name=DENSE), None, seed
-    for index, choice in enumerate(entry.methods):
-        if choice.name == DENSE:
-            continue
-        for budget in choice.budgets or (() if choice.variant else entry.budgets) or (None,):
-            for seed in suite.seeds:
-                excluding = [i for i, rule in enumerate(entry.exclude) if rule.matches(choice, budget, seed)]
-                used.update(excluding)
-                if not excluding:
-                    yield f"{place}.methods[{index}]", choice, budget, seed
+    for model in entry.all_models:
+        for seed in suite.seeds:
+            yield model, "", MethodChoice(name=DENSE), None, seed
+        for index, choice in enumerate(entry.methods):
+            if choice.name == DENSE:
+                continue
+            for budget in choice.budgets or (() if choice.variant else entry.budgets) or (None,):
+                for seed in suite.seeds:
+                    rules = enumerate(entry.exclude)
+                    excluding = [i for i, rule in rules if rule.matches(model, choice, budget, seed)]
+                    used.update(excluding)
+                    if not excluding:
+                        yield model, f"{place}.methods[{index}]", choice, budget, seed
     for index, rule in enumerate(entry.exclude):
         if index not in used:
             near = suggestion(rule.method, {choice.row for choice in entry.methods})
+            if rule.model is not None and rule.model not in entry.all_models:
+                near = suggestion(rule.model, entry.all_models)
             raise SuiteError(f"{suite.source}: {place}.exclude[{index}]: leaves nothing out{near}")
 
 

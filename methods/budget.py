@@ -74,7 +74,7 @@ def meet(
         )
         message = f"{name} cannot be sized to {target}: {stuck or reach}"
         if not nearest:
-            hint = "" if stuck else "; unreachable='nearest' takes the nearest size"
+            hint = "" if stuck else "; 'unreachable: nearest' takes the nearest size"
             raise UnreachableTarget(message + hint, low / dense, high / dense)
         return [end] * groups, message
     below, above = _bracket(knob, total, goal)

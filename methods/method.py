@@ -214,10 +214,19 @@ class Method(ABC):
         """Partition the selected layers into groups that share something; by default each is alone."""
         return [[spec] for spec in specs]
 
-    def group_costs(self, specs: Sequence[ConvSpec]) -> tuple[list[Cost], Cost]:
-        """Return the cost of each layer of a sharing group, and of what they share, counted once."""
-        costs = [self.layer_cost(spec) for spec in specs]
-        return [cost for cost in costs if isinstance(cost, Cost)], Cost(0, 0, 0)
+    def group_costs(self, specs: Sequence[ConvSpec]) -> tuple[list[Cost], Cost] | Skip:
+        """Return the cost of each layer of a sharing group, and of what they share, counted once.
+
+        Or a `Skip`, where some value of the knob leaves the group without a replacement: a plan itself asks
+        `layer_cost` with the settings it starts from only.
+        """
+        costs = []
+        for spec in specs:
+            cost = self.layer_cost(spec)
+            if isinstance(cost, Skip):
+                return cost
+            costs.append(cost)
+        return costs, Cost(0, 0, 0)
 
     def compress_group(
         self, convs: Mapping[str, nn.Conv2d], specs: Sequence[ConvSpec], generator: torch.Generator

@@ -228,12 +228,10 @@ class _Planner:
 
     def group_cost(self, method: Method, specs: Sequence[ConvSpec]) -> tuple[list[Cost], Cost] | Skip:
         """Return a sharing group's costs; a skip where it cannot be compressed so, or would not get smaller."""
-        for spec in specs:
-            if isinstance(alone := method.layer_cost(spec), Skip):
-                return alone
-        costs, shared = method.group_costs(specs)
-        if self.inefficient == "replace":
-            return costs, shared
+        result = method.group_costs(specs)
+        if isinstance(result, Skip) or self.inefficient == "replace":
+            return result
+        costs, shared = result
         total = Cost.total(costs) + shared
         dense = Cost.total(spec.cost for spec in specs)
         # a codebook saves bits even where it saves no element, so either will do

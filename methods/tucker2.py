@@ -83,9 +83,12 @@ class Tucker2(Method):
         For ``"arp"``: steps between two exact computations of the subspaces, which are otherwise tracked.
     shrink
         For ``"nuclear"``: what is taken off every singular value per step, the learning rate times the norm's weight.
-    strength, growth, every
-        For ``"lc"``: strength of the first ``every`` steps, its factor after each further ``every``, and the steps
-        between two decompositions.
+    strength
+        For ``"lc"``: strength of the first ``every`` steps.
+    growth
+        For ``"lc"``: factor of the strength after each further ``every`` steps.
+    every
+        For ``"lc"``: steps between two decompositions.
     """
 
     rank: float = 0.5

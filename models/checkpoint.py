@@ -63,6 +63,22 @@ def load_into(model: nn.Module, state: Mapping[str, Tensor], *, source: str) -> 
     WeightsError
         Lists (a bounded number of) missing, unexpected and wrong-shaped keys; the model is then unchanged.
     """
+    _require_fit(model, state, source)
+    model.load_state_dict(state, strict=False)
+
+
+def require_usable(model: nn.Module, path: str | Path) -> None:
+    """Make sure that a file's weights could be loaded into ``model``, which may be on the meta device.
+
+    Raises
+    ------
+    WeightsError
+        The file cannot be read, or does not fit.
+    """
+    _require_fit(model, read_state(path), str(path))
+
+
+def _require_fit(model: nn.Module, state: Mapping[str, Tensor], source: str) -> None:
     own = model.state_dict()
     missing = [key for key in own if key not in state and not key.endswith("num_batches_tracked")]
     unexpected = [key for key in state if key not in own]
@@ -75,7 +91,6 @@ def load_into(model: nn.Module, state: Mapping[str, Tensor], *, source: str) -> 
     problems = [f"{len(keys)} {kind}: {_bounded(keys)}" for kind, keys in kinds.items() if keys]
     if problems:
         raise WeightsError(f"{source} does not fit the model ({len(own)} entries). " + "; ".join(problems) + ".")
-    model.load_state_dict(state, strict=False)
 
 
 def _read_safetensors(path: Path) -> dict[str, Tensor]:

@@ -105,7 +105,7 @@ class TorchvisionModels(Family):
 
         bare = self._known(name)
         if kwargs.pop("in_chans", 3) != 3:
-            raise ModelSettingError(f"{name}: torchvision's models take 3 input channels; timm's take in_chans=.")
+            raise ModelSettingError(f"{name}: torchvision's models take 3 input channels; timm's take any number.")
         if (
             not pretrained
             and "weights_backbone" in inspect.signature(torchvision.models.get_model_builder(bare)).parameters

@@ -87,7 +87,7 @@ def _read(path: Path, name: str) -> dict[str, Tensor]:
         if path.exists():
             raise
         own = [weights.data for weights in packaged_weights(name)]
-        hint = f" Packaged for {name}: pretrained={' or '.join(map(repr, own))}." if own else ""
+        hint = f" Packaged for {name}, by the name of their data: {' or '.join(map(repr, own))}." if own else ""
         family = family_of(name)
         if family.own_weights:
             named = family.weights_names(name)

@@ -61,7 +61,7 @@ def find_packaged(model: str, data: str | None = None) -> PackagedWeights:
         return matching[0]
     if matching:
         choices = ", ".join(repr(weights.data) for weights in matching)
-        raise WeightsError(f"{model} has packaged weights for several data: pass pretrained= one of {choices}.")
+        raise WeightsError(f"{model} has packaged weights for several data: say of which by pretrained: {choices}.")
     everything = packaged_weights()
     listed = "; ".join(f"{weights.model} on {weights.data}" for weights in everything) or "nothing"
     asked = f"{model} on {data}" if data is not None else model

@@ -24,6 +24,8 @@ Plugins = Annotated[
     typer.Option("--plugin", help="A module with methods of its own, beside you or installed. Repeatable."),
 ]
 Devices = Annotated[int, typer.Option("--devices", min=1, help="Train on so many GPUs, or CPU processes, at once.")]
+UNFOLDED = 100_000
+"""Width of what is no terminal: no line is as long."""
 DEFAULT_RESULTS = Path("results")
 
 
@@ -31,7 +33,7 @@ def output() -> Console:
     """Return the console for results: standard output, not folded where it is no terminal."""
     console = Console()
     if not console.is_terminal:
-        console.width = 1000
+        console.width = UNFOLDED
     return console
 
 
@@ -60,8 +62,15 @@ def print_list(rows: Sequence[dict[str, Any]], columns: Sequence[str], as_json: 
     for number, column in enumerate(columns):
         table.add_column(column, no_wrap=number == 0, overflow="fold")
     for row in rows:
-        table.add_row(*("" if row.get(column) is None else Text(str(row[column])) for column in columns))
+        table.add_row(*(Text(_cell(row.get(column))) for column in columns))
     output().print(table)
+
+
+def _cell(value: Any) -> str:
+    """Return a value as a table shows it."""
+    if value is None:
+        return ""
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def parse_settings(pairs: Sequence[str]) -> dict[str, Any]:

@@ -18,7 +18,8 @@ def data_command(
 ) -> None:
     """List the data sets, those that ship with the package first; or download one.
 
-    It is downloaded to $DECOMPBENCH_DATA, or without that to the cache folder. Nothing else downloads data.
+    'decompbench data fetch' alone lists what can be downloaded. It goes to $DECOMPBENCH_DATA, or without that to the
+    cache folder. Nothing else downloads data.
     """
     from ..data import fetch_data, list_data
 
@@ -26,7 +27,11 @@ def data_command(
         rows = [info.to_json() for info in list_data()]
         print_list(rows, tuple(rows[0]), as_json)
         return
-    if action != "fetch" or name is None:
-        raise typer.BadParameter(f"'{action}' is not 'fetch NAME'")
+    if action != "fetch":
+        raise typer.BadParameter(f"'{action}' is not 'fetch'")
+    if name is None:
+        rows = [info.to_json() for info in list_data() if info.fetch is not None]
+        print_list(rows, ("name", "description"), as_json)
+        return
     folder = fetch_data(name)
     output().print(f"{name} is in {folder}", markup=False, highlight=False)

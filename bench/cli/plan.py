@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from .common import AsJson, print_list
+from ..words import counted
+from .common import AsJson, output, print_list
 
 EXAMPLE = "Example: decompbench plan quick"
 COLUMNS = ("trial", "conv weights", "%", "MACs", "MACs %", "layers", "note")
@@ -20,6 +21,8 @@ def plan_command(
     as_json: AsJson = False,
 ) -> None:
     """List every trial with its analytic size and MACs. Nothing is trained, no record is written.
+
+    Rows that cannot be made at their budget are counted in the last line, and marked by "made" in JSON.
 
     Data and weights need not be on this machine, where the data's name tells the size of its images and the number
     of its classes and no method reads settings off the weights.
@@ -40,6 +43,7 @@ def plan_command(
             "method": planned.method.model_dump(),
             "budget": trial.budget.as_dict() if trial.budget else None,
             "seed": trial.seed,
+            "made": planned.made,
             "size": size.model_dump() if size else None,
             "note": planned.problem or (size and size.note),
         }
@@ -55,3 +59,13 @@ def plan_command(
     if as_json:
         rows = [{key: value for key, value in row.items() if key not in COLUMNS[1:-1]} for row in rows]
     print_list(rows, COLUMNS, as_json)
+    if not as_json:
+        output().print(_out_of_reach([row["made"] for row in rows]), highlight=False)
+
+
+def _out_of_reach(made: list[str]) -> str:
+    """Return the line on how many rows are not what was asked for."""
+    nearest, none = made.count("nearest"), made.count("not")
+    parts = [f"{nearest} at the nearest size instead"] * bool(nearest) + [f"{none} not at all"] * bool(none)
+    ending = f": {', '.join(parts)}" if parts else ""
+    return f"{nearest + none} of {counted(len(made), 'row')} cannot be made at their budget{ending}"

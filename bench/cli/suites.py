@@ -18,12 +18,12 @@ def suites_command(as_json: AsJson = False) -> None:
         trials = expand(suite)
         rows.append(
             {
-                "suite": name,
+                "name": name,
                 "version": suite.version,
                 "trials": len(trials),
-                "tables": ", ".join(dict.fromkeys(trial.table for trial in trials)),
+                "tables": list(dict.fromkeys(trial.table for trial in trials)),
                 "description": suite.description,
                 "path": str(path),
             }
         )
-    print_list(rows, ("suite", "version", "trials", "tables", "description"), as_json)
+    print_list(rows, ("name", "version", "trials", "tables", "description"), as_json)

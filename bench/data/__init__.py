@@ -4,14 +4,15 @@
 """
 
 from .classification import load_classification, scan_classification
-from .registry import DataInfo, DataOutline, fetch_data, find_data, list_data
+from .registry import DataInfo, DataOutline, fetch_data, find_data, list_data, register_data
 from .super_resolution import SuperResolutionData, load_super_resolution
-from .types import ClassificationData, DataError, ImageFiles, UnknownDataError
+from .types import ClassificationData, DataError, DataOptionError, ImageFiles, UnknownDataError
 
 __all__ = [
     "ClassificationData",
     "DataError",
     "DataInfo",
+    "DataOptionError",
     "DataOutline",
     "ImageFiles",
     "SuperResolutionData",
@@ -21,5 +22,6 @@ __all__ = [
     "list_data",
     "load_classification",
     "load_super_resolution",
+    "register_data",
     "scan_classification",
 ]

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from . import torchvision_sets
-from .fashion_mnist import load_embedded
-from .imagefolder import load_image_folder, scan_image_folder
-from .places import find_folder, folder_of
+from .places import folder_of
 from .registry import DataInfo, find_data, list_data
-from .types import ClassificationData, DataError, ImageFiles
+from .types import ClassificationData, DataError, DataOptionError, ImageFiles
 
 TASK = "classification"
 
@@ -39,24 +36,13 @@ def load_classification(
     info = find_data(name, TASK)
     if image_size is not None and info.streamed == "never":
         foldered = ", ".join(other.pattern for other in list_data() if other.streamed != "never")
-        raise DataError(f"image_size is for {foldered}; the images of {name} have a size.")
+        raise DataOptionError(f"image_size is for {foldered}; the images of {name} have a size.")
     if info.streamed == "always":
         raise DataError(f"{name} does not fit in memory: scan_classification lists its files.")
     folder = folder_of(name, root)
-    match info.name:
-        case "fashion-mnist-10k":
-            data = load_embedded(name)
-        case "fashion-mnist":
-            data = torchvision_sets.load_fashion_mnist(name, folder)
-        case "cifar10" | "cifar100":
-            data = torchvision_sets.load_cifar(name, folder)
-        case "cifar10-jpeg":
-            how = "Lay the files out as train/<class>/*.jpg and test/<class>/*.jpg."
-            data = load_image_folder(name, find_folder(name, [folder / info.name, folder], "train", how))
-        case _:
-            data = load_image_folder(name, folder, image_size)
+    data: ClassificationData = info.load(name, folder, image_size)
     channels, *size = data.train_images.shape[1:]
-    _check_outline(info, name, (channels, tuple(size)), len(data.classes))
+    _check_outline(info, name, folder, (channels, tuple(size)), len(data.classes))
     return data
 
 
@@ -67,22 +53,19 @@ def scan_classification(name: str, root: str | Path | None = None) -> ImageFiles
     """
     info = find_data(name, TASK)
     folder = folder_of(name, root)
-    if info.name == "imagenet":
-        how = "Register at image-net.org, and lay it out as train/<class>/*.JPEG and val/<class>/*.JPEG."
-        folder = find_folder(name, [folder / info.name, folder], "train", how)
-        files = scan_image_folder(name, folder, ["val"])  # its test set has no labels
-    else:
-        files = scan_image_folder(name, folder)
-    _check_outline(info, files.name, (3, None), len(files.classes))
+    files: ImageFiles = info.scan(name, folder)
+    _check_outline(info, name, folder, (3, None), len(files.classes))
     return files
 
 
-def _check_outline(info: DataInfo, name: str, images: tuple[int, tuple[int, ...] | None], classes: int) -> None:
+def _check_outline(
+    info: DataInfo, name: str, folder: Path, images: tuple[int, tuple[int, ...] | None], classes: int
+) -> None:
     """Refuse data that is not what models were planned for."""
     promised = info.outline
     if promised is not None and (*images, classes) != (promised.channels, promised.size, promised.classes):
         raise DataError(
-            f"{name} has {_described(*images)} in {classes} classes; "
+            f"{name}, from {folder}, has {_described(*images)} in {classes} classes; "
             f"{info.name} must have {_described(promised.channels, promised.size)} in {promised.classes}."
         )
 

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from . import drawings, voc
-from .places import find_folder, folder_of
+from .places import folder_of
 from .registry import find_data
 from .scenes import DetectionData
 
 TASK = "detection"
-VOC_YEARS = {"voc": (2007, 2012), "voc2007": (2007,)}
 
 
 def load_detection(name: str, root: str | Path | None = None) -> DetectionData:
@@ -32,22 +30,4 @@ def load_detection(name: str, root: str | Path | None = None) -> DetectionData:
     DataError
         The data is missing or damaged.
     """
-    find_data(name, TASK)
-    kind = name.partition(":")[0]
-    if kind not in VOC_YEARS:
-        return drawings.load_drawings(name)
-    folder, how = folder_of(name, root), "Unpack its archives; each holds a folder VOCdevkit."
-    devkit = find_folder(name, [folder / "VOCdevkit", folder], "VOC2007", how)
-    return voc.load_voc(name, devkit, VOC_YEARS[kind])
-
-
-def class_names(name: str) -> tuple[str, ...]:
-    """Return the classes of data by its name, the background not among them; the data need not be there.
-
-    Raises
-    ------
-    UnknownDataError
-        No such name.
-    """
-    find_data(name, TASK)
-    return voc.CLASSES if name.partition(":")[0] in VOC_YEARS else drawings.CLASSES
+    return find_data(name, TASK).load(name, folder_of(name, root))

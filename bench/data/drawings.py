@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import torch
 from torch import Tensor
 
+from .registry import DataInfo, DataOutline, register_data
 from .scenes import DetectionData, Scene
 from .types import revision_of
 
@@ -14,7 +17,7 @@ TRAIN, TEST = 120, 40
 SEED = 20071107
 
 
-def load_drawings(name: str) -> DetectionData:
+def load_drawings(name: str, folder: Path | None = None) -> DetectionData:
     """Draw 120 images to train and 40 to test on, 160x120, of one to three objects each."""
     generator = torch.Generator().manual_seed(SEED)
     drawn = [_draw(generator) for _ in range(TRAIN + TEST)]
@@ -57,3 +60,15 @@ def _shape(label: int, height: int, width: int) -> Tensor:
     if CLASSES[label - 1] == "triangle":
         return (2 * right - 1).abs() <= down
     return torch.ones(height, width, dtype=torch.bool)
+
+
+register_data(
+    DataInfo(
+        "drawings",
+        "detection",
+        "120 + 40 drawings of rectangles, ellipses, triangles",
+        "made when loaded",
+        outline=DataOutline(3, None, len(CLASSES)),
+        load=load_drawings,
+    )
+)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import safetensors.torch
 
+from .registry import DataInfo, DataOutline, register_data
 from .types import ClassificationData
 
 CLASSES = (
@@ -21,9 +22,24 @@ CLASSES = (
 EMBEDDED = Path(__file__).parent / "files" / "fashion-mnist-10k.safetensors.xz"
 
 
-def load_embedded(name: str) -> ClassificationData:
-    """The 10,000 training and 2,000 test images that ship with decompbench."""
+def load_embedded(name: str, folder: Path | None = None, image_size: None = None) -> ClassificationData:
+    """The 10,000 training and 2,000 test images that ship with decompbench: in no folder and of one size."""
     tensors = safetensors.torch.load(lzma.decompress(EMBEDDED.read_bytes()))
     train = tensors["train_images"].unsqueeze(1), tensors["train_labels"].long()
     test = tensors["test_images"].unsqueeze(1), tensors["test_labels"].long()
     return ClassificationData.create(name, train, test, CLASSES)
+
+
+LICENCE = "MIT licence, Zalando SE"
+OUTLINE = DataOutline(1, (28, 28), len(CLASSES))
+
+register_data(
+    DataInfo(
+        "fashion-mnist-10k",
+        "classification",
+        "10,000 + 2,000 grey images 28x28, 10 classes",
+        f"embedded; {LICENCE}",
+        outline=OUTLINE,
+        load=load_embedded,
+    )
+)

@@ -74,7 +74,8 @@ def scan_folder(folder: Path, held_out: Sequence[str] = HELD_OUT) -> tuple[Label
 
 def _halves(folder: Path, held_out: Sequence[str]) -> tuple[_ByClass, _ByClass]:
     if not folder.is_dir():
-        raise DataError(f"There is no folder {folder}.")
+        halves = " or ".join(f"{half}/<class>/*" for half in held_out)
+        raise DataError(f"There is no folder {folder}. It is to hold train/<class>/* and {halves}, or <class>/* alone.")
     if not (folder / "train").is_dir():
         return _split(_by_class(folder))
     for half in held_out:

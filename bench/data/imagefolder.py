@@ -17,7 +17,8 @@ from torch import Tensor
 from .decoded import decoded
 from .folders import HELD_OUT, LabelledFiles, scan_folder
 from .pictures import opened
-from .types import ClassificationData, DataError, ImageFiles
+from .registry import DataInfo, register_data
+from .types import ClassificationData, DataOptionError, ImageFiles
 
 GREY = ("1", "L")
 """Modes of Pillow's without colour."""
@@ -81,19 +82,20 @@ def _decode(paths: Sequence[Path], folder: Path, image_size: int | None) -> Tens
     size = math.prod(images)
     free = psutil.virtual_memory().available
     if size > MEMORY_SHARE * free:
-        raise DataError(
+        raise DataOptionError(
             f"{folder}: {len(paths):,} images of {first.shape[1]}x{first.shape[0]} take {size / 1e9:.1f} GB "
-            f"decoded; {free / 1e9:.1f} GB are free. Use fewer or smaller images (image_size), or stream them (stream)."
+            f"decoded; {free / 1e9:.1f} GB are free. Use fewer or smaller images, {{image_size: 64}}, or stream them, "
+            "{stream: {}}."
         )
     pixels = np.empty(images, dtype=np.uint8)
 
     def put(position: int) -> None:
         image = _read(paths[position], image_size)
         if image.shape[:2] != first.shape[:2]:
-            raise DataError(
+            raise DataOptionError(
                 f"{folder}: images differ in size: {paths[0].name} is "
                 f"{first.shape[1]}x{first.shape[0]}, {paths[position].name} {image.shape[1]}x{image.shape[0]}. "
-                "Pass image_size= to scale and cut all to one square."
+                "The option image_size scales and cuts all to one square: {image_size: 64}."
             )
         # a grey image among coloured ones is the same in all three channels
         pixels[position] = image if image.ndim == 2 else image.transpose(2, 0, 1)
@@ -125,3 +127,17 @@ def _resize(image: Image.Image, size: int) -> Image.Image:
     left, top = (width - size) // 2, (height - size) // 2
     scaled = image.resize((width, height), Image.Resampling.BICUBIC)
     return scaled.crop((left, top, left + size, top + size))
+
+
+register_data(
+    DataInfo(
+        "imagefolder",
+        "classification",
+        "PATH/train and test (or val), or PATH, with class subfolders",
+        "yours",
+        folder="required",
+        streamed="optional",
+        load=load_image_folder,
+        scan=scan_image_folder,
+    )
+)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -108,6 +109,7 @@ class DecodedPairs:
         self.limit = limit
         self.used = 0
         self._kept: OrderedDict[Pair, LowHigh] = OrderedDict()
+        self._lock = threading.Lock()  # batches are made in a thread beside whoever else reads
 
     def read(self, pairs: Sequence[Pair]) -> list[LowHigh]:
         """Return the pairs decoded, in their order; those not kept are decoded in threads.
@@ -117,6 +119,10 @@ class DecodedPairs:
         DataError
             A file cannot be read.
         """
+        with self._lock:
+            return self._read(pairs)
+
+    def _read(self, pairs: Sequence[Pair]) -> list[LowHigh]:
         missing = [pair for pair in dict.fromkeys(pairs) if pair not in self._kept]
         decoded = dict(zip(missing, reading_threads().map(Pair.read, missing), strict=True)) if missing else {}
         for pair in pairs:

@@ -7,12 +7,15 @@ function in ``skimage.data``.
 from __future__ import annotations
 
 from importlib.resources import files
+from pathlib import Path
 
 import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
 
+from .pairs import Pair, PairSet
+from .registry import DataInfo, register_data
 from .types import DataError, revision_of
 
 TRAIN = (
@@ -33,6 +36,13 @@ def load_photographs(part: str) -> dict[str, Tensor]:
     return {file: _read(file) for file in {"train": TRAIN, "test": TEST}[part]}
 
 
+def load(name: str, folder: Path, scale: int, part: str) -> PairSet:
+    """Return the photographs of a part as pairs of that scale; they are in no folder."""
+    images = load_photographs(part)
+    pairs = tuple(Pair.of_image(file, image, scale) for file, image in images.items())
+    return PairSet(name, revision_of(images.values(), images), pairs)
+
+
 def photographs_revision() -> str:
     """One hash over both parts, by which the packaged weights and all records know the photographs."""
     train, test = load_photographs("train"), load_photographs("test")
@@ -47,3 +57,8 @@ def _read(file: str) -> Tensor:
     with path.open("rb") as stream, Image.open(stream) as image:
         pixels = np.asarray(image.convert("RGB"))
     return torch.from_numpy(pixels.copy()).permute(2, 0, 1).contiguous()
+
+
+register_data(
+    DataInfo("photographs", "super_resolution", "7 + 2 colour photographs", "scikit-image's wheel", load=load)
+)

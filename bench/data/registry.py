@@ -1,15 +1,18 @@
-"""Data by name."""
+"""Data by name, found in the modules of this package."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import functools
+import importlib
+import pkgutil
+from collections.abc import Callable
+from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from ..errors import suggestion
-from . import torchvision_sets
 from .places import data_folder
-from .types import UnknownDataError
+from .types import DataError, UnknownDataError
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,10 @@ class DataOutline:
     channels: int
     size: tuple[int, int] | None
     classes: int | None = None
+
+
+def _not_loaded(name: str, *_: Any) -> Any:
+    raise DataError(f"{name} cannot be loaded so: some data is only listed, other data only loaded.")
 
 
 @dataclass(frozen=True)
@@ -52,13 +59,24 @@ class DataInfo:
     streamed : {"never", "optional", "always"}
         Whether images may, or must, be read from files as they are needed. Where they may, the option
         ``image_size`` sets height and width.
+    load : callable, optional
+        Loads it. What it is given after its name, and returns, is its task's matter: see ``load_classification``,
+        ``load_super_resolution``, ``load_detection``.
+    scan : callable, optional
+        Lists its files instead, where it is streamed.
+    fetch : callable, optional
+        Downloads it into the folder that it is given; nothing is done where it is there.
     """
 
     name: str
     task: str
     description: str
     source: str
+    _: KW_ONLY
     folder: Literal["none", "optional", "required"] = "none"
+    load: Callable[..., Any] = _not_loaded
+    scan: Callable[..., Any] = _not_loaded
+    fetch: Callable[[Path], None] | None = None
     outline: DataOutline | None = None
     streamed: Literal["never", "optional", "always"] = "never"
 
@@ -72,104 +90,30 @@ class DataInfo:
         return {"name": self.pattern, "task": self.task, "description": self.description, "source": self.source}
 
 
-_FASHION = "MIT licence, Zalando SE"
-_DATA = {
-    info.name: info
-    for info in (
-        DataInfo(
-            "fashion-mnist-10k",
-            "classification",
-            "10,000 + 2,000 grey images 28x28, 10 classes",
-            f"embedded; {_FASHION}",
-            outline=DataOutline(1, (28, 28), 10),
-        ),
-        DataInfo(
-            "fashion-mnist",
-            "classification",
-            "60,000 + 10,000 grey images 28x28, 10 classes",
-            f"torchvision, or a folder of IDX files; {_FASHION}",
-            folder="optional",
-            outline=DataOutline(1, (28, 28), 10),
-        ),
-        DataInfo(
-            "cifar10",
-            "classification",
-            "50,000 + 10,000 colour images 32x32, 10 classes",
-            "torchvision",
-            folder="optional",
-            outline=DataOutline(3, (32, 32), 10),
-        ),
-        DataInfo(
-            "cifar100",
-            "classification",
-            "50,000 + 10,000 colour images 32x32, 100 classes",
-            "torchvision",
-            folder="optional",
-            outline=DataOutline(3, (32, 32), 100),
-        ),
-        DataInfo(
-            "cifar10-jpeg",
-            "classification",
-            "CIFAR-10 as JPEG files: not CIFAR-10, as JPEG loses what a network sees",
-            "yours: train/<class>/*.jpg, test/<class>/*.jpg",
-            folder="optional",
-            outline=DataOutline(3, (32, 32), 10),
-        ),
-        DataInfo(
-            "imagefolder",
-            "classification",
-            "PATH/train and test (or val), or PATH, with class subfolders",
-            "yours",
-            folder="required",
-            streamed="optional",
-        ),
-        DataInfo(
-            "imagenet",
-            "classification",
-            "ImageNet-1k (ILSVRC 2012): 1,281,167 + 50,000 photographs, 1,000 classes, streamed",
-            "image-net.org, for those who register",
-            folder="optional",
-            outline=DataOutline(3, None, 1000),
-            streamed="always",
-        ),
-        DataInfo("photographs", "super_resolution", "7 + 2 colour photographs", "scikit-image's wheel"),
-        DataInfo(
-            "div2k",
-            "super_resolution",
-            "800 + 100 photographs of 2K",
-            "yours: DIV2K_train_HR, DIV2K_valid_HR, with DIV2K_*_LR_bicubic/X2 or without",
-            folder="optional",
-        ),
-        DataInfo(
-            "sr",
-            "super_resolution",
-            "one set of images, such as Set5, to train or to test on: TRAIN -> TEST, TEST",
-            "yours: PATH/X2/HR and LR, PATH/HR and LR, or images",
-            folder="required",
-        ),
-        DataInfo("noise", "size", "normally distributed inputs: nothing to learn or to score", "drawn when loaded"),
-        DataInfo("drawings", "detection", "120 + 40 drawings of rectangles, ellipses, triangles", "made when loaded"),
-        DataInfo(
-            "voc",
-            "detection",
-            "PASCAL VOC: trainval of 2007 and 2012 (16,551 photographs), test of 2007 (4,952), 20 classes",
-            "yours: VOCdevkit/VOC2007 and VOC2012",
-            folder="optional",
-        ),
-        DataInfo(
-            "voc2007",
-            "detection",
-            "PASCAL VOC: trainval (5,011 photographs) and test of 2007 alone",
-            "yours: VOCdevkit/VOC2007",
-            folder="optional",
-        ),
-    )
-}
+_DATA: dict[str, DataInfo] = {}
+
+
+def register_data(info: DataInfo) -> None:
+    """Make data known by its name; a module of this package that calls this is found, a plugin's is imported."""
+    _DATA[info.name] = info
 
 
 def list_data() -> list[DataInfo]:
-    """All data there is."""
-    return list(_DATA.values())
+    """All data there is: what ships with the package first, what may have a folder then, what needs one last."""
+    order = {"none": 0, "optional": 1, "required": 2}
+    return sorted(_data().values(), key=lambda info: (order[info.folder], info.task, info.name))
+
+
+@functools.cache
+def _modules_imported() -> None:
+    for module in pkgutil.iter_modules([str(Path(__file__).parent)]):
+        importlib.import_module(f"{__package__}.{module.name}")
+
+
+def _data() -> dict[str, DataInfo]:
+    """Data by name, once all modules of this package had their chance to register theirs."""
+    _modules_imported()
+    return _DATA
 
 
 def find_data(name: str, task: str) -> DataInfo:
@@ -188,12 +132,13 @@ def find_data(name: str, task: str) -> DataInfo:
         No such name, which the nearest are told of; or it is for another task, lacks its folder or takes none.
     """
     kind, colon, path = name.partition(":")
-    patterns = ", ".join(info.pattern for info in _DATA.values())
-    if kind not in _DATA:
-        raise UnknownDataError(f"No data is called '{kind}'{suggestion(kind, _DATA)}. There is {patterns}.")
-    info = _DATA[kind]
+    known = _data()
+    if kind not in known:
+        patterns = ", ".join(info.pattern for info in list_data())
+        raise UnknownDataError(f"No data is called '{kind}'{suggestion(kind, known)}. There is {patterns}.")
+    info = known[kind]
     if info.task != task:
-        fitting = ", ".join(other.pattern for other in _DATA.values() if other.task == task)
+        fitting = ", ".join(other.pattern for other in list_data() if other.task == task)
         raise UnknownDataError(f"'{name}' is data for {info.task}, not for {task}, for which there is {fitting}.")
     if colon and info.folder == "none":
         raise UnknownDataError(f"'{kind}' comes from no folder: leave ':{path}' out.")
@@ -212,10 +157,9 @@ def fetch_data(name: str, root: str | Path | None = None) -> Path:
     DataError
         There is no download of it, or it failed.
     """
-    if name not in torchvision_sets.SETS:
-        known = ", ".join(torchvision_sets.SETS)
-        hint = suggestion(name, torchvision_sets.SETS)
-        raise UnknownDataError(f"'{name}' cannot be downloaded{hint}; {known} can.")
+    fetched = {info.name: info.fetch for info in list_data() if info.fetch is not None}
+    if name not in fetched:
+        raise UnknownDataError(f"'{name}' cannot be downloaded{suggestion(name, fetched)}; {', '.join(fetched)} can.")
     folder = data_folder(root)
-    torchvision_sets.fetch(name, folder)
+    fetched[name](folder)
     return folder

@@ -16,16 +16,22 @@ from pathlib import Path
 
 from .pairs import Pair, PairSet
 from .pictures import find_pictures, picture_size, read_picture, revision_of_files
+from .places import find_folder
+from .registry import DataInfo, register_data
 from .types import DataError
 
 MARKS = re.compile(r"[_-]?(x\d|SRF_\d|HR|LR)$", re.IGNORECASE)
 """Ends of file names that tell one resolution from the other: ``0001x2.png``, ``img_001_SRF_2_LR.png``."""
+DIV2K_LAYOUT = (
+    "It is to be laid out as its authors have it: DIV2K_train_HR and DIV2K_valid_HR, with or without "
+    "DIV2K_train_LR_bicubic/X2 and DIV2K_valid_LR_bicubic/X2."
+)
 LAYOUT_NAMES = re.compile(r"HR|X\d", re.IGNORECASE)
 """Folders that are part of a layout and no name of a set."""
 
 
-def load_folder(folder: Path, scale: int) -> PairSet:
-    """Find the images of ``sr:PATH``.
+def load_folder(name: str, folder: Path, scale: int, part: str = "") -> PairSet:
+    """Find the images of ``sr:PATH``, which are one part whether they are trained or tested on.
 
     Raises
     ------
@@ -36,15 +42,17 @@ def load_folder(folder: Path, scale: int) -> PairSet:
     return pair_up(set_name(folder), high, low, scale)
 
 
-def load_div2k(folder: Path, part: str, scale: int) -> PairSet:
-    """Find the images of DIV2K's ``train`` or ``valid``.
+def load_div2k(name: str, folder: Path, scale: int, part: str) -> PairSet:
+    """Find the images of DIV2K, in ``folder`` or its subfolder ``DIV2K``: to ``train`` or, its ``valid``, to ``test``.
 
     Raises
     ------
     DataError
-        High- and low-resolution images do not fit.
+        There are no such images, or high- and low-resolution images do not fit.
     """
-    high, low = folder / f"DIV2K_{part}_HR", folder / f"DIV2K_{part}_LR_bicubic" / f"X{scale}"
+    half = {"train": "train", "test": "valid"}[part]
+    folder = find_folder(name, [folder / "DIV2K", folder], f"DIV2K_{half}_HR", DIV2K_LAYOUT)
+    high, low = folder / f"DIV2K_{half}_HR", folder / f"DIV2K_{half}_LR_bicubic" / f"X{scale}"
     return pair_up("DIV2K", high, low if low.is_dir() else None, scale)
 
 
@@ -89,7 +97,10 @@ def pair_up(name: str, high_folder: Path, low_folder: Path | None, scale: int) -
 def _find_layout(folder: Path, scale: int) -> tuple[Path, Path | None]:
     """Return the folders of the high- and of the low-resolution images."""
     if not folder.is_dir():
-        raise DataError(f"There is no folder {folder}.")
+        raise DataError(
+            f"There is no folder {folder}. It is to hold X{scale}/HR and X{scale}/LR, HR and LR/X{scale}, HR and LR, "
+            "HR alone, or images."
+        )
     of_scale = folder / f"X{scale}"
     if (of_scale / "HR").is_dir():
         return of_scale / "HR", _first_with_pictures(of_scale / "LR")
@@ -129,3 +140,25 @@ def _pair(high: Path, low: Path | None, scale: int) -> Pair:
             f"{low} is {small} and {high} is {large}: at scale {scale} the small one must be {width}x{height}."
         )
     return Pair(high.name, scale, (height, width), *(functools.partial(read_picture, path) for path in (high, low)))
+
+
+register_data(
+    DataInfo(
+        "div2k",
+        "super_resolution",
+        "800 + 100 photographs of 2K",
+        "yours: DIV2K_train_HR, DIV2K_valid_HR, with DIV2K_*_LR_bicubic/X2 or without",
+        folder="optional",
+        load=load_div2k,
+    )
+)
+register_data(
+    DataInfo(
+        "sr",
+        "super_resolution",
+        "one set of images, such as Set5, to train or to test on: TRAIN -> TEST, TEST",
+        "yours: PATH/X2/HR and LR, PATH/HR and LR, or images",
+        folder="required",
+        load=load_folder,
+    )
+)

@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..data_name import split_data
-from .pairs import DECODED_LIMIT, DecodedPairs, Pair, PairSet
-from .photographs import load_photographs, photographs_revision
-from .places import find_folder, folder_of
+from .pairs import DECODED_LIMIT, DecodedPairs, PairSet
+from .photographs import photographs_revision
+from .places import folder_of
 from .registry import find_data
-from .sr_folders import load_div2k, load_folder
 from .types import DataError, revision_of
 
 TASK = "super_resolution"
@@ -118,14 +117,4 @@ def check_names(name: str) -> tuple[str, tuple[str, ...]]:
 
 
 def _load(name: str, root: str | Path | None, scale: int, part: str) -> PairSet:
-    kind = name.partition(":")[0]
-    folder = folder_of(name, root)
-    if kind == "sr":
-        return load_folder(folder, scale)
-    if kind == "div2k":
-        half = {"train": "train", "test": "valid"}[part]
-        how = "It is to be laid out as its authors have it."
-        return load_div2k(find_folder(name, [folder / "DIV2K", folder], f"DIV2K_{half}_HR", how), half, scale)
-    images = load_photographs(part)
-    pairs = tuple(Pair.of_image(file, image, scale) for file, image in images.items())
-    return PairSet(name, revision_of(images.values(), images), pairs)
+    return find_data(name, TASK).load(name, folder_of(name, root), scale, part)

@@ -7,6 +7,7 @@ that have the published MD5.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,9 +16,10 @@ import torch
 from torch import Tensor
 from torchvision import datasets
 
-from .fashion_mnist import CLASSES
+from .fashion_mnist import CLASSES, LICENCE, OUTLINE
 from .idx import read_idx_folder
 from .places import find_folder
+from .registry import DataInfo, DataOutline, register_data
 from .types import ClassificationData, DataError
 
 #: By name of the data: torchvision's class and the megabytes it downloads.
@@ -28,7 +30,7 @@ SETS: dict[str, tuple[type[Any], int]] = {
 }
 
 
-def load_cifar(name: str, folder: Path) -> ClassificationData:
+def load_cifar(name: str, folder: Path, image_size: None = None) -> ClassificationData:
     """All 50,000 + 10,000 images of CIFAR-10 or CIFAR-100, whose labels are the fine ones.
 
     Parameters
@@ -52,7 +54,7 @@ def load_cifar(name: str, folder: Path) -> ClassificationData:
     return ClassificationData.create(name, _tensors(train), _tensors(test), train.classes)
 
 
-def load_fashion_mnist(name: str, folder: Path) -> ClassificationData:
+def load_fashion_mnist(name: str, folder: Path, image_size: None = None) -> ClassificationData:
     """All 60,000 + 10,000 images, from IDX files that may be gzipped, as Debian's package has them.
 
     Parameters
@@ -106,3 +108,30 @@ def _complete(dataset: Callable[..., Any], root: Path, train: bool) -> Any:
 def _tensors(part: Any) -> tuple[Tensor, Tensor]:
     """Images ``(n, 3, 32, 32)`` uint8 and labels ``(n,)`` int64."""
     return torch.from_numpy(part.data).permute(0, 3, 1, 2).contiguous(), torch.tensor(part.targets)
+
+
+register_data(
+    DataInfo(
+        "fashion-mnist",
+        "classification",
+        "60,000 + 10,000 grey images 28x28, 10 classes",
+        f"torchvision, or a folder of IDX files; {LICENCE}",
+        folder="optional",
+        outline=OUTLINE,
+        load=load_fashion_mnist,
+        fetch=functools.partial(fetch, "fashion-mnist"),
+    )
+)
+for _name, _classes in (("cifar10", 10), ("cifar100", 100)):
+    register_data(
+        DataInfo(
+            _name,
+            "classification",
+            f"50,000 + 10,000 colour images 32x32, {_classes} classes",
+            "torchvision",
+            folder="optional",
+            outline=DataOutline(3, (32, 32), _classes),
+            load=load_cifar,
+            fetch=functools.partial(fetch, _name),
+        )
+    )

@@ -19,6 +19,10 @@ class DataError(BenchError):
     """Data that is missing, damaged, too large or not laid out as it must be."""
 
 
+class DataOptionError(DataError):
+    """An option that the data does not have, or that it needs."""
+
+
 class UnknownDataError(DataError):
     """No data has this name."""
 

@@ -16,6 +16,8 @@ from torchvision.datasets import VOCDetection
 
 from ..errors import suggestion
 from .pictures import read_picture, revision_of_files
+from .places import find_folder
+from .registry import DataInfo, DataOutline, register_data
 from .scenes import DetectionData, Scene
 from .types import DataError
 
@@ -23,17 +25,21 @@ CLASSES = (
     "aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow", "diningtable", "dog",
     "horse", "motorbike", "person", "pottedplant", "sheep", "sofa", "train", "tvmonitor",
 )  # fmt: skip
+LAYOUT = (
+    "Unpack its archives, which hold VOCdevkit/VOC2007 and VOCdevkit/VOC2012, each with Annotations, ImageSets/Main "
+    "and JPEGImages."
+)
 
 
-def load_voc(name: str, devkit: Path, years: Sequence[int]) -> DetectionData:
+def load_voc(name: str, folder: Path, years: Sequence[int]) -> DetectionData:
     """Find the images of VOC: ``trainval`` of the years to train on, ``test`` of 2007 to test on.
 
     Parameters
     ----------
     name : str
         Name for the data.
-    devkit : Path
-        The folder that holds ``VOC2007`` and ``VOC2012``.
+    folder : Path
+        The folder that holds ``VOC2007`` and ``VOC2012``, or ``VOCdevkit`` with these.
     years : sequence of int
         2007 and 2012, the papers' ``07+12``, or one of them.
 
@@ -42,6 +48,7 @@ def load_voc(name: str, devkit: Path, years: Sequence[int]) -> DetectionData:
     DataError
         A list, an image's or an annotation's file is missing or damaged, or a class is none of VOC's.
     """
+    devkit = find_folder(name, [folder / "VOCdevkit", folder], "VOC2007", LAYOUT)
     train = [path for year in years for path in _annotations(devkit / f"VOC{year}", "trainval")]
     test = _annotations(devkit / "VOC2007", "test")
     files = [(f"{path.parts[-3]}/{file.name}", file) for path in (*train, *test) for file in (path, _image_of(path))]
@@ -94,3 +101,30 @@ def _label(name: str) -> int:
     if name not in CLASSES:
         raise ValueError(f"'{name}' is none of VOC's classes{suggestion(name, CLASSES)}")
     return 1 + CLASSES.index(name)
+
+
+for _name, _years, _description, _source in (
+    (
+        "voc",
+        (2007, 2012),
+        "PASCAL VOC: trainval of 2007 and 2012 (16,551 photographs), test of 2007 (4,952), 20 classes",
+        "yours: VOCdevkit/VOC2007 and VOC2012",
+    ),
+    (
+        "voc2007",
+        (2007,),
+        "PASCAL VOC: trainval (5,011 photographs) and test of 2007 alone",
+        "yours: VOCdevkit/VOC2007",
+    ),
+):
+    register_data(
+        DataInfo(
+            _name,
+            "detection",
+            _description,
+            _source,
+            folder="optional",
+            outline=DataOutline(3, None, len(CLASSES)),
+            load=functools.partial(load_voc, years=_years),
+        )
+    )

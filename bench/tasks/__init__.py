@@ -1,6 +1,6 @@
 """Tasks: what a model is trained and judged on. ``create_task("classification", "fashion-mnist-10k")``."""
 
-from .base import Metric, Outline, Task, TaskError, TaskOptions
+from .base import Metric, Outline, Task, TaskError, TaskOptions, UnknownTaskError
 from .registry import create_task, list_tasks, outline_task, register_task
 
 __all__ = [
@@ -9,6 +9,7 @@ __all__ = [
     "Task",
     "TaskError",
     "TaskOptions",
+    "UnknownTaskError",
     "create_task",
     "list_tasks",
     "outline_task",

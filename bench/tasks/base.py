@@ -19,6 +19,10 @@ class TaskError(BenchError):
     """An unknown task, an option it does not have, or a model that does not fit it."""
 
 
+class UnknownTaskError(TaskError):
+    """No task has this name."""
+
+
 class TaskOptions(BaseModel):
     """Options of a task; each task has its own subclass."""
 
@@ -66,8 +70,8 @@ class Outline:
 class Task(ABC):
     """Data, loss and metrics of one kind of problem. A task does not change once it is made.
 
-    A subclass in a module of this package, decorated with ``@register_task``, is a task: no other file names
-    it.
+    A subclass in a module of this package, or of a suite's ``plugins``, decorated with ``@register_task``, is a task:
+    no other file names it.
     """
 
     name: ClassVar[str]
@@ -75,6 +79,8 @@ class Task(ABC):
     """What ``evaluate`` returns; the first is the main one. They may depend on the data; without any nothing is
     scored."""
     options_type: ClassVar[type[TaskOptions]]
+    data: Any
+    """What the model is trained and tested on; it has a ``name`` and a ``revision``, a hash over all of it."""
 
     @classmethod
     @abstractmethod
@@ -97,14 +103,14 @@ class Task(ABC):
         return Outline(task.model_kwargs(), tuple(task.example().shape[1:]))
 
     @property
-    @abstractmethod
     def data_name(self) -> str:
         """Name of the data."""
+        return self.data.name
 
     @property
-    @abstractmethod
     def data_revision(self) -> str:
         """Hash over the data."""
+        return self.data.revision
 
     @abstractmethod
     def model_kwargs(self) -> dict[str, Any]:

@@ -126,14 +126,6 @@ class Classification(Task):
             self.data, stream, options.image_size or STREAMED_SIZE, options.flip, mean, std, batch_size
         )
 
-    @property
-    def data_name(self) -> str:
-        return self.data.name
-
-    @property
-    def data_revision(self) -> str:
-        return self.data.revision
-
     def model_kwargs(self) -> dict[str, Any]:
         return {"in_chans": self.images.shape[0], "num_classes": len(self.data.classes)}
 

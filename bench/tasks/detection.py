@@ -17,7 +17,8 @@ from torchvision import tv_tensors
 from torchvision.transforms import v2
 
 from ...methods.spec import evaluating
-from ..data.detection import class_names, load_detection
+from ..data import find_data
+from ..data.detection import load_detection
 from ..data.pictures import reading_threads
 from ..data.scenes import DetectionData, Scene
 from ..data.types import revision_of
@@ -71,20 +72,14 @@ class Detection(Task):
 
     @classmethod
     def outline(cls, data: str, root: str | Path | None, options: DetectionOptions) -> Outline:
-        """Classes are known by the data's name."""
-        return Outline(_model_kwargs(class_names(data)), (3, IMAGE_SIZE, IMAGE_SIZE))
-
-    @property
-    def data_name(self) -> str:
-        return self.data.name
-
-    @property
-    def data_revision(self) -> str:
-        return self.data.revision
+        known = find_data(data, cls.name).outline
+        if known is None or known.classes is None:
+            return super().outline(data, root, options)
+        return Outline(_model_kwargs(known.classes), (3, IMAGE_SIZE, IMAGE_SIZE))
 
     def model_kwargs(self) -> dict[str, Any]:
         """``num_classes`` has the background among them."""
-        return _model_kwargs(self.data.classes)
+        return _model_kwargs(len(self.data.classes))
 
     def example(self, batch_size: int = 1) -> Tensor:
         scenes = self.data.train
@@ -201,8 +196,8 @@ class _Samples(Dataset[tuple[Tensor, Tensor]]):
         return image.as_subclass(Tensor), encode(objects["boxes"].as_subclass(Tensor), objects["labels"])
 
 
-def _model_kwargs(classes: Sequence[str]) -> dict[str, Any]:
-    return {"in_chans": 3, "num_classes": 1 + len(classes)}
+def _model_kwargs(classes: int) -> dict[str, Any]:
+    return {"in_chans": 3, "num_classes": 1 + classes}
 
 
 def _scaled(image: Tensor) -> Tensor:

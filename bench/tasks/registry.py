@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from ..errors import suggestion
-from .base import Outline, Task, TaskError, TaskOptions
+from .base import Outline, Task, TaskError, TaskOptions, UnknownTaskError
 
 _TASKS: dict[str, type[Task]] = {}
 
@@ -67,7 +67,9 @@ def _chosen(name: str, options: dict[str, Any]) -> tuple[type[Task], TaskOptions
     """Return the task of that name and its options, checked."""
     tasks = _tasks()
     if name not in tasks:
-        raise TaskError(f"No task is called '{name}'{suggestion(name, tasks)}. There is {', '.join(sorted(tasks))}.")
+        raise UnknownTaskError(
+            f"No task is called '{name}'{suggestion(name, tasks)}. There is {', '.join(sorted(tasks))}."
+        )
     return tasks[name], _check_options(name, tasks[name].options_type, options)
 
 
@@ -93,4 +95,4 @@ def _check_options(task: str, options_type: type[TaskOptions], options: dict[str
             f"{'.'.join(map(str, problem['loc'])) or 'options'}: {problem['msg']} (got {problem['input']!r})"
             for problem in error.errors()
         )
-        raise TaskError(f"Options of the task {task}: {problems}.") from error
+        raise TaskError(f"{problems}; see the options of the task {task}.") from error

@@ -12,6 +12,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from ..data import find_data
+from ..data.noise import Noise
 from .base import Outline, Task, TaskError, TaskOptions
 from .registry import register_task
 
@@ -40,26 +41,17 @@ class Size(Task):
     metrics = ()
     options_type = SizeOptions
 
-    data: str
+    data: Noise
     options: SizeOptions
 
     @classmethod
     def from_data(cls, data: str, root: str | Path | None, options: SizeOptions) -> Self:
-        find_data(data, cls.name)
-        return cls(data, options)
+        return cls(find_data(data, cls.name).load(data), options)
 
     @classmethod
     def outline(cls, data: str, root: str | Path | None, options: SizeOptions) -> Outline:
         task = cls.from_data(data, root, options)
         return Outline(task.model_kwargs(), task._shape)
-
-    @property
-    def data_name(self) -> str:
-        return self.data
-
-    @property
-    def data_revision(self) -> str:
-        return "1"
 
     @property
     def _shape(self) -> tuple[int, int, int]:
@@ -70,7 +62,7 @@ class Size(Task):
         return {}
 
     def example(self, batch_size: int = 1) -> Tensor:
-        return torch.randn(batch_size, *self._shape, generator=torch.Generator().manual_seed(0))
+        return self.data.draw(batch_size, *self._shape)
 
     def steps_per_epoch(self, batch_size: int) -> int:
         return 1

@@ -20,6 +20,7 @@ from ...methods.spec import evaluating
 from ..data.pairs import DECODED_LIMIT, PairSet
 from ..data.resize import upsample
 from ..data.super_resolution import SuperResolutionData, check_names, load_super_resolution
+from .ahead import made_ahead
 from .base import Metric, Outline, Task, TaskError, TaskOptions, check_fraction, device_of
 from .registry import register_task
 
@@ -57,6 +58,8 @@ class SuperResolutionOptions(TaskOptions):
     decoded: ByteSize = Field(default=ByteSize(DECODED_LIMIT), gt=0)
 
 
+Drawn = list[tuple[int, list[float], int]]
+"""Number of the image, place and orientation of each patch of a batch."""
 MEASURES = (Metric("psnr_y", "dB", True, shown=True), Metric("ssim_y", "", True))
 """What is measured on every test set."""
 SSIM_WINDOW = 11
@@ -97,14 +100,6 @@ class SuperResolution(Task):
         check_names(data)
         return Outline({"in_chans": 3}, (3, options.example_size, options.example_size))
 
-    @property
-    def data_name(self) -> str:
-        return self.data.name
-
-    @property
-    def data_revision(self) -> str:
-        return self.data.revision
-
     def model_kwargs(self) -> dict[str, Any]:
         return {"in_chans": 3}
 
@@ -120,19 +115,31 @@ class SuperResolution(Task):
     def train_batches(
         self, batch_size: int, generator: torch.Generator, device: torch.device | str = "cpu"
     ) -> Iterator[tuple[Tensor, Tensor]]:
-        """Patches at random places of random images, all images alike, in one of eight orientations."""
-        pairs = self.data.train.pairs
-        for _ in range(self.steps_per_epoch(batch_size)):
-            chosen = torch.randint(len(pairs), (batch_size,), generator=generator).tolist()
-            places = torch.rand(batch_size, 2, generator=generator).tolist()
-            orientations = torch.randint(8, (batch_size,), generator=generator).tolist()
-            images = self.data.decoded.read([pairs[index] for index in chosen])
-            patches = [
-                [_orient(side, orientation) for side in self._patch(*image, *place)]
-                for image, place, orientation in zip(images, places, orientations, strict=True)
-            ]
-            low, high = (torch.stack(side).to(device, non_blocking=True) for side in zip(*patches, strict=True))
+        """Patches at random places of random images, all images alike, in one of eight orientations.
+
+        The random numbers of an epoch are drawn at its start; images are decoded while the model trains.
+        """
+        drawn = [self._draw(batch_size, generator) for _ in range(self.steps_per_epoch(batch_size))]
+        for batch in made_ahead(self._cut, drawn):
+            low, high = (side.to(device, non_blocking=True) for side in batch)
             yield low.float().div_(255), high.float().div_(255)
+
+    def _draw(self, count: int, generator: torch.Generator) -> Drawn:
+        """Draw image, place and orientation of so many patches."""
+        chosen = torch.randint(len(self.data.train.pairs), (count,), generator=generator).tolist()
+        places = torch.rand(count, 2, generator=generator).tolist()
+        orientations = torch.randint(8, (count,), generator=generator).tolist()
+        return list(zip(chosen, places, orientations, strict=True))
+
+    def _cut(self, drawn: Drawn) -> tuple[Tensor, Tensor]:
+        """Cut patches out of their images: both resolutions, uint8."""
+        images = self.data.decoded.read([self.data.train.pairs[index] for index, _, _ in drawn])
+        patches = [
+            [_orient(side, orientation) for side in self._patch(*image, *place)]
+            for image, (_, place, orientation) in zip(images, drawn, strict=True)
+        ]
+        low, high = (torch.stack(side) for side in zip(*patches, strict=True))
+        return low, high
 
     def loss(self, output: Tensor, target: Tensor) -> Tensor:
         self._check_size(output, target.shape)

@@ -168,7 +168,8 @@ def test_a_damaged_baseline_is_put_aside_and_trained_anew(tmp_path: Path, cache:
     decompbench("run", path, results=tmp_path / "results")
     (file,) = set((cache / "baselines").glob("*.safetensors")) - known
     content = file.read_bytes()
-    for damaged in (content[:-100], b"", b"\0" * len(content)):
+    flipped = content[:-50] + bytes([content[-50] ^ 1]) + content[-49:]
+    for damaged in (content[:-100], b"", b"\0" * len(content), flipped):
         file.write_bytes(damaged)
         run = decompbench("run", path, "--force", "--only", "*dense*", results=tmp_path / "results")
         assert run.returncode == 0, run.stderr

@@ -123,10 +123,19 @@ def test_seconds_are_those_of_all_runs(task, tmp_path):
     assert 1000 < result.seconds < 1100
 
 
-def linear(task, checkpoint, on_note=pytest.fail) -> tuple[TrainResult, nn.Module]:
+def linear(task, checkpoint, on_note=pytest.fail, on_resume=None) -> tuple[TrainResult, nn.Module]:
     torch.manual_seed(0)
     model = nn.Sequential(nn.Flatten(), nn.Linear(784, 10))
-    return train(model, task, Recipe(batch_size=100), seed=0, checkpoint=checkpoint, on_note=on_note), model
+    told = {"on_note": on_note, "on_resume": on_resume}
+    return train(model, task, Recipe(batch_size=100), seed=0, checkpoint=checkpoint, **told), model
+
+
+def test_going_on_from_a_kept_state_is_said(task, tmp_path):
+    checkpoint, said = Checkpoint(tmp_path / "state", KEY, seconds=0), []
+    result, _ = linear(task, checkpoint, on_resume=lambda *step: said.append(step))
+    assert said == []
+    linear(task, checkpoint, on_resume=lambda *step: said.append(step))
+    assert said == [(result.steps, result.steps)]
 
 
 @pytest.mark.parametrize("every", [1, 2, 4])

@@ -196,3 +196,19 @@ def test_mistakes_are_one_message_and_exit_code_2(arguments, messages, tmp_path,
     text = " ".join(run.stderr.split())
     assert all(message in text for message in messages), text
     assert "Traceback" not in text
+
+
+def test_fetch_without_a_name_lists_what_can_be_fetched():
+    names = [row["name"] for row in run_json("data", "fetch")]
+    assert names == ["cifar10[:PATH]", "cifar100[:PATH]", "fashion-mnist[:PATH]"]
+
+
+def test_suites_in_json_have_their_name_and_a_list_of_tables():
+    by_name = {row["name"]: row for row in run_json("suites")}
+    assert by_name["quick"]["tables"] == ["resnet8/fashion-mnist-10k", "edsr-r4f32x2/photographs"]
+
+
+def test_what_is_piped_into_a_file_is_neither_wrapped_nor_cut():
+    lines = decompbench("suites").stdout.splitlines()
+    assert len(lines) == 2 + len(run_json("suites"))
+    assert max(map(len, lines)) > 300

@@ -33,6 +33,13 @@ def test_every_trial_has_a_size(planned):
     assert not missing
 
 
+def test_no_budget_gives_the_row_of_another_again(planned):
+    sizes = {}
+    for trial, one in (pair for pairs in planned.values() for pair in pairs if pair[1].made == "nearest"):
+        point = trial.suite, trial.table, trial.method.row, trial.seed, one.size.weights, one.size.bits
+        assert sizes.setdefault(point, trial.name) == trial.name
+
+
 def test_budgets_are_met_or_said_not_to_be(planned):
     for trial, one in (pair for pairs in planned.values() for pair in pairs if pair[0].budget):
         ((_, wanted),) = trial.budget.as_dict().items()

@@ -56,6 +56,24 @@ def test_matrix_covers_methods_budgets_and_seeds_less_what_is_excluded(tmp_path)
     ]
 
 
+def test_points_of_one_of_several_models_can_be_excluded(tmp_path):
+    content = suite_content()
+    entry = content["entries"][0]
+    del entry["model"]
+    entry |= {"models": ["resnet8", "resnet14"], "exclude": [{"model": "resnet14", "method": "svd"}]}
+    trials = expand(load_suite(str(write_suite(tmp_path, content))))
+    points = [(trial.model, trial.method.name) for trial in trials]
+    assert points == [
+        ("resnet8", "dense"),
+        ("resnet8", "svd"),
+        ("resnet8", "tucker2"),
+        ("resnet14", "dense"),
+        ("resnet14", "tucker2"),
+    ]
+    entry["exclude"] = [{"model": "resnet20", "method": "svd"}]
+    assert "entries[0].exclude[0]: leaves nothing out (did you mean" in error_of(write_suite(tmp_path, content))
+
+
 def test_method_mapping_separates_settings_from_its_own_keys(tmp_path):
     content = suite_content()
     content["entries"][0]["methods"] = [

@@ -91,8 +91,8 @@ class HiddenShare(SVD):
     """Charges a group of layers for something that it does not charge a layer for."""
 
     def group_costs(self, specs):
-        costs, _ = super().group_costs(specs)
-        return costs, Cost.of(1, 0)
+        found = super().group_costs(specs)
+        return found if isinstance(found, Skip) else (found[0], Cost.of(1, 0))
 
 
 @breaks("check_stored_weights_are_as_promised", "put right the formula")

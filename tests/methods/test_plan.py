@@ -134,7 +134,7 @@ def test_unreachable_budget_names_the_range():
 
 
 def test_an_unreachable_budget_says_what_to_do_instead_and_a_note_does_not():
-    with pytest.raises(UnreachableTarget, match=r"unreachable='nearest' takes the nearest size$"):
+    with pytest.raises(UnreachableTarget, match=r"'unreachable: nearest' takes the nearest size$"):
         plan(small_net(), KMeans(), EXAMPLE, Target(params=0.1))
     note = plan(small_net(), KMeans(), EXAMPLE, Target(params=0.1), unreachable="nearest").note
     assert note is not None

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from decompbench.bench.data import DataError, UnknownDataError
-from decompbench.bench.data.detection import class_names, load_detection
+from decompbench.bench.data import DataError, UnknownDataError, find_data
+from decompbench.bench.data.detection import load_detection
 from tests.bench.voc_files import write_voc
 
 
@@ -20,7 +20,7 @@ def test_voc(tmp_path: Path) -> None:
     alone = load_detection(f"voc2007:{tmp_path}")
     assert [scene.name for scene in alone.train] == [scene.name for scene in data.train[:3]]
     assert alone.revision != data.revision
-    assert class_names("voc:elsewhere") == data.classes
+    assert find_data("voc:elsewhere", "detection").outline.classes == len(data.classes)
 
 
 def test_annotations_of_voc(tmp_path: Path) -> None:
@@ -81,4 +81,4 @@ def test_names() -> None:
     with pytest.raises(UnknownDataError, match="did you mean 'drawings'"):
         load_detection("drawing")
     with pytest.raises(UnknownDataError, match="is data for super_resolution, not for detection"):
-        class_names("photographs")
+        load_detection("photographs")
