@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Annotated, Any, Literal
 
 import torch
@@ -125,7 +126,7 @@ class Recipe(BaseModel):
     @field_validator("optimizer")
     @classmethod
     def _known_optimizer(cls, name: str) -> str:
-        known = [str(optimizer) for optimizer in list_optimizers()]
+        known = _optimizers()
         if name not in known:
             raise ValueError(f"timm has no optimizer '{name}'{suggestion(name, known)}")
         return name
@@ -193,6 +194,11 @@ class Recipe(BaseModel):
         )
         assert scheduler is not None  # only sched="none" gives none
         return scheduler if self._cycles == 1 else _Repeated(scheduler, self.cycle_steps(steps_per_epoch))
+
+
+@functools.cache  # every record that is read has a recipe
+def _optimizers() -> list[str]:
+    return [str(optimizer) for optimizer in list_optimizers()]
 
 
 def resolve_base(value: Any) -> Any:

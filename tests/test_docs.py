@@ -1,6 +1,7 @@
 """What the README and the docs tell people to run does run."""
 
 import re
+import runpy
 import shlex
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import typer
 from decompbench.bench.cli import app
 
 ROOT = Path(__file__).parents[1]
+TABLES = runpy.run_path(str(ROOT / "docs" / "tables.py"))
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), ROOT / "results" / "README.md"]
 
 
@@ -51,3 +53,10 @@ def test_the_readmes_python_runs(tmp_path, monkeypatch):
 def test_links_between_pages_lead_somewhere(page):
     targets = re.findall(r"\]\((?!https?:|#)([^)#]+)", page.read_text(encoding="utf-8"))
     assert [target for target in targets if not (page.parent / target).exists()] == []
+
+
+@pytest.mark.parametrize("page", TABLES["PAGES"], ids=lambda page: page.name)
+def test_leaderboards_shown_are_those_of_the_records(page):
+    text = page.read_text(encoding="utf-8")
+    assert TABLES["MARKED"].search(text)
+    assert TABLES["refreshed"](text, ROOT / "results") == text, "python docs/tables.py makes them anew"

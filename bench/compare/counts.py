@@ -13,7 +13,7 @@ from .status import by_value, labelled
 Number = int | float
 
 #: Every count of a model; what could not be counted is told apart.
-NAMES = tuple(name for name in Counts.model_fields if name != "not_counted")
+NAMES = tuple(name for name in Counts.model_fields if not name.startswith("not_counted"))
 
 
 def judge_counts(row: Row) -> Iterator[Finding]:

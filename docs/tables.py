@@ -1,0 +1,50 @@
+"""Write the leaderboards into the pages that show them: what stands between their marks is made from the records.
+
+python docs/tables.py          # after a run, from the top of the repository
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+from decompbench.bench.leaderboard import find_records, latest, leaderboard
+from decompbench.bench.render import to_markdown
+
+ROOT = Path(__file__).parents[1]
+PAGES = (ROOT / "README.md", ROOT / "docs" / "results.md")
+MARKED = re.compile(
+    r"(?P<begin><!-- leaderboard (?P<suite>\S+) -->\n).*?(?P<end><!-- end of the leaderboard -->)", re.DOTALL
+)
+
+
+def refreshed(text: str, results: Path) -> str:
+    """Return a page's text with its leaderboards made anew from the records in a folder.
+
+    Raises
+    ------
+    BenchError
+        There are no records of a suite that it names.
+    """
+
+    def table(match: re.Match[str]) -> str:
+        records, _ = find_records(results, match["suite"])
+        tables = to_markdown(leaderboard(latest(records))).strip()
+        return f"{match['begin']}\n{tables}\n\n{match['end']}"
+
+    return MARKED.sub(table, text)
+
+
+def main() -> None:
+    """Refresh the pages; tell which have changed."""
+    for page in PAGES:
+        before = page.read_text(encoding="utf-8")
+        after = refreshed(before, ROOT / "results")
+        if after != before:
+            page.write_text(after, encoding="utf-8")
+            print(f"{page.relative_to(ROOT)} has new tables", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()
