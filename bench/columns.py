@@ -218,7 +218,13 @@ def _times(rows: list[Row]) -> Iterator[Column]:
         brief = Column(title, ratios, rank=3 if number else 2, meaning=f"{means}.")
         levels = sorted({row[f"{prefix}_confidence"] for row in rows if row.get(f"{prefix}_confidence") is not None})
         interval = " or ".join(f"{100 * level:g} %" for level in levels)
-        yield Column(f"{title} / dense", full, rank=4, brief=brief, meaning=f"{means}, {interval} interval.")
+        yield Column(
+            f"{title} / dense",
+            full,
+            rank=4,
+            brief=brief,
+            meaning=f"{means}, {interval} interval, the widest of a row's seeds.",
+        )
         run = "MACs run %: what that form computes."
         yield Column("MACs run %", _numbers(rows, f"{prefix}_percent", 1), rank=12, meaning=run)
 

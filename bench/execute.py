@@ -6,7 +6,6 @@ import copy
 import importlib
 import itertools
 import math
-import resource
 import sys
 import time
 from collections.abc import Callable
@@ -23,7 +22,7 @@ from .checkpoint import Checkpoint
 from .distributed import is_first, run_on_devices
 from .errors import BenchError, SuiteError
 from .form_name import EAGER, FormError
-from .measure import PeakMemory, count_model, state_sha256, time_deployed
+from .measure import PeakMemory, count_model, process_peak, state_sha256, time_deployed
 from .planning import choose_method, choose_overrides, plan_choice, plan_size, why_nothing
 from .progress import resume_reporter, step_reporter
 from .record import Counts, Decomposition, Latency, Quality, StartingWeights, Training
@@ -73,7 +72,7 @@ def execute(emit: Emit, trial: Trial, key: str | None = None, baseline: str | No
     except (Diverged, NotFiniteError) as error:
         emit("verdict", ("diverged", str(error)))
     finally:
-        emit("measured", ("peak_rss", _peak_resident()))
+        emit("measured", ("peak_rss", process_peak()))
 
 
 def configure_trial(trial: Trial) -> dict[str, Any]:
@@ -333,9 +332,3 @@ class _Execution:
 
     def measured(self, field: str, value: Any) -> None:
         self.emit("measured", (field, value))
-
-
-def _peak_resident() -> int:
-    """Return the largest resident memory of this process so far, in bytes."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else 1024 * peak

@@ -198,7 +198,9 @@ def _latencies(group: list[Record]) -> Row:
             f"{prefix}_low": min(latency.ratio_interval[0] for latency in latencies),
             f"{prefix}_high": max(latency.ratio_interval[1] for latency in latencies),
             f"{prefix}_confidence": min(latency.confidence for latency in latencies),
-            f"{prefix}_memory": _most(latency.memory and latency.memory.peak for latency in latencies),
+            f"{prefix}_call_memory": _most(
+                latency.memory and latency.memory.peak - latency.memory.before for latency in latencies
+            ),
         }
     return row
 

@@ -73,6 +73,8 @@ def _load_note(record: Record) -> str | None:
         "throttled": "heat, power or a quota held the processor back",
     }
     found = [text for kind, text in words.items() if kind in noise]
+    if any(latency.warm is False for latency in record.measured.latency):
+        found.append("times were still changing")
     return f"timed while {' and '.join(found)}" if found else None
 
 

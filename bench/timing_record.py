@@ -52,11 +52,12 @@ class Latency(Part):
     median, dense_median
         In ms a batch, over rounds.
     median_interval, dense_median_interval
-        Their bootstrap intervals.
+        Their intervals.
     quartiles, dense_quartiles
         25 % and 75 % quantile in ms a batch.
     ratio, ratio_interval
-        Median over the rounds of the model's time relative to the dense one's, and its bootstrap interval.
+        Median over the rounds of the model's time relative to the dense one's, and its interval: of the sign test, or
+        in records without ``ended`` by a bootstrap.
     confidence
         Of the intervals.
     ended
@@ -83,7 +84,7 @@ class Latency(Part):
     folded, dense_folded
         Whether batch-norm could be folded into the convolutions of either model.
     memory, dense_memory
-        What a call takes, run eagerly.
+        What a call takes, run eagerly in float32 whatever the form is.
     """
 
     batch_size: int

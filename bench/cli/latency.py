@@ -47,8 +47,10 @@ def latency_command(
     from ...methods import Target, begin, deploy, get_method
     from ...methods import plan as make_plan
     from ...models import load_model
+    from ..machine import describe_machine
     from ..measure import compare
     from ..measure.forms import layout_of, require
+    from ..measure.intervals import CONFIDENCE
     from ..runtime import RuntimeSettings, configure, device_name, seed_everything
     from ..shapes import own_input_size
 
@@ -57,8 +59,8 @@ def latency_command(
     }
     if len(budgets) > 1:
         raise typer.BadParameter(f"give one budget, not {' and '.join(budgets)}")
-    if len(set(method)) < len(method):
-        raise typer.BadParameter("a method is named twice")
+    if len({DENSE, *method}) <= len(method):
+        raise typer.BadParameter(f"a method is named twice ({DENSE} is always there)")
     device_name(device)
     require(form, torch.device(device).type)
     import_plugins(plugin or [])
@@ -77,7 +79,8 @@ def latency_command(
     found = compare(timed, example, form=form, seconds=seconds, half_width=half_width, cold=cold)
     rows = [_row(name, found, plans.get(name)) for name in timed]
     summary = {"model": model, "shape": list(example.shape), "form": form, "device": device, "threads": found.threads,
-               "rounds": found.rounds, "ended": found.ended, "warm": found.warm,
+               "cores": found.cores, "cold": cold, "rounds": found.rounds, "ended": found.ended, "warm": found.warm,
+               "confidence": CONFIDENCE, "machine": describe_machine()["id"],
                "noise": found.conditions.describe()}  # fmt: skip
     if as_json:
         print_json(summary | {"rows": rows})
@@ -97,6 +100,7 @@ def _row(name: str, found: Comparison, plan: Any) -> dict[str, Any]:
         "ratio": ratio.value,
         "ratio_low": ratio.low,
         "ratio_high": ratio.high,
+        "samples": (1000 * timing.samples).tolist(),
         "note": plan.note if plan is not None else None,
     }
 
@@ -117,9 +121,10 @@ def _print(summary: dict[str, Any], rows: list[dict[str, Any]]) -> None:
     shape = "×".join(map(str, summary["shape"]))
     because = {"narrow": "all intervals are narrow enough", "time": "the time is spent", "rounds": "there are enough"}
     threads = counted(summary["threads"], "thread")
+    cold = ", cold caches" if summary["cold"] else ""
     ending = f"{summary['rounds']} rounds, as {because[summary['ended']]}"
     console.print(
-        f"{summary['model']}, {shape}, {summary['form']}, {summary['device']}, {threads}; {ending}",
+        f"{summary['model']}, {shape}, {summary['form']}, {summary['device']}, {threads}{cold}; {ending}",
         highlight=False,
         markup=False,
         soft_wrap=True,
@@ -127,5 +132,7 @@ def _print(summary: dict[str, Any], rows: list[dict[str, Any]]) -> None:
     for row in rows:
         if row["note"]:
             console.print(Text(f"{row['method']}: {row['note']}"), soft_wrap=True)
+    if not summary["warm"]:
+        console.print(Text("not warm: times were still changing when sampling began", style="yellow"), soft_wrap=True)
     for text in summary["noise"]:
         console.print(Text(f"noisy: {text}", style="yellow"), soft_wrap=True)

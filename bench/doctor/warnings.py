@@ -6,6 +6,8 @@ from .report import Report
 
 #: Half of the interval of two equal models' ratio above which small differences will not be seen.
 WIDE = 0.03
+#: What this process itself holds on a GPU beside torch's memory is less than this.
+OWN_CONTEXT = 2**30
 LITTLE_MEMORY = 2 * 2**30
 
 
@@ -17,11 +19,13 @@ def warnings_of(report: Report) -> list[str]:
 def _of_the_processor(report: Report) -> list[str]:
     machine, system, found = report.machine, report.system, []
     threads = report.torch["threads"]
-    if machine["physical_cores"] and threads > machine["physical_cores"]:
+    if machine["physical_cores"] and machine["physical_cores"] < threads <= machine["usable_cores"]:
         found.append(
             f"{threads} threads on {machine['physical_cores']} physical cores get in each other's way: "
             f"set OMP_NUM_THREADS={machine['physical_cores']}"
         )
+    if threads > machine["usable_cores"]:
+        found.append(f"{threads} threads share {machine['usable_cores']} usable cores: set OMP_NUM_THREADS to that")
     if system["governor"] not in (None, "performance"):
         found.append(
             f"the frequency governor is '{system['governor']}', the clock follows the load: set it to 'performance'"
@@ -56,7 +60,7 @@ def _of_the_probe(report: Report) -> list[str]:
 def _of_the_rest(report: Report) -> list[str]:
     found = []
     for number, gpu in enumerate(report.torch["gpus"]):
-        if gpu["used_by_others"] > 0.05 * gpu["memory"]:
+        if gpu["used_by_others"] > OWN_CONTEXT:
             used = gpu["used_by_others"] / 2**30
             found.append(f"other programs hold {used:.1f} GiB on GPU {number} ({gpu['name']}): end them")
     if "CUDA_LAUNCH_BLOCKING" in report.environment:

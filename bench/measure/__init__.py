@@ -3,7 +3,7 @@
 from .counts import CountMismatchError, count_macs, count_model, state_sha256
 from .deployed import time_deployed
 from .latency import Comparison, compare
-from .memory import PeakMemory
+from .memory import PeakMemory, process_peak
 
 __all__ = [
     "Comparison",
@@ -12,6 +12,7 @@ __all__ = [
     "compare",
     "count_macs",
     "count_model",
+    "process_peak",
     "state_sha256",
     "time_deployed",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,12 +71,11 @@ class Conditions:
 class Watch:
     """Looks at the machine from when it is made until `conditions` is asked for.
 
-    `look` in between, every so often, sees the clock where it changes.
+    `look` in between, while something is timed, sees the clock: before that it may be that of an idle processor.
     """
 
     def __init__(self) -> None:
         self._mhz: list[float] = []
-        self.look()
         self._start = _now()
 
     def look(self) -> None:
@@ -86,7 +86,6 @@ class Watch:
 
     def conditions(self) -> Conditions:
         """Return the state of the machine since the start."""
-        self.look()
         wall, busy, own, steal, throttled = (now - then for now, then in zip(_now(), self._start, strict=True))
         counted = wall > LEAST_SECONDS and busy > 0
         return Conditions(
@@ -118,9 +117,9 @@ def _now() -> tuple[float, float, float, float, float]:
 def throttle_count() -> float:
     """Return how often heat, power or a quota on processor time has held cores back so far, as far as can be read."""
     count = 0
-    for file in CPUS.glob("cpu[0-9]*/thermal_throttle/core_throttle_count"):
-        count += _number(file.read_text(encoding="ascii"))
-    if CGROUP.exists():
+    with contextlib.suppress(OSError):
+        for file in CPUS.glob("cpu[0-9]*/thermal_throttle/core_throttle_count"):
+            count += _number(file.read_text(encoding="ascii"))
         for line in CGROUP.read_text(encoding="ascii").splitlines():
             name, _, value = line.partition(" ")
             if name == "nr_throttled":

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from ...methods import deploy
 from ..timing_record import Latency, MemoryUse
 from .counts import count_macs
-from .forms import layout_of
+from .forms import layout_of, require
 from .intervals import CONFIDENCE
 from .latency import Comparison, compare
 from .memory import PeakMemory
@@ -31,7 +31,7 @@ def time_deployed(
     example : Tensor
         ``(b, c, h, w)``; its first size is the batch size that is timed.
     form : str
-        How both are run, see `forms.check_form`.
+        How both are run, see `forms.check_form`. The form of each layer is the fastest run eagerly in float32.
     seconds, half_width : float
         See `latency.compare`. What it takes to choose the fastest form of each layer comes on top.
 
@@ -47,6 +47,7 @@ def time_deployed(
     FormError
         One of them cannot be run in that form.
     """
+    require(form, example.device.type)
     layout = layout_of(form)
     example = example.to(memory_format=layout)
     deployed = deploy(model.to(memory_format=layout), example)  # pyright: ignore[reportCallIssue]

@@ -16,6 +16,9 @@ from .timers import Call
 
 #: What the form ``onnx`` needs installed.
 ONNX = ("onnx", "onnxscript", "onnxruntime")
+COMPILE = "compile"
+#: Models of one class that can be compiled beside each other.
+MOST_COMPILED = 64
 #: Calls before a CUDA graph is captured: libraries choose their algorithms and reserve memory in the first ones.
 CALLS_BEFORE_CAPTURE = 3
 
@@ -37,6 +40,16 @@ def require(form: str, device: str) -> None:
     missing = [name for name in ONNX if importlib.util.find_spec(name) is None] if "onnx" in parts else []
     if missing:
         raise FormError(f"form 'onnx' needs {', '.join(missing)}: pip install 'decompbench[onnx]'")
+
+
+def forget_compiled() -> None:
+    """Have torch forget all compiled models, which count towards its limit of recompilations, and raise that limit.
+
+    To be called before several models are prepared, not between: what is forgotten is compiled anew when it is called.
+    """
+    torch.compiler.reset()
+    config: Any = torch._dynamo.config  # pyright: ignore[reportAttributeAccessIssue]
+    config.recompile_limit = max(config.recompile_limit, MOST_COMPILED)
 
 
 def prepare(model: nn.Module, example: Tensor, form: str = EAGER) -> Call:
@@ -62,7 +75,18 @@ def prepare(model: nn.Module, example: Tensor, form: str = EAGER) -> Call:
         The form cannot be made: something is not installed, or the model cannot be exported, compiled or captured.
     """
     require(form, example.device.type)
-    parts = check_form(form).split("+")
+    try:
+        call = _prepared(model, example, check_form(form).split("+"))
+        with torch.inference_mode():
+            call()
+    except FormError:
+        raise
+    except Exception as error:  # a model may be unfit for a form in as many ways as there are models
+        raise FormError(f"form '{form}': {_first_line(error)}") from error
+    return call
+
+
+def _prepared(model: nn.Module, example: Tensor, parts: list[str]) -> Call:
     if "onnx" in parts:
         return _onnx(model, example)
     if "channels_last" in parts or "bf16" in parts:
@@ -84,13 +108,7 @@ def _to(model: nn.Module, **what: Any) -> nn.Module:
 
 
 def _compiled(model: nn.Module, example: Tensor) -> Call:
-    torch.compiler.reset()  # what other models left behind counts towards its limit of recompilations
     compiled: Callable[..., object] = torch.compile(model, dynamic=False)  # pyright: ignore[reportAssignmentType]
-    try:
-        with torch.inference_mode():
-            compiled(example)
-    except Exception as error:
-        raise FormError(f"form 'compile': {_first_line(error)}") from error
     return lambda: compiled(example)
 
 
@@ -102,11 +120,8 @@ def _captured(model: nn.Module, example: Tensor) -> Call:
             for _ in range(CALLS_BEFORE_CAPTURE):
                 model(example)
         torch.cuda.current_stream(example.device).wait_stream(stream)
-        try:
-            with torch.cuda.graph(graph):
-                output = model(example)
-        except RuntimeError as error:
-            raise FormError(f"form 'cudagraph': {_first_line(error)}") from error
+        with torch.cuda.graph(graph):
+            output = model(example)
 
     def replay() -> object:
         graph.replay()
@@ -118,14 +133,13 @@ def _captured(model: nn.Module, example: Tensor) -> Call:
 def _onnx(model: nn.Module, example: Tensor) -> Call:
     import onnxruntime  # pyright: ignore[reportMissingImports] (an extra)
 
-    try:
-        program = torch.onnx.export(model, (example,), dynamo=True, verbose=False)
-    except Exception as error:
-        raise FormError(f"form 'onnx': the model cannot be exported: {_first_line(error)}") from error
+    program = torch.onnx.export(model, (example,), dynamo=True, verbose=False)
     assert program is not None
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()
     options.log_severity_level = 3
+    # threads that wait by spinning would take the cores from the model whose turn it is
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     session = onnxruntime.InferenceSession(
         program.model_proto.SerializeToString(), options, providers=["CPUExecutionProvider"]
     )

@@ -10,9 +10,8 @@ from scipy import stats
 
 #: Of all intervals here. With 95 % one comparison in twenty of two equal models would show a difference.
 CONFIDENCE = 0.99
-RESAMPLES = 2000
-#: Units that are left at least when neighbours are averaged; fewer say nothing about spread.
-LEAST_UNITS = 10
+#: Units that are left at least when neighbours are averaged: of fewer than 8 no interval has 99 %, however wide.
+LEAST_UNITS = 8
 
 
 @dataclass(frozen=True)
@@ -24,7 +23,7 @@ class Estimate:
     value : float
         The median.
     low, high : float
-        The interval of `CONFIDENCE`; both ``value`` where a single sample tells no spread.
+        The interval of `CONFIDENCE`; of fewer than `LEAST_UNITS` samples their least and largest, which has less.
     """
 
     value: float
@@ -48,24 +47,14 @@ def estimate(samples: Sequence[float] | np.ndarray) -> Estimate:
     Returns
     -------
     Estimate
-        The median, and a percentile bootstrap interval over samples that are independent: where neighbours resemble
-        each other, as in slow phases of a machine, they are averaged first.
+        The median, and the interval between two order statistics that the sign test gives: it holds whatever the
+        distribution is, for few samples, too, where a percentile bootstrap has less than it says (95 % for 99 % of 10
+        samples). Where neighbours resemble each other, as in slow phases of a machine, they are averaged first.
     """
-    values = np.asarray(samples, dtype=float)
-    units = independent(values)
-    centre = float(np.median(values))
-    if len(units) == 1 or np.ptp(units) == 0:
-        return Estimate(centre, centre, centre)
-    interval = stats.bootstrap(
-        (units,),
-        np.median,
-        confidence_level=CONFIDENCE,
-        method="percentile",
-        n_resamples=RESAMPLES,
-        rng=np.random.default_rng(0),
-    ).confidence_interval
-    # the median of averages may lie elsewhere than that of the samples, hardly ever beyond its own interval
-    return Estimate(centre, min(float(interval.low), centre), max(float(interval.high), centre))
+    units = independent(np.asarray(samples, dtype=float))
+    interval = stats.quantile_test(units, p=0.5).confidence_interval(confidence_level=CONFIDENCE)
+    low, high = (units.min(), units.max()) if len(units) < LEAST_UNITS else (interval.low, interval.high)
+    return Estimate(float(np.median(units)), float(low), float(high))
 
 
 def paired_ratio(own: Sequence[float] | np.ndarray, base: Sequence[float] | np.ndarray) -> Estimate:

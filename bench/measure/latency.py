@@ -12,7 +12,7 @@ import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -20,21 +20,24 @@ from torch import Tensor, nn
 
 from ..timing_record import Noise
 from .conditions import Conditions, Watch
-from .forms import EAGER, prepare
+from .forms import COMPILE, EAGER, forget_compiled, prepare
 from .intervals import Estimate, estimate, paired_ratio
-from .pinning import pinned_threads
+from .pinning import computing_threads, held_to_cores
 from .timers import Call, Timer, timer_for
 
 #: A sample is the mean over so many calls that it takes at least this long, in s.
 SAMPLE_SECONDS = 0.002
-#: Fewer rounds than the first are never made; fewer than the second never end a comparison as narrow enough.
-LEAST_ROUNDS, LEAST_NARROW_ROUNDS, MOST_ROUNDS = 4, 16, 500
+#: Fewer rounds than the first are never made: of 7 no interval has 99 %. Fewer than the second are never enough.
+LEAST_ROUNDS, LEAST_NARROW_ROUNDS, MOST_ROUNDS = 8, 16, 500
 #: The intervals are looked at after so many rounds, and again whenever their number has grown by a quarter.
 GROWTH = 1.25
 #: Share of the time given to warming up, at most.
 WARM_UP_SHARE = 0.25
 #: A model is warm when the medians of its last samples and of as many before them agree so far.
 WARM_SAMPLES, WARM_AGREEMENT = 5, 0.02
+
+#: Calls a sample with cold caches, each of which is emptied before.
+MOST_COLD_CALLS = 8
 
 Ending = Literal["narrow", "time", "rounds"]
 
@@ -144,11 +147,15 @@ def compare(
     FormError
         A model cannot be run in that form on this machine.
     """
-    with pinned_threads(threads) as cores:
+    with computing_threads(threads) as count, _current(example.device):
+        if COMPILE in form:
+            forget_compiled()
+        # what is compiled or exported starts helpers, which are not to be held to a few cores
         calls = {name: prepare(model, example, form) for name, model in models.items()}
-        return compare_calls(
-            calls, example.device, baseline=baseline, seconds=seconds, half_width=half_width, cold=cold, cores=cores
-        )
+        with held_to_cores(count) as cores:
+            return compare_calls(
+                calls, example.device, baseline=baseline, seconds=seconds, half_width=half_width, cold=cold, cores=cores
+            )
 
 
 def compare_calls(
@@ -174,7 +181,9 @@ def compare_calls(
         each = [calls[name] for name in names]
         once, warm = _warm_up(each, timer, WARM_UP_SHARE * seconds)
         times = [_calls_a_sample(call, timer, one) for call, one in zip(each, once, strict=True)]
-        samples, ended = _rounds(each, times, timer, names.index(baseline), start + seconds, half_width, watch)
+        times = [min(one, MOST_COLD_CALLS) for one in times] if cold else times
+        sample = timer if cold else _after_one_call(timer)
+        samples, ended = _rounds(each, times, sample, names.index(baseline), start + seconds, half_width, watch)
     means = samples.mean(2)
     timings = {
         name: Timing(samples[:, index], times[index], estimate(means[:, index])) for index, name in enumerate(names)
@@ -203,7 +212,7 @@ def _rounds(
     """Take samples, ``(rounds, models, 2)`` s a call, until intervals are narrow or the time is spent."""
     generator = np.random.default_rng(0)
     rounds: list[np.ndarray] = []
-    look_at, ended = LEAST_NARROW_ROUNDS, "rounds"
+    look_at, narrow, ended = LEAST_NARROW_ROUNDS, False, "rounds"
     longest = 0.0
     while len(rounds) < MOST_ROUNDS:
         begun = time.perf_counter()
@@ -220,10 +229,27 @@ def _rounds(
         longest = max(longest, time.perf_counter() - begun)
         if len(rounds) >= look_at:
             look_at = math.ceil(GROWTH * len(rounds))
-            if _widest(np.array(rounds).mean(2), base) <= half_width:
+            # twice in a row: an interval that is narrow by luck is one that misses
+            was_narrow, narrow = narrow, _widest(np.array(rounds).mean(2), base) <= half_width
+            if was_narrow and narrow:
                 ended = "narrow"
                 break
     return np.array(rounds), ended
+
+
+def _after_one_call(timer: Timer) -> Timer:
+    """Return a timer that calls once, untimed, before each sample: the caches have another model's data."""
+
+    def sample(call: Call, times: int) -> float:
+        call()
+        return timer(call, times)
+
+    return sample
+
+
+def _current(device: torch.device) -> contextlib.AbstractContextManager[Any]:
+    """Return a context in which a GPU is the current one, on whose stream events and captures are."""
+    return torch.cuda.device(device) if device.type == "cuda" else contextlib.nullcontext()
 
 
 def _widest(means: np.ndarray, base: int) -> float:

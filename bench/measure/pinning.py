@@ -9,39 +9,49 @@ from pathlib import Path
 
 import torch
 
+TASKS = Path("/proc/self/task")
+#: With these OpenMP binds its threads itself.
+BINDING = {"OMP_PROC_BIND", "OMP_PLACES", "GOMP_CPU_AFFINITY", "KMP_AFFINITY"}
+
 
 @contextlib.contextmanager
-def pinned_threads(threads: int | None = None) -> Iterator[tuple[int, ...]]:
-    """Compute with so many threads, each process's thread held to as many cores, until the block ends.
+def computing_threads(threads: int | None = None) -> Iterator[int]:
+    """Compute with so many threads until the block ends; as many as are set where None. Yields their number."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads or before)
+    try:
+        yield torch.get_num_threads()
+    finally:
+        torch.set_num_threads(before)
+
+
+@contextlib.contextmanager
+def held_to_cores(count: int) -> Iterator[tuple[int, ...]]:
+    """Hold this process's threads to as many cores until the block ends; among these they may move.
 
     Parameters
     ----------
-    threads : int, optional
-        Threads of one operation; as they are set where None.
+    count : int
+        Cores, of different physical ones as far as there are enough.
 
     Yields
     ------
     tuple of int
-        The cores, of different physical cores as far as there are enough; empty where the system holds no threads to
-        cores.
+        The cores; empty where the system holds no threads to cores, or where threads are bound already.
     """
-    before = torch.get_num_threads()
-    threads = threads or before
-    torch.set_num_threads(threads)
-    if not hasattr(os, "sched_setaffinity"):
-        try:
-            yield ()
-        finally:
-            torch.set_num_threads(before)
+    if not hasattr(os, "sched_setaffinity") or not TASKS.exists() or BINDING & set(os.environ):
+        yield ()
         return
-    allowed = os.sched_getaffinity(0)
-    cores = choose_cores(sorted(allowed), threads)
-    _hold(cores)
+    before = {thread: os.sched_getaffinity(thread) for thread in _threads()}
+    cores = choose_cores(sorted(os.sched_getaffinity(0)), count)
     try:
+        for thread in before:
+            _hold(thread, cores)
         yield tuple(cores)
     finally:
-        _hold(allowed)
-        torch.set_num_threads(before)
+        everywhere = set().union(*before.values())
+        for thread in _threads():
+            _hold(thread, before.get(thread, everywhere))
 
 
 def choose_cores(allowed: Sequence[int], count: int, topology: Path = Path("/sys/devices/system/cpu")) -> list[int]:
@@ -59,11 +69,11 @@ def choose_cores(allowed: Sequence[int], count: int, topology: Path = Path("/sys
     return sorted(core for *_, core in sorted(ranked)[:count])
 
 
-def _hold(cores: Sequence[int] | set[int]) -> None:
-    """Hold every thread of this process, also those that OpenMP keeps waiting, to these cores."""
-    threads = (
-        [int(entry.name) for entry in Path("/proc/self/task").iterdir()] if Path("/proc/self/task").exists() else [0]
-    )
-    for thread in threads:
-        with contextlib.suppress(ProcessLookupError):
-            os.sched_setaffinity(thread, cores)
+def _threads() -> list[int]:
+    """Return the ids of this process's threads, also of those that OpenMP keeps waiting."""
+    return [int(entry.name) for entry in TASKS.iterdir()]
+
+
+def _hold(thread: int, cores: Sequence[int] | set[int]) -> None:
+    with contextlib.suppress(OSError):  # it has ended, or the system does not let it be moved
+        os.sched_setaffinity(thread, cores)

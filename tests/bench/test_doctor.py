@@ -34,9 +34,10 @@ def test_a_good_machine_gets_no_warning():
 @pytest.mark.parametrize(
     ("report", "words"),
     [
-        (changed("torch", threads=8), "OMP_NUM_THREADS=4"),
+        (changed("torch", threads=8), "8 threads share 4 usable cores"),
+        (replace(changed("torch", threads=8), machine={"physical_cores": 4, "usable_cores": 8}), "OMP_NUM_THREADS=4"),
         (changed("torch", mkldnn=False), "no oneDNN"),
-        (changed("torch", gpus=[{"name": "GPU X", "memory": 100, "used_by_others": 50}]), "on GPU 0"),
+        (changed("torch", gpus=[{"name": "GPU X", "memory": 2**36, "used_by_others": 2**31}]), "on GPU 0"),
         (changed("system", governor="powersave"), "'powersave'"),
         (changed("system", quota_cores=1.5), "1.5 of 4 cores"),
         (changed("system", on_battery=True), "battery"),

@@ -33,6 +33,7 @@ def test_a_table_for_people_has_the_settings_below():
     [
         (("--method", "svd", "--params", "0.5", "--macs", "0.5"), "give one budget"),
         (("--method", "svd", "--method", "svd"), "named twice"),
+        (("--method", "dense"), "always there"),
         (("--method", "svd", "--form", "bf15"), "did you mean 'bf16'"),
         (("--method", "svd", "--form", "cudagraph"), "for GPUs"),
         (("--method", "svdd"), "'svdd'"),

@@ -70,6 +70,20 @@ def test_it_ends_as_soon_as_the_interval_is_narrow_enough():
     assert found.ratio("other").half_width <= 0.5
 
 
+def test_stopping_when_narrow_leaves_the_interval_what_it_says(monkeypatch):
+    generator = np.random.default_rng(0)
+    monkeypatch.setattr(latency_module, "timer_for", lambda device, cold: lambda call, times: times * call())
+    monkeypatch.setattr(latency_module.gc, "collect", lambda: None)  # takes longer than all else here
+    call = lambda: 0.002 * np.exp(0.05 * generator.standard_normal())  # noqa: E731
+    found = [
+        compare_calls({"one": call, "other": call}, torch.device("cpu"), seconds=60, half_width=0.03)
+        for _ in range(200)
+    ]
+    assert {one.ended for one in found} == {"narrow"}
+    assert len({one.rounds for one in found}) > 2
+    assert sum(one.ratio("other").low <= 1 <= one.ratio("other").high for one in found) >= 194
+
+
 def test_a_model_alone_ends_by_its_medians_interval():
     assert compare(waiting(one=0.001), EXAMPLE, seconds=30, half_width=0.5).ended == "narrow"
 
@@ -100,9 +114,11 @@ def test_every_model_leads_and_follows_alike_often_in_a_round():
             return Waiting(0.003)(x)
 
     found = compare({name: Telling(name) for name in "abc"}, EXAMPLE, seconds=0.2)
-    in_rounds = called[-6 * found.rounds :]
-    for start in range(0, len(in_rounds), 6):
-        there, back = in_rounds[start : start + 3], in_rounds[start + 3 : start + 6]
+    # each sample is one call, and another before it that is not timed
+    in_rounds = called[-12 * found.rounds :]
+    assert in_rounds[::2] == in_rounds[1::2]
+    for start in range(0, len(in_rounds), 12):
+        there, back = in_rounds[start : start + 6 : 2], in_rounds[start + 6 : start + 12 : 2]
         assert sorted(there) == ["a", "b", "c"]
         assert back == there[::-1]
 
@@ -165,8 +181,9 @@ def test_equal_models_differ_in_no_more_than_5_of_100_comparisons():
     model = load_model("resnet20").eval()
     pair = {"one": model, "other": copy.deepcopy(model)}
     example = torch.randn(1, 3, 32, 32)
-    found = [compare(pair, example, seconds=20, half_width=0.03).ratio("other") for _ in range(100)]
-    assert sum(one.low <= 1 <= one.high for one in found) >= 95
+    found = [compare(pair, example, seconds=20, half_width=0.03) for _ in range(100)]
+    assert sum(one.ratio("other").low <= 1 <= one.ratio("other").high for one in found) >= 95
+    assert all(one.ended == "narrow" and one.ratio("other").half_width <= 0.03 for one in found)
 
 
 cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")

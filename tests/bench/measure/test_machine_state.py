@@ -1,13 +1,14 @@
 """Memory's high-water mark, threads held to cores, and the size of caches."""
 
+import contextlib
 import os
 import sys
 
 import pytest
 import torch
 
-from decompbench.bench.measure import PeakMemory
-from decompbench.bench.measure.pinning import choose_cores, pinned_threads
+from decompbench.bench.measure import PeakMemory, process_peak
+from decompbench.bench.measure.pinning import BINDING, choose_cores, computing_threads, held_to_cores
 from decompbench.bench.measure.timers import ASSUMED_CACHE, last_cache_bytes
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="read from Linux's /proc")
@@ -39,13 +40,40 @@ def test_on_a_gpu_it_is_what_torch_allocated_there():
 
 
 @linux
-def test_threads_are_held_to_as_many_cores_and_let_go_again():
+def test_resetting_the_mark_does_not_lose_the_processs_peak():
+    big = torch.ones(200 * 2**20, dtype=torch.uint8)
+    before = process_peak()
+    del big
+    PeakMemory(CPU).use()
+    assert process_peak() >= before > 200 * 2**20
+
+
+def test_threads_are_set_and_put_back_also_after_an_error():
+    before = torch.get_num_threads()
+    with contextlib.suppress(KeyError), computing_threads(before + 1) as count:
+        assert count == torch.get_num_threads() == before + 1
+        raise KeyError
+    assert torch.get_num_threads() == before
+    with computing_threads() as count:
+        assert count == before
+
+
+@linux
+def test_threads_are_held_to_as_many_cores_and_let_go_again(monkeypatch):
+    for name in BINDING:
+        monkeypatch.delenv(name, raising=False)
     allowed = os.sched_getaffinity(0)
-    with pinned_threads(1) as cores:
+    with contextlib.suppress(KeyError), held_to_cores(1) as cores:
         assert len(cores) == 1
         assert os.sched_getaffinity(0) == set(cores) <= allowed
-        assert torch.get_num_threads() == 1
+        raise KeyError
     assert os.sched_getaffinity(0) == allowed
+
+
+def test_threads_that_openmp_binds_are_left_alone(monkeypatch):
+    monkeypatch.setenv("OMP_PROC_BIND", "true")
+    with held_to_cores(1) as cores:
+        assert cores == ()
 
 
 def test_a_second_core_of_a_physical_one_comes_last(tmp_path):
