@@ -184,7 +184,7 @@ def test_compress_takes_a_method_from_a_module_in_the_current_folder(tmp_path, m
         (["compress", "resnet8", "--method", "svd", "--set", "rank", "-o", "x.st"], ["key=value"]),
         (["run", "smoke", "--device", "cuda:99"], ["cuda:99", "use --device cpu"]),
         (["data", "fetch", "cifar1"], ["did you mean 'cifar10'", "fashion-mnist can"]),
-        (["data", "get"], ["'get' is not 'fetch NAME'"]),
+        (["data", "get"], ["'get' is not 'fetch'"]),
         (["run", "smoke", "--device", "gpu"], ["must be cpu, cuda or cuda:N"]),
         (["run", "smoke", "--only", "nothing-like-this"], ["no trial matches"]),
     ],
