@@ -137,37 +137,22 @@ def run_in_process(
     KeyboardInterrupt
         As ever; the process is gone then, and the fork server with it.
     """
-    try:
-        return _run(function, arguments, on_event, seconds, memory, on_wait, family)
-    except KeyboardInterrupt:  # during the killing, too
-        stop_server()
-        raise
-
-
-def _run(
-    function: str,
-    arguments: tuple[Any, ...],
-    on_event: OnEvent,
-    seconds: float | None,
-    memory: int | None,
-    on_wait: Callable[[], None],
-    family: bool,
-) -> Outcome:
-    start_server()
-    context = multiprocessing.get_context("forkserver")
-    receiver, sender = context.Pipe(duplex=False)
-    with tempfile.TemporaryDirectory(prefix="decompbench-") as folder, receiver:
-        output = Path(folder) / "output.txt"
-        process = context.Process(target=_main, args=(sender, str(output), function, arguments))
-        try:
-            _start(process)
-            sender.close()
-            outcome = _watch(process, receiver, on_event, seconds, memory, on_wait, family)
-        finally:
-            _kill(process)
-        text = output.read_text(errors="replace") if output.exists() else ""
-    tail = "\n".join(text.rstrip().splitlines()[-OUTPUT_LINES:])
-    return Outcome(**{**outcome.__dict__, "output": tail})
+    with _server_ended_by_interrupt():
+        start_server()
+        context = multiprocessing.get_context("forkserver")
+        receiver, sender = context.Pipe(duplex=False)
+        with tempfile.TemporaryDirectory(prefix="decompbench-") as folder, receiver:
+            output = Path(folder) / "output.txt"
+            process = context.Process(target=_main, args=(sender, str(output), function, arguments))
+            try:
+                _start(process)
+                sender.close()
+                outcome = _watch(process, receiver, on_event, seconds, memory, on_wait, family)
+            finally:
+                _kill(process)
+            text = output.read_text(errors="replace") if output.exists() else ""
+        tail = "\n".join(text.rstrip().splitlines()[-OUTPUT_LINES:])
+        return Outcome(**{**outcome.__dict__, "output": tail})
 
 
 def _start(process: Any) -> None:
@@ -313,6 +298,16 @@ def _end_with_parent() -> None:
     if parent is not None:
         parent.join()
         os._exit(1)
+
+
+@contextlib.contextmanager
+def _server_ended_by_interrupt() -> Iterator[None]:
+    """Take the fork server down where an interrupt ends the block, be it while a process is being killed."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        stop_server()
+        raise
 
 
 @contextlib.contextmanager

@@ -7,7 +7,7 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -16,9 +16,15 @@ from rich.text import Text
 
 from ..errors import BenchError
 
+if TYPE_CHECKING:
+    from ...methods import Target
+
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON to standard output, and nothing else.")]
 Results = Annotated[Path, typer.Option("--results", help="Folder of all results.", file_okay=False)]
 Device = Annotated[str, typer.Option("--device", help="cpu, cuda or cuda:N.")]
+ParamsBudget = Annotated[float | None, typer.Option(help="Budget: fraction of the conv weights.")]
+MacsBudget = Annotated[float | None, typer.Option(help="Budget: fraction of the convs' MACs.")]
+BitsBudget = Annotated[float | None, typer.Option(help="Budget: fraction of the conv weights' bits.")]
 Plugins = Annotated[
     list[str] | None,
     typer.Option("--plugin", help="A module with methods of its own, beside you or installed. Repeatable."),
@@ -90,6 +96,24 @@ def parse_settings(pairs: Sequence[str]) -> dict[str, Any]:
             raise typer.BadParameter(f"{pair!r} is not of the form key=value")
         settings[key] = parse_value(value)
     return settings
+
+
+def one_budget(params: float | None, macs: float | None, bits: float | None) -> Target | None:
+    """Return the budget that was given, None without one.
+
+    Raises
+    ------
+    typer.BadParameter
+        There is more than one.
+    """
+    from ...methods import Target
+
+    budgets = {
+        name: value for name, value in {"params": params, "macs": macs, "bits": bits}.items() if value is not None
+    }
+    if len(budgets) > 1:
+        raise typer.BadParameter(f"give one budget, not {' and '.join(budgets)}")
+    return Target(**budgets) if budgets else None
 
 
 def parse_size(text: str) -> tuple[int, int]:

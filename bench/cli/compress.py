@@ -7,7 +7,19 @@ from typing import Annotated
 
 import typer
 
-from .common import AsJson, Plugins, import_plugins, output, parse_settings, parse_size, print_json
+from .common import (
+    AsJson,
+    BitsBudget,
+    MacsBudget,
+    ParamsBudget,
+    Plugins,
+    import_plugins,
+    one_budget,
+    output,
+    parse_settings,
+    parse_size,
+    print_json,
+)  # fmt: skip
 
 EXAMPLE = "Example: decompbench compress resnet8 --pretrained true --method svd --params 0.3 -o r8.st"
 
@@ -16,9 +28,9 @@ def compress_command(
     model: Annotated[str, typer.Argument(help="A model's name, see 'decompbench models'.")],
     method: Annotated[str, typer.Option(help="A method's name, see 'decompbench methods'.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="File to write (safetensors).", dir_okay=False)],
-    params: Annotated[float | None, typer.Option(help="Budget: fraction of the conv weights.")] = None,
-    macs: Annotated[float | None, typer.Option(help="Budget: fraction of the convs' MACs.")] = None,
-    bits: Annotated[float | None, typer.Option(help="Budget: fraction of the conv weights' bits.")] = None,
+    params: ParamsBudget = None,
+    macs: MacsBudget = None,
+    bits: BitsBudget = None,
     pretrained: Annotated[
         str | None, typer.Option(help="'true', the data a packaged file was trained on, or a weights file.")
     ] = None,
@@ -36,18 +48,14 @@ def compress_command(
     """Compress a model and save it; print the plan and what was written."""
     import torch
 
-    from ...methods import Target, begin, get_method, save
+    from ...methods import begin, get_method, save
     from ...methods import plan as make_plan
     from ...models import load_model
     from ..errors import BenchError
     from ..runtime import seed_everything
     from ..shapes import own_input_size
 
-    budgets = {
-        name: value for name, value in {"params": params, "macs": macs, "bits": bits}.items() if value is not None
-    }
-    if len(budgets) > 1:
-        raise typer.BadParameter(f"give one budget, not {' and '.join(budgets)}")
+    target = one_budget(params, macs, bits)
     if not out.parent.is_dir():
         raise BenchError(f"cannot write {out}: there is no folder {out.parent}")
     import_plugins(plugin or [])
@@ -57,7 +65,6 @@ def compress_command(
     chosen = get_method(method, **parse_settings(settings or []))
     channels, *own_size = own_input_size(net)
     example = torch.zeros(1, channels, *(own_size if size is None else parse_size(size)))
-    target = Target(**budgets) if budgets else None
     planned = make_plan(net, chosen, example, target, unreachable="nearest" if nearest else "error")
     save(begin(net, planned, seed=seed).finish(), out)
     written = out.stat().st_size

@@ -8,7 +8,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..words import counted
-from .common import AsJson, Device, Plugins, import_plugins, output, parse_settings, parse_size, print_json
+from .common import (
+    AsJson,
+    BitsBudget,
+    Device,
+    MacsBudget,
+    ParamsBudget,
+    Plugins,
+    import_plugins,
+    one_budget,
+    output,
+    parse_settings,
+    parse_size,
+    print_json,
+)  # fmt: skip
 
 if TYPE_CHECKING:
     from ..measure import Comparison
@@ -20,9 +33,9 @@ DENSE = "dense"
 def latency_command(
     model: Annotated[str, typer.Argument(help="A model's name, see 'decompbench models'.")],
     method: Annotated[list[str], typer.Option(help="A method's name, see 'decompbench methods'. Repeatable.")],
-    params: Annotated[float | None, typer.Option(help="Budget: fraction of the conv weights.")] = None,
-    macs: Annotated[float | None, typer.Option(help="Budget: fraction of the convs' MACs.")] = None,
-    bits: Annotated[float | None, typer.Option(help="Budget: fraction of the conv weights' bits.")] = None,
+    params: ParamsBudget = None,
+    macs: MacsBudget = None,
+    bits: BitsBudget = None,
     batch: Annotated[int, typer.Option(min=1, help="Images at a time.")] = 1,
     size: Annotated[str | None, typer.Option(help="Height and width, HxW; the model's own, or 32x32.")] = None,
     form: Annotated[str, typer.Option(help="eager, or channels_last, bf16, compile, onnx, cudagraph, with '+'.")] = (
@@ -44,7 +57,7 @@ def latency_command(
     """
     import torch
 
-    from ...methods import Target, begin, deploy, get_method
+    from ...methods import begin, deploy, get_method
     from ...methods import plan as make_plan
     from ...models import load_model
     from ..machine import describe_machine
@@ -54,11 +67,7 @@ def latency_command(
     from ..runtime import RuntimeSettings, configure, device_name, seed_everything
     from ..shapes import own_input_size
 
-    budgets = {
-        name: value for name, value in {"params": params, "macs": macs, "bits": bits}.items() if value is not None
-    }
-    if len(budgets) > 1:
-        raise typer.BadParameter(f"give one budget, not {' and '.join(budgets)}")
+    target = one_budget(params, macs, bits)
     if len({DENSE, *method}) <= len(method):
         raise typer.BadParameter(f"a method is named twice ({DENSE} is always there)")
     device_name(device)
@@ -73,7 +82,6 @@ def latency_command(
     example = one.expand(batch, -1, -1, -1).contiguous(memory_format=layout_of(form))
     timed, plans = {DENSE: deploy(net, example)}, {}
     for name in method:
-        target = Target(**budgets) if budgets else None
         plans[name] = make_plan(net, get_method(name), one, target, unreachable="nearest" if nearest else "error")
         timed[name] = deploy(begin(copy.deepcopy(net), plans[name], seed=0).finish(), example)
     found = compare(timed, example, form=form, seconds=seconds, half_width=half_width, cold=cold)
