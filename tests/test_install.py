@@ -52,7 +52,7 @@ def test_the_wheel_and_not_the_checkout_is_imported(environment, tmp_path):
 
 def test_data_files_are_shipped(environment, tmp_path):
     command = environment / "decompbench"
-    suites = {suite["suite"] for suite in json.loads(run(command, "suites", "--json", cwd=tmp_path))}
+    suites = {suite["name"] for suite in json.loads(run(command, "suites", "--json", cwd=tmp_path))}
     assert {"quick", "smoke"} <= suites
     assert json.loads(run(command, "published", "--paper", "yu2021", "--json", cwd=tmp_path))
     code = """
