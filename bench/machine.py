@@ -8,6 +8,7 @@ import os
 import platform
 import re
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -126,11 +127,11 @@ class OtherLoad:
 
     def __init__(self, pid: int) -> None:
         self.pid = pid
-        self._start = (time.monotonic(), busy_seconds())
+        self._start = (time.monotonic(), core_seconds()[0])
 
     def cores(self) -> float | None:
         """Return the number of cores, None where the system does not say."""
-        wall, busy = time.monotonic() - self._start[0], busy_seconds() - self._start[1]
+        wall, busy = time.monotonic() - self._start[0], core_seconds()[0] - self._start[1]
         try:
             own = psutil.Process(self.pid).cpu_times()
         except psutil.Error:
@@ -138,10 +139,24 @@ class OtherLoad:
         return max(0.0, busy - own.user - own.system) / wall if wall > 0 and busy > 0 else None
 
 
-def busy_seconds() -> float:
-    """Return the CPU seconds all processes have used since the system started, 0 where it does not say."""
+def core_seconds(cores: Sequence[int] = ()) -> tuple[float, float]:
+    """Return the seconds that cores were busy and that a hypervisor took of them since the system started.
+
+    Parameters
+    ----------
+    cores : sequence of int
+        Logical cores; all of them where there are none.
+
+    Returns
+    -------
+    tuple of float
+        Both 0 where the system does not say.
+    """
     try:
-        times = psutil.cpu_times()
+        each = psutil.cpu_times(percpu=True)
     except (OSError, RuntimeError):
-        return 0.0
-    return times.user + times.system + getattr(times, "nice", 0.0)
+        return 0.0, 0.0
+    # the list leaves out cores that are offline, after which numbers and places differ
+    chosen = [each[core] for core in cores] if cores and max(cores) < len(each) else each
+    busy = sum(times.user + times.system + getattr(times, "nice", 0.0) for times in chosen)
+    return busy, sum(getattr(times, "steal", 0.0) for times in chosen)

@@ -66,9 +66,10 @@ class Latency(Part):
     warm
         Whether running medians were stable when sampling began.
     other_load
-        CPU cores that other processes kept busy meanwhile; null where the system does not say.
+        CPU cores that other processes kept busy meanwhile, of ``cores`` and those that share a physical core with them;
+        null where the system does not say.
     steal
-        CPU cores' worth of time that a hypervisor gave to other machines.
+        The same cores' worth of time that a hypervisor gave to other machines.
     mhz
         Lowest and highest clock of the CPU, where it can be read.
     throttled

@@ -14,6 +14,7 @@ import torch
 from torch import nn
 
 from ..cache import cache_folder
+from ..control_groups import quota_cores
 from ..data.places import data_folder
 from ..fingerprint import code_revision, library_versions
 from ..form_name import EAGER, PARTS, FormError
@@ -31,7 +32,6 @@ VARIABLES = (
 #: Packages that are needed for one thing or another only.
 OPTIONAL = ("asv", "pytest-benchmark", "onnx", "onnxscript", "onnxruntime", "pycocotools", "scikit-learn", "playwright")
 GOVERNOR = Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
-CGROUP_QUOTA = Path("/sys/fs/cgroup/cpu.max")
 
 
 @dataclass(frozen=True)
@@ -132,17 +132,11 @@ def _system() -> dict[str, Any]:
     return {
         "system": platform.platform(),
         "governor": _text(GOVERNOR),
-        "quota_cores": _quota(_text(CGROUP_QUOTA)),
+        "quota_cores": quota_cores(),
         "memory_available": memory.available,
         "swap_used": swap.used,
         "on_battery": bool(battery and not battery.power_plugged),
     }
-
-
-def _quota(text: str | None) -> float | None:
-    """Return the cores a control group may use, from ``200000 100000`` (time, period) or ``max 100000``."""
-    time, _, period = (text or "").partition(" ")
-    return int(time) / int(period) if time.isdecimal() and period.isdecimal() and int(period) else None
 
 
 def _text(path: Path) -> str | None:

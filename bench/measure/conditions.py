@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import psutil
-
-from ..machine import NOTABLE_LOAD, busy_seconds
+from ..control_groups import throttled_periods
+from ..machine import NOTABLE_LOAD, core_seconds
 from ..timing_record import Noise
+from .pinning import siblings
 
 #: Cores' worth of time that a hypervisor gave to others, above which times are noisy.
 NOTABLE_STEAL = 0.02
@@ -20,7 +21,6 @@ NOTABLE_SLOWING = 0.1
 LEAST_SECONDS = 0.1
 
 CPUS = Path("/sys/devices/system/cpu")
-CGROUP = Path("/sys/fs/cgroup/cpu.stat")
 
 
 @dataclass(frozen=True)
@@ -30,9 +30,10 @@ class Conditions:
     Attributes
     ----------
     other_load : float, optional
-        Cores that other processes kept busy; None where the system does not say, or over too short a time.
+        Cores that other processes kept busy, of those watched; None where the system does not say, or over too short a
+        time.
     steal : float, optional
-        Cores' worth of time that the hypervisor gave to other machines.
+        Cores' worth of time of those watched that the hypervisor gave to other machines.
     mhz : tuple of float, optional
         Lowest and highest clock seen, of the mean over cores.
     throttled : int
@@ -72,21 +73,28 @@ class Watch:
     """Looks at the machine from when it is made until `conditions` is asked for.
 
     `look` in between, while something is timed, sees the clock: before that it may be that of an idle processor.
+
+    Parameters
+    ----------
+    cores : sequence of int
+        The logical cores that this process's threads are held to: these are watched, and those that share a physical
+        core with them. The whole machine where there are none.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, cores: Sequence[int] = ()) -> None:
+        self._cores = sorted({core for own in cores for core in siblings(own)})
         self._mhz: list[float] = []
-        self._start = _now()
+        self._start = self._now()
 
     def look(self) -> None:
         """Note the clock rate."""
-        mhz = clock_mhz()
+        mhz = clock_mhz(self._cores)
         if mhz is not None:
             self._mhz.append(mhz)
 
     def conditions(self) -> Conditions:
         """Return the state of the machine since the start."""
-        wall, busy, own, steal, throttled = (now - then for now, then in zip(_now(), self._start, strict=True))
+        wall, busy, own, steal, throttled = (now - then for now, then in zip(self._now(), self._start, strict=True))
         counted = wall > LEAST_SECONDS and busy > 0
         return Conditions(
             other_load=max(0.0, (busy - own) / wall) if counted else None,
@@ -95,10 +103,16 @@ class Watch:
             throttled=int(throttled),
         )
 
+    def _now(self) -> tuple[float, float, float, float, float]:
+        busy, steal = core_seconds(self._cores)
+        return time.perf_counter(), busy, time.process_time(), steal, throttle_count()
 
-def clock_mhz() -> float | None:
-    """Return the mean clock rate of the cores in MHz as the system sees it now; None where it does not."""
-    files = list(CPUS.glob("cpu[0-9]*/cpufreq/scaling_cur_freq"))  # /proc/cpuinfo has the nominal one on many machines
+
+def clock_mhz(cores: Sequence[int] = ()) -> float | None:
+    """Return the mean clock rate of cores in MHz, of all where none are named; None where the system does not say."""
+    places = [f"cpu{core}" for core in cores] or ["cpu[0-9]*"]
+    # /proc/cpuinfo has the nominal one on many machines
+    files = [file for place in places for file in CPUS.glob(f"{place}/cpufreq/scaling_cur_freq")]
     try:
         kilohertz = [int(file.read_text(encoding="ascii")) for file in files]
     except (OSError, ValueError):
@@ -106,26 +120,11 @@ def clock_mhz() -> float | None:
     return sum(kilohertz) / len(kilohertz) / 1000 if kilohertz else None
 
 
-def _now() -> tuple[float, float, float, float, float]:
-    try:
-        steal = getattr(psutil.cpu_times(), "steal", 0.0)
-    except (OSError, RuntimeError):
-        steal = 0.0
-    return time.perf_counter(), busy_seconds(), time.process_time(), steal, throttle_count()
-
-
 def throttle_count() -> float:
     """Return how often heat, power or a quota on processor time has held cores back so far, as far as can be read."""
     count = 0
     with contextlib.suppress(OSError):
         for file in CPUS.glob("cpu[0-9]*/thermal_throttle/core_throttle_count"):
-            count += _number(file.read_text(encoding="ascii"))
-        for line in CGROUP.read_text(encoding="ascii").splitlines():
-            name, _, value = line.partition(" ")
-            if name == "nr_throttled":
-                count += _number(value)
-    return float(count)
-
-
-def _number(text: str) -> int:
-    return int(text) if text.strip().isdecimal() else 0
+            text = file.read_text(encoding="ascii").strip()
+            count += int(text) if text.isdecimal() else 0
+    return float(count + throttled_periods())

@@ -11,7 +11,7 @@ import gc
 import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -36,6 +36,8 @@ WARM_UP_SHARE = 0.25
 #: A model is warm when the medians of its last samples and of as many before them agree so far.
 WARM_SAMPLES, WARM_AGREEMENT = 5, 0.02
 
+#: Seconds a call above which cold caches are too small a part of it to be worth another call.
+LONG_CALL = 0.02
 #: Calls a sample with cold caches, each of which is emptied before.
 MOST_COLD_CALLS = 8
 
@@ -90,7 +92,6 @@ class Comparison:
     conditions: Conditions
     cores: tuple[int, ...]
     threads: int
-    _ratios: dict[str, Estimate] = field(repr=False)
 
     @property
     def rounds(self) -> int:
@@ -104,7 +105,8 @@ class Comparison:
 
     def ratio(self, name: str) -> Estimate:
         """Return a model's time relative to the baseline's: the median over rounds of their ratio in a round."""
-        return self._ratios[name]
+        own, base = (self.timings[one].samples.mean(1) for one in (name, self.baseline))
+        return paired_ratio(own, base)
 
 
 def compare(
@@ -176,28 +178,21 @@ def compare_calls(
     if baseline not in calls:
         raise ValueError(f"the baseline '{baseline}' is not among {', '.join(names)}")
     timer = timer_for(device, cold=cold)
-    start, watch = time.perf_counter(), Watch()
+    start, watch = time.perf_counter(), Watch(cores)
     with torch.inference_mode(), _no_garbage_collection():
         each = [calls[name] for name in names]
         once, warm = _warm_up(each, timer, WARM_UP_SHARE * seconds)
         times = [_calls_a_sample(call, timer, one) for call, one in zip(each, once, strict=True)]
         times = [min(one, MOST_COLD_CALLS) for one in times] if cold else times
-        sample = timer if cold else _after_one_call(timer)
-        samples, ended = _rounds(each, times, sample, names.index(baseline), start + seconds, half_width, watch)
-    means = samples.mean(2)
+        samples, ended = _rounds(
+            each, times, timer if cold else _with_warm_caches(timer), names.index(baseline), start + seconds,
+            half_width, watch,
+        )  # fmt: skip
     timings = {
-        name: Timing(samples[:, index], times[index], estimate(means[:, index])) for index, name in enumerate(names)
+        name: Timing(samples[:, index], times[index], estimate(samples[:, index].mean(1)))
+        for index, name in enumerate(names)
     }
-    return Comparison(
-        timings,
-        baseline,
-        ended,
-        warm,
-        watch.conditions(),
-        cores,
-        torch.get_num_threads(),
-        {name: paired_ratio(means[:, index], means[:, names.index(baseline)]) for index, name in enumerate(names)},
-    )
+    return Comparison(timings, baseline, ended, warm, watch.conditions(), cores, torch.get_num_threads())
 
 
 def _rounds(
@@ -237,12 +232,19 @@ def _rounds(
     return np.array(rounds), ended
 
 
-def _after_one_call(timer: Timer) -> Timer:
-    """Return a timer that calls once, untimed, before each sample: the caches have another model's data."""
+def _with_warm_caches(timer: Timer) -> Timer:
+    """Return a timer that calls once, untimed, before a sample: the caches have another model's data.
+
+    What takes longer than `LONG_CALL` is timed as it comes: filling a cache takes a few ms.
+    """
+    took: dict[Call, float] = {}
 
     def sample(call: Call, times: int) -> float:
-        call()
-        return timer(call, times)
+        if took.get(call, 0.0) < LONG_CALL:
+            call()
+        seconds = timer(call, times)
+        took[call] = seconds / times
+        return seconds
 
     return sample
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 
 TASKS = Path("/proc/self/task")
+TOPOLOGY = Path("/sys/devices/system/cpu")
 #: With these OpenMP binds its threads itself.
 BINDING = {"OMP_PROC_BIND", "OMP_PLACES", "GOMP_CPU_AFFINITY", "KMP_AFFINITY"}
 
@@ -54,19 +55,29 @@ def held_to_cores(count: int) -> Iterator[tuple[int, ...]]:
             _hold(thread, before.get(thread, everywhere))
 
 
-def choose_cores(allowed: Sequence[int], count: int, topology: Path = Path("/sys/devices/system/cpu")) -> list[int]:
+def choose_cores(allowed: Sequence[int], count: int) -> list[int]:
     """Return ``count`` of the allowed logical cores, one of each physical core before a second of any.
 
     The last ones come first: systems give the first cores what interrupts there are.
     """
-    taken: dict[str, int] = {}
+    taken: dict[tuple[int, ...], int] = {}
     ranked = []
     for core in sorted(allowed, reverse=True):
-        file = topology / f"cpu{core}/topology/thread_siblings_list"
-        physical = file.read_text(encoding="utf-8").strip() if file.exists() else str(core)
+        physical = siblings(core)
         ranked.append((taken.get(physical, 0), -core, core))
         taken[physical] = taken.get(physical, 0) + 1
     return sorted(core for *_, core in sorted(ranked)[:count])
+
+
+def siblings(core: int) -> tuple[int, ...]:
+    """Return the logical cores of the physical core that a logical one is of; itself where the system is silent."""
+    file = TOPOLOGY / f"cpu{core}/topology/thread_siblings_list"
+    try:
+        parts = file.read_text(encoding="utf-8").strip().split(",")  # as in 0,4 or 0-1
+        spans = [(int(first), int(last or first)) for first, _, last in (part.partition("-") for part in parts)]
+    except (OSError, ValueError):
+        return (core,)
+    return tuple(core for first, last in spans for core in range(first, last + 1))
 
 
 def _threads() -> list[int]:

@@ -7,7 +7,6 @@ import pytest
 
 from decompbench.bench import doctor
 from decompbench.bench.doctor import Report, examine, warnings_of
-from decompbench.bench.doctor.report import _quota
 
 from .conftest import decompbench
 
@@ -53,11 +52,6 @@ def test_a_good_machine_gets_no_warning():
 def test_each_trouble_is_one_warning(report, words):
     (warning,) = warnings_of(report)
     assert words in warning
-
-
-@pytest.mark.parametrize(("text", "cores"), [("150000 100000", 1.5), ("max 100000", None), (None, None), ("", None)])
-def test_quota_is_read_in_cores(text, cores):
-    assert _quota(text) == cores
 
 
 def test_this_machine_is_described_and_probed():

@@ -63,11 +63,11 @@ def test_time_limit_ends_the_process():
 
 def test_time_limit_names_other_processes_that_took_the_machine(monkeypatch):
     seconds = iter(range(0, 10**9, 10**6))  # a machine with a million cores, all busy
-    monkeypatch.setattr(machine, "busy_seconds", lambda: next(seconds))
+    monkeypatch.setattr(machine, "core_seconds", lambda: (next(seconds), 0.0))
     outcome, _ = run("sleep", 60, seconds=0.5)
     assert "cores busy meanwhile" in outcome.message
     assert "limits: {seconds: ...}" in outcome.message
-    monkeypatch.setattr(machine, "busy_seconds", lambda: 1.0)
+    monkeypatch.setattr(machine, "core_seconds", lambda: (1.0, 0.0))
     outcome, _ = run("sleep", 60, seconds=0.5)
     assert outcome.message == "ended after 0.5 s, its time limit"
 

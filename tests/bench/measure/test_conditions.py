@@ -4,6 +4,8 @@ import types
 
 import pytest
 
+from decompbench.bench import machine
+from decompbench.bench.machine import core_seconds
 from decompbench.bench.measure import conditions
 from decompbench.bench.measure.conditions import Conditions, Watch
 
@@ -30,11 +32,11 @@ def test_a_watch_takes_differences_and_leaves_this_process_out(monkeypatch):
     clock = iter([0.0, 10.0])
     monkeypatch.setattr(conditions.time, "perf_counter", lambda: next(clock))
     monkeypatch.setattr(conditions.time, "process_time", iter([1.0, 6.0]).__next__)
-    monkeypatch.setattr(conditions, "busy_seconds", iter([100.0, 120.0]).__next__)
-    steals = iter([3.0, 4.0])
-    monkeypatch.setattr(conditions.psutil, "cpu_times", lambda: types.SimpleNamespace(steal=next(steals)))
+    seen = iter([(100.0, 3.0), (120.0, 4.0)])
+    monkeypatch.setattr(conditions, "core_seconds", lambda cores: next(seen))
     monkeypatch.setattr(conditions, "throttle_count", iter([7.0, 9.0]).__next__)
-    monkeypatch.setattr(conditions, "clock_mhz", iter([3000.0, 2000.0]).__next__)
+    clocks = iter([3000.0, 2000.0])
+    monkeypatch.setattr(conditions, "clock_mhz", lambda cores: next(clocks))
     watch = Watch()
     watch.look()
     watch.look()
@@ -47,15 +49,30 @@ def test_too_short_a_time_says_nothing_about_load(monkeypatch):
     assert Watch().conditions().other_load is None
 
 
+def test_only_cores_that_threads_are_held_to_and_their_siblings_are_watched(monkeypatch):
+    monkeypatch.setattr(conditions, "siblings", lambda core: (core % 4, core % 4 + 4))  # 0 and 4 are one physical core
+    times = [types.SimpleNamespace(user=float(core), system=0.5, nice=0.0, steal=core / 100) for core in range(8)]
+    monkeypatch.setattr(machine.psutil, "cpu_times", lambda percpu: times)
+    asked = []
+    monkeypatch.setattr(conditions, "core_seconds", lambda cores: asked.append(tuple(cores)) or core_seconds(cores))
+    Watch((1, 2))
+    assert asked == [(1, 2, 5, 6)]
+    assert core_seconds(asked[0]) == pytest.approx((14 + 2, 0.14))
+    assert core_seconds() == pytest.approx((28 + 4, 0.28))
+
+
+def test_cores_that_the_system_does_not_list_leave_the_whole_machine(monkeypatch):
+    monkeypatch.setattr(machine.psutil, "cpu_times", lambda percpu: [types.SimpleNamespace(user=1.0, system=0.0)] * 2)
+    assert core_seconds((5,)) == (2.0, 0.0)
+
+
 def test_throttling_is_read_from_heat_counters_and_from_the_quotas(tmp_path, monkeypatch):
     for core in (0, 1):
         folder = tmp_path / f"cpu{core}" / "thermal_throttle"
         folder.mkdir(parents=True)
         (folder / "core_throttle_count").write_text("2\n")
-    stat = tmp_path / "cpu.stat"
-    stat.write_text("nr_periods 10\nnr_throttled 5\nthrottled_usec 900\n")
     monkeypatch.setattr(conditions, "CPUS", tmp_path)
-    monkeypatch.setattr(conditions, "CGROUP", stat)
+    monkeypatch.setattr(conditions, "throttled_periods", lambda: 5)
     assert conditions.throttle_count() == 9
 
 
@@ -67,3 +84,4 @@ def test_clock_is_the_mean_of_the_cores_or_unknown(tmp_path, monkeypatch):
         folder.mkdir(parents=True)
         (folder / "scaling_cur_freq").write_text(f"{kilohertz}\n")
     assert conditions.clock_mhz() == 2500
+    assert conditions.clock_mhz((1,)) == 3000

@@ -30,6 +30,16 @@ class Waiting(nn.Module):
         return x
 
 
+class Counted:
+    """A call that takes a told time and counts itself."""
+
+    def __init__(self, called, took):
+        self.called, self.took = called, took
+
+    def __call__(self):
+        self.called.append(1)
+
+
 def waiting(**seconds):
     return {name: Waiting(each) for name, each in seconds.items()}
 
@@ -63,29 +73,44 @@ def test_known_ratios_of_several_models_are_found_and_samples_are_kept_in_rounds
         assert ratio.low <= least / 0.004 <= ratio.high
 
 
-def test_it_ends_as_soon_as_the_interval_is_narrow_enough():
-    found = compare(waiting(one=0.001, other=0.001), EXAMPLE, seconds=30, half_width=0.5)
-    assert (found.ended, found.baseline) == ("narrow", "one")
-    assert found.rounds < latency_module.MOST_ROUNDS
-    assert found.ratio("other").half_width <= 0.5
-
-
-def test_stopping_when_narrow_leaves_the_interval_what_it_says(monkeypatch):
+@pytest.fixture
+def simulated(monkeypatch):
+    """Two models that take 2 ms, give or take 5 %: no clock is looked at."""
     generator = np.random.default_rng(0)
     monkeypatch.setattr(latency_module, "timer_for", lambda device, cold: lambda call, times: times * call())
     monkeypatch.setattr(latency_module.gc, "collect", lambda: None)  # takes longer than all else here
     call = lambda: 0.002 * np.exp(0.05 * generator.standard_normal())  # noqa: E731
-    found = [
-        compare_calls({"one": call, "other": call}, torch.device("cpu"), seconds=60, half_width=0.03)
-        for _ in range(200)
-    ]
+    return {"one": call, "other": call}
+
+
+def test_it_ends_as_soon_as_the_interval_is_narrow_enough(simulated):
+    found = compare_calls(simulated, torch.device("cpu"), seconds=60, half_width=0.05)
+    assert (found.ended, found.baseline) == ("narrow", "one")
+    assert found.rounds < latency_module.MOST_ROUNDS
+    assert found.ratio("other").half_width <= 0.05
+
+
+def test_stopping_when_narrow_leaves_the_interval_what_it_says(simulated):
+    found = [compare_calls(simulated, torch.device("cpu"), seconds=60, half_width=0.03) for _ in range(200)]
     assert {one.ended for one in found} == {"narrow"}
     assert len({one.rounds for one in found}) > 2
     assert sum(one.ratio("other").low <= 1 <= one.ratio("other").high for one in found) >= 194
 
 
-def test_a_model_alone_ends_by_its_medians_interval():
-    assert compare(waiting(one=0.001), EXAMPLE, seconds=30, half_width=0.5).ended == "narrow"
+def test_a_model_alone_ends_by_its_medians_interval(simulated):
+    del simulated["other"]
+    assert compare_calls(simulated, torch.device("cpu"), seconds=60, half_width=0.05).ended == "narrow"
+
+
+@pytest.mark.parametrize(("milliseconds", "more"), [(5, 1), (30, 0)])
+def test_a_call_before_each_sample_warms_the_caches_of_short_calls_only(milliseconds, more):
+    called = []
+    sample = latency_module._with_warm_caches(lambda call, times: [call() for _ in range(times)] and times * call.took)
+    call = Counted(called, milliseconds / 1000)
+    sample(call, 3)
+    called.clear()
+    assert sample(call, 3) == 3 * milliseconds / 1000
+    assert len(called) == 3 + more
 
 
 def test_it_ends_when_there_are_more_rounds_than_anyone_needs(monkeypatch):

@@ -7,7 +7,7 @@ import sys
 import pytest
 import torch
 
-from decompbench.bench.measure import PeakMemory, process_peak
+from decompbench.bench.measure import PeakMemory, pinning, process_peak
 from decompbench.bench.measure.pinning import BINDING, choose_cores, computing_threads, held_to_cores
 from decompbench.bench.measure.timers import ASSUMED_CACHE, last_cache_bytes
 
@@ -76,14 +76,25 @@ def test_threads_that_openmp_binds_are_left_alone(monkeypatch):
         assert cores == ()
 
 
-def test_a_second_core_of_a_physical_one_comes_last(tmp_path):
+def test_a_second_core_of_a_physical_one_comes_last(tmp_path, monkeypatch):
+    monkeypatch.setattr(pinning, "TOPOLOGY", tmp_path)
     for core in range(4):  # 0 and 2 are one physical core, 1 and 3 the other
         folder = tmp_path / f"cpu{core}" / "topology"
         folder.mkdir(parents=True)
         (folder / "thread_siblings_list").write_text("0,2" if core % 2 == 0 else "1,3")
-    assert choose_cores([0, 1, 2, 3], 2, tmp_path) == [2, 3]
-    assert choose_cores([0, 1, 2, 3], 3, tmp_path) == [1, 2, 3]
-    assert choose_cores([0, 2], 4, tmp_path) == [0, 2]
+    assert choose_cores([0, 1, 2, 3], 2) == [2, 3]
+    assert choose_cores([0, 1, 2, 3], 3) == [1, 2, 3]
+    assert choose_cores([0, 2], 4) == [0, 2]
+
+
+@pytest.mark.parametrize(("text", "cores"), [("2,6", (2, 6)), ("2-3", (2, 3)), ("0-1,4-5", (0, 1, 4, 5)), ("?", (2,))])
+def test_siblings_are_read_from_lists_and_spans(text, cores, tmp_path, monkeypatch):
+    monkeypatch.setattr(pinning, "TOPOLOGY", tmp_path)
+    assert pinning.siblings(2) == (2,)
+    folder = tmp_path / "cpu2" / "topology"
+    folder.mkdir(parents=True)
+    (folder / "thread_siblings_list").write_text(f"{text}\n")
+    assert pinning.siblings(2) == cores
 
 
 def test_last_cache_is_the_largest(tmp_path):
