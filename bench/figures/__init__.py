@@ -1,0 +1,9 @@
+"""Figures for papers, drawn from records by matplotlib: as SVG, PDF or PNG, equal byte for byte for equal records."""
+
+from .curves import draw_curves
+from .layers import draw_layers
+from .pareto import draw_pareto
+from .ranks import draw_ranks
+from .style import save
+
+__all__ = ["draw_curves", "draw_layers", "draw_pareto", "draw_ranks", "save"]

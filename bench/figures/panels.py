@@ -1,0 +1,119 @@
+"""A figure's panels: one for each table of the leaderboard, or for each trial."""
+
+from __future__ import annotations
+
+import math
+import textwrap
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import pandas as pd
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import AutoLocator, FuncFormatter, LogLocator, NullFormatter
+
+from ..columns import TABLE_KEYS
+from .style import new_figure
+
+#: Letters of a title in one line.
+TITLE_LETTERS = 40
+#: An axis over less than this factor has its marks at equal distances.
+SHORT_WAY = 5
+#: Panels beside each other.
+ACROSS = 2
+#: Height of a panel relative to its width.
+HEIGHT = 0.75
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One table of the leaderboard.
+
+    Attributes
+    ----------
+    frame : DataFrame
+        Its rows.
+    """
+
+    frame: pd.DataFrame
+
+    def _first(self, column: str) -> object:
+        known = self.frame[column].dropna()
+        return known.iloc[0] if len(known) else None
+
+    @property
+    def title(self) -> str:
+        """Model and data."""
+        return str(self._first("table"))
+
+    @property
+    def metric(self) -> str:
+        """Name of the metric."""
+        return str(self._first("metric") or "quality")
+
+    @property
+    def quality_label(self) -> str:
+        """Name and unit of the metric."""
+        return ", ".join(filter(None, (self.metric, str(self._first("unit") or ""))))
+
+    @property
+    def higher_is_better(self) -> bool:
+        """Whether more of the metric is better."""
+        return self._first("higher_is_better") is not False
+
+
+def tables_of(frame: pd.DataFrame) -> Iterator[Panel]:
+    """Yield the tables of a leaderboard in its order."""
+    for _, rows in frame.groupby(TABLE_KEYS, sort=False, dropna=False):
+        yield Panel(rows)
+
+
+def panel_grid(count: int, width: float, *, height: float = HEIGHT, across: int = ACROSS) -> tuple[Figure, list[Axes]]:
+    """Return a figure with so many panels, a few beside each other.
+
+    Parameters
+    ----------
+    count : int
+        Panels.
+    width : float
+        Of the figure in cm.
+    height : float
+        Of a panel, relative to its width.
+    across : int
+        Panels beside each other at most.
+    """
+    columns = min(count, across)
+    rows = math.ceil(count / columns)
+    figure = new_figure(width, rows * height * width / columns)
+    grid = figure.subplots(rows, columns, squeeze=False).ravel().tolist()
+    for spare in grid[count:]:
+        figure.delaxes(spare)
+    return figure, grid[:count]
+
+
+def scale_log(axes: Axes, which: Literal["x", "y"]) -> None:
+    """Make an axis logarithmic once all is drawn, with numbers such as 30 and not 3 x 10^1 at its marks."""
+    axes.set(**{f"{which}scale": "log"})
+    low, high = axes.get_xlim() if which == "x" else axes.get_ylim()
+    axis = axes.xaxis if which == "x" else axes.yaxis
+    # powers of ten and their multiples are too few over a short way
+    axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 3.0, 5.0)) if high > SHORT_WAY * low else AutoLocator())
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_minor_formatter(NullFormatter())
+
+
+def wrapped(title: str) -> str:
+    """Return a title in lines that a panel holds."""
+    return "\n".join(textwrap.wrap(title, TITLE_LETTERS))
+
+
+def legend_beside(figure: Figure, grid: Sequence[Axes], *more: tuple[Artist, str]) -> None:
+    """Put a legend to the right of all panels: each label of any of them once, then what is given."""
+    found: dict[str, Artist] = {}
+    for axes in grid:
+        for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
+            found.setdefault(label, handle)
+    found |= {label: handle for handle, label in more}
+    figure.legend(list(found.values()), list(found), loc="outside right upper")

@@ -1,0 +1,147 @@
+"""Quality against cost: each method's points from budget to budget, and the front that no point is beyond."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from ..errors import BenchError
+from ..published.beside import PublishedPoint
+from ..ranking import pareto_front
+from .axes import CostAxis
+from .panels import Panel, legend_beside, panel_grid, scale_log, wrapped
+from .style import DEFAULT_WIDTH, DENSE_COLOUR, Look, looks, styled
+
+#: Of what is not ours.
+PUBLISHED_COLOUR = "#7F7F7F"
+FRONT_COLOUR = "#BBBBBB"
+
+
+def draw_pareto(
+    panels: Sequence[Panel],
+    axis: CostAxis,
+    *,
+    published: Sequence[Sequence[PublishedPoint]] = (),
+    linear: bool = False,
+    quality_range: tuple[float, float] | None = None,
+    width: float = DEFAULT_WIDTH,
+) -> Figure:
+    """Draw quality against cost, a panel for each table.
+
+    Parameters
+    ----------
+    panels : sequence of Panel
+        Tables of the leaderboard.
+    axis : CostAxis
+        What is drawn to the right, on a logarithmic scale.
+    published : sequence of sequence of PublishedPoint
+        For each panel the papers' points, drawn hollow; those without that cost or a quality in the panel's unit are
+        left out.
+    linear : bool
+        A linear scale instead.
+    quality_range : tuple of float, optional
+        Ends of the axis of quality, for all panels.
+    width : float
+        In cm.
+
+    Returns
+    -------
+    Figure
+        Error bars are the standard deviation over seeds, and the interval of a measured cost. The dashed line is the
+        dense model's quality. The grey line is the Pareto front: no measured model has less cost and more quality.
+
+    Raises
+    ------
+    BenchError
+        No row has both the cost and a quality.
+    """
+    look = looks(method for panel in panels for method in panel.frame["method"][panel.frame["kind"] != "none"])
+    with styled():
+        figure, grid = panel_grid(len(panels), width)
+        drawn = 0
+        for number, (panel, axes) in enumerate(zip(panels, grid, strict=True)):
+            drawn += _draw_panel(axes, panel, axis, look)
+            _draw_published(axes, panel, axis, published[number] if published else ())
+            if not linear:
+                scale_log(axes, "x")
+            if quality_range is not None:
+                axes.set_ylim(quality_range)
+        if not drawn:
+            raise BenchError(f"nothing to draw: no row has both a quality and its {axis.label}")
+        legend_beside(figure, grid)
+    return figure
+
+
+def _draw_panel(axes: Axes, panel: Panel, axis: CostAxis, look: dict[str, Look]) -> int:
+    """Draw a table's rows and return how many of them have what it takes."""
+    frame = panel.frame
+    if axis.column not in frame:
+        return 0
+    known = frame[frame[axis.column].notna() & frame["final"].notna()]
+    dense, rows = known[known["kind"] == "none"], known[known["kind"] != "none"]
+    for _, row in dense.iterrows():
+        axes.axhline(row["final"], color=DENSE_COLOUR, linestyle="--", linewidth=0.8, label="dense")
+        axes.plot(axis.dense, row["final"], marker="*", markersize=8, color=DENSE_COLOUR, linestyle="none")
+    for method, points in rows.groupby("method", sort=True):
+        one = look[str(method)]
+        points = points.sort_values(axis.column)
+        axes.errorbar(
+            points[axis.column].astype(float),
+            points["final"].astype(float),
+            xerr=_interval(points, axis),
+            yerr=_known(points["final_sd"]) if "final_sd" in points else None,
+            color=one.colour,
+            marker=one.marker,
+            label=str(method),
+            elinewidth=0.6,
+            alpha=0.9,
+        )
+    higher = panel.higher_is_better
+    costs, qualities = known[axis.column].astype(float).tolist(), known["final"].astype(float).tolist()
+    front = sorted(
+        (costs[index], qualities[index]) for index in pareto_front(costs, [q if higher else -q for q in qualities])
+    )
+    if len(front) > 1:
+        axes.step(
+            *zip(*front, strict=True), where="post", color="#BBBBBB", linewidth=2.5, zorder=0, label="Pareto front"
+        )
+    axes.set(title=wrapped(panel.title), xlabel=axis.label, ylabel=panel.quality_label)
+    return len(rows)
+
+
+def _draw_published(axes: Axes, panel: Panel, axis: CostAxis, points: Sequence[PublishedPoint]) -> None:
+    """Draw the papers' points that have this cost and a quality of this metric."""
+    own = {"conv_weights_percent": "params_percent", "macs_percent": "macs_percent"}.get(axis.column)
+    if own is None:
+        return
+    for point in points:
+        cost = getattr(point, own)
+        if cost is None or point.quality is None or point.metric != panel.metric:
+            continue
+        label = f"{point.method}, {point.paper} (published)"
+        axes.plot(
+            cost,
+            point.quality,
+            marker="o",
+            markerfacecolor="none",
+            color=PUBLISHED_COLOUR,
+            linestyle="none",
+            label=label,
+        )
+
+
+def _interval(points: pd.DataFrame, axis: CostAxis) -> list[list[float]] | None:
+    """Return how far a measured cost's interval reaches to both sides."""
+    if axis.low is None or axis.high is None:
+        return None
+    value, low, high = (points[name].astype(float) for name in (axis.column, axis.low, axis.high))
+    return [(value - low).clip(lower=0).tolist(), (high - value).clip(lower=0).tolist()]
+
+
+def _known(values: pd.Series) -> list[float]:
+    """Return standard deviations, 0 where there is one seed only."""
+    return [0.0 if value is None or math.isnan(value) else float(value) for value in values]

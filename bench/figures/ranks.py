@@ -1,0 +1,104 @@
+"""Average ranks on a line, with bars over methods that do not differ (Demšar 2006, figure 1)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from ..errors import BenchError
+from .style import DEFAULT_WIDTH, looks, new_figure, styled
+
+#: Height of a line of text, of a bar, and of what stands above the axis, in cm.
+LINE, BAR, HEAD = 0.5, 0.25, 1.3
+
+
+def draw_ranks(
+    ranks: Mapping[str, float],
+    *,
+    critical_difference: float | None = None,
+    groups: Sequence[Sequence[str]] = (),
+    note: str = "",
+    width: float = DEFAULT_WIDTH,
+) -> Figure:
+    """Draw average ranks, the best to the left.
+
+    Parameters
+    ----------
+    ranks : mapping of str to float
+        Average rank over the cells by method, 1 being the best.
+    critical_difference : float, optional
+        Of Nemenyi's test; without it there was no test, and no groups are drawn.
+    groups : sequence of sequence of str
+        Methods whose ranks do not differ by more than that: a bar joins them.
+    note : str
+        What stands below: cells, budget, test.
+    width : float
+        In cm.
+
+    Raises
+    ------
+    BenchError
+        There are fewer than two methods.
+    """
+    if len(ranks) < 2:
+        raise BenchError("nothing to draw: ranks are of two methods or more")
+    order = sorted(ranks, key=lambda method: (ranks[method], method))
+    lines = math.ceil(len(order) / 2)
+    bars = [sorted(ranks[method] for method in group) for group in groups if len(group) > 1]
+    depth = BAR * (len(bars) + 1)  # how far below the axis the first name stands
+    height = HEAD + depth + LINE * (lines + 0.5) + (LINE if note else 0)
+    with styled():
+        figure = new_figure(width, height)
+        figure.set_layout_engine("none")  # all places are given
+        axes = figure.add_axes((0, 0, 1, 1))
+        axes.set(xlim=(0, width), ylim=(-height + HEAD, HEAD))
+        axes.axis("off")
+        scale = _Scale(len(order), width)
+        _draw_axis(axes, len(order), scale)
+        if critical_difference is not None:
+            _draw_difference(axes, critical_difference, scale)
+        for number, bar in enumerate(bars):
+            y = -BAR * (number + 1)
+            axes.plot([scale(bar[0]) - 0.1, scale(bar[-1]) + 0.1], [y, y], color="black", linewidth=3)
+        look = looks(ranks)
+        for number, method in enumerate(order):
+            left = number < lines
+            line = number if left else len(order) - 1 - number
+            y, end = -depth - LINE * line, 0.25 * width if left else 0.75 * width
+            x = scale(ranks[method])
+            axes.plot([x, x, end], [0, y, y], color=look[method].colour, linewidth=1)
+            text = f"{method}  {ranks[method]:.2f}"
+            axes.text(end + (-0.15 if left else 0.15), y, text, ha="right" if left else "left", va="center")
+        if note:
+            axes.text(width / 2, -height + HEAD + 0.5 * LINE, note, ha="center", va="center", fontsize="small")
+    return figure
+
+
+class _Scale:
+    """Place of a rank on the axis in cm."""
+
+    def __init__(self, count: int, width: float) -> None:
+        self.start, self.length, self.count = 0.28 * width, 0.44 * width, count
+
+    def __call__(self, rank: float) -> float:
+        return self.start + self.length * (rank - 1) / (self.count - 1)
+
+
+def _draw_axis(axes: Axes, count: int, scale: _Scale) -> None:
+    axes.plot([scale(1), scale(count)], [0, 0], color="black")
+    for rank in range(1, count + 1):
+        axes.plot([scale(rank)] * 2, [0, 0.12], color="black")
+        axes.text(scale(rank), 0.2, str(rank), ha="center", va="bottom", fontsize="small")
+
+
+def _draw_difference(axes: Axes, difference: float, scale: _Scale) -> None:
+    """Draw the critical difference as a length above the axis."""
+    start, y = scale(1), 0.85
+    end = start + scale(1 + difference) - scale(1)
+    axes.plot([start, end], [y, y], color="black")
+    for x in (start, end):
+        axes.plot([x, x], [y - 0.06, y + 0.06], color="black")
+    axes.text(start, y + 0.1, f"critical difference {difference:.2f}", ha="left", va="bottom", fontsize="small")
