@@ -62,8 +62,13 @@ def _cell(medians: dict[str, float], method: str) -> str:
     """Return a median with its ratio; nothing where the method leaves such a layer alone."""
     if method not in medians:
         return ""
-    own = f"{medians[method]:.3g}"
-    return f"{own} ({medians[method] / medians[DENSE]:.2f})" if DENSE in medians else own
+    own = _short(medians[method])
+    return f"{own} ({_short(medians[method] / medians[DENSE])})" if DENSE in medians else own
+
+
+def _short(value: float) -> str:
+    """Return a number with three digits, or with its thousands apart."""
+    return f"{value:,.0f}" if value >= 999.5 else f"{value:#.3g}".removesuffix(".")
 
 
 if __name__ == "__main__":
