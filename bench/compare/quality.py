@@ -9,7 +9,7 @@ from statistics import mean, variance
 
 from scipy import stats
 
-from ..record import Record
+from ..record import Measured, Record
 from ..row_notes import NOTABLE_DIFFERENCE
 from .findings import Finding, Verdict
 from .matching import Row
@@ -53,7 +53,7 @@ def judge_quality(row: Row, threshold: float | None = None) -> Iterator[Finding]
     if not a or not b:
         return
     same = same_weights(row)
-    metrics, others = _metrics(a), _metrics(b)
+    metrics, others = (shown_metrics(next(iter(records.values())).measured) for records in (a, b))
     for metric in metrics:
         if metric not in others:
             yield Finding("quality", metric.heading, "changed", "scored", "–", "B has no such metric")
@@ -69,11 +69,11 @@ def same_weights(row: Row) -> bool:
     return row.a.keys() == row.b.keys() and all(own is not None and own == other for own, other in hashes)
 
 
-def welch_interval(a: list[float], b: list[float]) -> tuple[float, float]:
+def welch_interval(a: list[float], b: list[float], confidence: float = CONFIDENCE) -> tuple[float, float]:
     """Return the interval of the difference of means, b's less a's, by Welch's t, of two values or more each."""
     if not variance(a) and not variance(b):  # t is not defined; without spread the difference is what it is
         return mean(b) - mean(a), mean(b) - mean(a)
-    interval = stats.ttest_ind(b, a, equal_var=False).confidence_interval(CONFIDENCE)
+    interval = stats.ttest_ind(b, a, equal_var=False).confidence_interval(confidence)
     return float(interval.low), float(interval.high)
 
 
@@ -137,9 +137,8 @@ def _ok(records: dict[int, Record]) -> dict[int, Record]:
     return {seed: record for seed, record in sorted(records.items()) if record.status == "ok"}
 
 
-def _metrics(records: dict[int, Record]) -> list[Metric]:
-    """Return the metrics that tables show; further ones are as the main one, of other test sets or at other ranks."""
-    measured = next(iter(records.values())).measured
+def shown_metrics(measured: Measured) -> list[Metric]:
+    """Return the metrics that tables show, the main one first; the others are as it is, of other sets or ranks."""
     if measured.metric is None:
         return []
     higher = measured.higher_is_better is not False
