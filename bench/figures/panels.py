@@ -61,7 +61,8 @@ class Panel:
     @property
     def higher_is_better(self) -> bool:
         """Whether more of the metric is better."""
-        return self._first("higher_is_better") is not False
+        told = self._first("higher_is_better")  # pandas has a boolean of its own
+        return told is None or bool(told)
 
 
 def tables_of(frame: pd.DataFrame) -> Iterator[Panel]:
