@@ -28,6 +28,7 @@ TAIL = 64 * 1024
 #: Rows that are gathered before they become a table.
 ROWS = 2000
 METADATA = b"decompbench"
+SORTED_BY = ("suite", "machine", "device", "table", "name", "started", "key")
 
 
 def load_frame(results: Path | str = "results", suite: str | None = None) -> pd.DataFrame:
@@ -43,8 +44,8 @@ def load_frame(results: Path | str = "results", suite: str | None = None) -> pd.
     Returns
     -------
     pandas.DataFrame
-        Its columns are described in ``docs/records.md``. Records of a trial that was run again, of older versions of a
-        suite or of a method are there, too.
+        Its columns are described in ``docs/records.md``. Trials are in the order of their names, each in that of time;
+        those that were run again are there more than once, and so are older versions of suites and methods.
 
     Raises
     ------
@@ -62,7 +63,7 @@ def load_frame(results: Path | str = "results", suite: str | None = None) -> pd.
     flats = [read_flat(file) for file in files]
     for line in describe_damages(damage for flat in flats for damage in flat.damages):
         warnings.warn(line, stacklevel=2)
-    return concatenated([flat.table for flat in flats]).to_pandas()
+    return sorted_rows(concatenated([flat.table for flat in flats])).to_pandas()
 
 
 @dataclass(frozen=True)
@@ -140,6 +141,11 @@ def concatenated(tables: list[pa.Table]) -> pa.Table:
     """Return tables below each other, with the columns of all, in their order; what one has not is null there."""
     table = pa.concat_tables(tables, promote_options="default")
     return table.select(ordered(table.column_names))
+
+
+def sorted_rows(table: pa.Table) -> pa.Table:
+    """Return a table with the records of a trial together and in the order of time, whatever order they came in."""
+    return table.sort_by([(name, "ascending") for name in SORTED_BY])
 
 
 def parquet_metadata(flat: Flat) -> dict[bytes, bytes]:
