@@ -44,3 +44,8 @@ def check_form(form: str) -> str:
     if "onnx" in parts and len(parts) > 1:
         raise FormError(f"form '{form}': ONNX Runtime chooses layouts itself and gets float32: use 'onnx' alone")
     return "+".join(sorted(parts, key=PARTS.index))
+
+
+def latency_prefix(form: str, batch: int) -> str:
+    """Return what the names of columns about a batch size begin with; the form is named where it is not eager."""
+    return f"latency_b{batch}" if form == EAGER else f"latency_{form}_b{batch}"

@@ -11,10 +11,11 @@ from typing import Any
 import pandas as pd
 
 from .errors import BenchError, suggestion
-from .form_name import EAGER
+from .form_name import EAGER, latency_prefix
 from .record import Counts, Latency, Record
 from .row_notes import final, notes, other_load, quality
 from .store import Damage, read_all
+from .superseded import Versions, current
 
 #: Counts that become columns, each with its share of the dense model's.
 COUNTS = (
@@ -54,18 +55,17 @@ def find_records(results: Path, suite: str | None = None) -> tuple[list[Record],
     return read_all(file.parent for file in files if suite in (None, file.parent.parent.name))
 
 
-def latest(records: Iterable[Record]) -> list[Record]:
-    """Return the last record of each trial's name, of the newest version of each suite on each machine."""
-    records = list(records)
-    versions: dict[str, int] = {}
-    for record in records:
-        suite = record.trial.suite
-        versions[suite] = max(versions.get(suite, 0), record.trial.suite_version)
-    last: dict[tuple[str, ...], Record] = {}
-    for record in records:
+def latest(records: Iterable[Record], *, superseded: bool = False) -> list[Record]:
+    """Return the last record of each trial's name on each machine.
+
+    Records of older versions of a suite or a method are left out, or with ``superseded`` there, too: the last of each
+    version.
+    """
+    last: dict[tuple[Any, ...], Record] = {}
+    for record in records if superseded else current(records):
         trial = record.trial
-        if trial.suite_version == versions[trial.suite]:
-            last[(trial.suite, record.machine, trial.device, record.name)] = record
+        versions = (trial.suite_version, record.method.version) if superseded else ()
+        last[(trial.suite, record.machine, trial.device, record.name, *versions)] = record
     return list(last.values())
 
 
@@ -90,20 +90,22 @@ def leaderboard(records: Iterable[Record]) -> pd.DataFrame:
         ``other_load`` is how many cores other processes kept busy during timing.
         ``notes`` is a list of texts. What was not measured is missing.
     """
-    tables: dict[tuple[str, ...], dict[tuple[str, str], list[Record]]] = {}
+    records = list(records)
+    versions = Versions.among(records)
+    tables: dict[tuple[Any, ...], dict[tuple[Any, ...], list[Record]]] = {}
     for record in records:
         trial = record.trial
-        place = (trial.suite, record.machine, trial.device, record.table)
-        point = (trial.method.row, str(trial.budget or ""))
+        place = (trial.suite, trial.suite_version, record.machine, trial.device, record.table)
+        point = (trial.method.row, str(trial.budget or ""), record.method.version)
         tables.setdefault(place, {}).setdefault(point, []).append(record)
     rows: list[Row] = []
     for points in tables.values():
         dense = {r.trial.seed: r for group in points.values() for r in group if r.trial.is_dense}
-        rows += sorted((_row(group, dense) for group in points.values()), key=_order)
+        rows += sorted((_row(group, dense, versions) for group in points.values()), key=_order)
     return pd.DataFrame(rows)
 
 
-def _row(group: list[Record], dense: dict[int, Record]) -> Row:
+def _row(group: list[Record], dense: dict[int, Record], versions: Versions) -> Row:
     """Return the row of one method at one budget from its records, one a seed."""
     first = group[0]
     trial, measured = first.trial, first.measured
@@ -147,7 +149,7 @@ def _row(group: list[Record], dense: dict[int, Record]) -> Row:
         "compress_seconds": _mean(record.measured.compress_seconds for record in group),
         "peak_rss": max((r.measured.peak_rss or 0 for r in group), default=0) or None,
         "other_load": max((other_load(record) for record in group), default=0.0),
-        "notes": notes(group, dense),
+        "notes": [*versions.notes(group), *notes(group, dense)],
     }
 
 
@@ -203,11 +205,6 @@ def _latencies(group: list[Record]) -> Row:
             ),
         }
     return row
-
-
-def latency_prefix(form: str, batch: int) -> str:
-    """Return what the names of columns about a batch size begin with; the form is named where it is not eager."""
-    return f"latency_b{batch}" if form == EAGER else f"latency_{form}_b{batch}"
 
 
 def _most(values: Iterable[int | None]) -> int | None:

@@ -8,4 +8,10 @@ from pydantic import BaseModel, ConfigDict
 class Strict(BaseModel):
     """A value that cannot change and takes no unknown fields."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=(), allow_inf_nan=False)
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        protected_namespaces=(),
+        allow_inf_nan=False,
+        use_attribute_docstrings=True,
+    )

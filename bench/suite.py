@@ -12,23 +12,21 @@ from pydantic import ByteSize, Field, field_validator, model_validator
 from .measure_settings import Measure
 from .recipe import Recipe
 from .strict import Strict
+from .words import budget_words
 
 #: The reference every table has: the model as it is. It is a trial like any other and always there.
 DENSE = "dense"
 
 
 class Budget(Strict):
-    """The size to reach, as a fraction of the dense model's convolutions: exactly one of the three.
-
-    Attributes
-    ----------
-    params, macs, bits
-        Fraction in (0, 1] of the conv weights, of their MACs, of their stored bits.
-    """
+    """The size to reach, as a fraction of the dense model's convolutions: exactly one of the three."""
 
     params: float | None = Field(default=None, gt=0, le=1)
+    """Fraction in (0, 1] of the conv weights."""
     macs: float | None = Field(default=None, gt=0, le=1)
+    """Fraction in (0, 1] of the convs' multiply-accumulates."""
     bits: float | None = Field(default=None, gt=0, le=1)
+    """Fraction in (0, 1] of the conv weights' stored bits."""
 
     @model_validator(mode="after")
     def _exactly_one(self) -> Budget:
@@ -42,28 +40,24 @@ class Budget(Strict):
         return self.model_dump(exclude_none=True)
 
     def __str__(self) -> str:
-        return ",".join(f"{count}={100 * fraction:g}%" for count, fraction in self.as_dict().items())
+        return budget_words(self.as_dict())
 
 
 class Selection(Strict):
-    """Which layers a method touches; what is not given here stays as the method has it.
-
-    Attributes
-    ----------
-    include, exclude
-        Glob patterns over module paths.
-    skip_first, skip_last
-        How many convolutions at either end are left alone.
-    kernel_sizes, strides
-        Only layers with one of these pairs.
-    """
+    """Which layers a method touches; what is not given here stays as the method has it."""
 
     include: tuple[str, ...] | None = None
+    """Glob patterns over module paths: only these layers."""
     exclude: tuple[str, ...] | None = None
+    """Glob patterns over module paths: not these layers."""
     skip_first: int | None = Field(default=None, ge=0)
+    """How many convolutions at the input's end are left alone."""
     skip_last: int | None = Field(default=None, ge=0)
+    """How many convolutions at the output's end are left alone."""
     kernel_sizes: tuple[tuple[int, int], ...] | None = None
+    """Only layers with one of these kernel sizes, height and width."""
     strides: tuple[tuple[int, int], ...] | None = None
+    """Only layers with one of these strides, vertical and horizontal."""
 
 
 class MethodChoice(Strict):
@@ -71,43 +65,32 @@ class MethodChoice(Strict):
 
     In the file it is a name, or a mapping in which all keys but these are settings of the method:
     ``{name: mine, strength: 0.1, label: mine-strong}``.
-
-    Attributes
-    ----------
-    name
-        Registered name.
-    settings
-        What differs from the method's defaults.
-    label
-        Name of the row in tables; from the name and the settings when not given.
-    unreachable
-        What to do with a budget that no setting of the method reaches: refuse it, or take the nearest size.
-    select
-        Which layers to touch, where it is not to be the method's own choice.
-    overrides
-        By path pattern: settings to change for these layers, another method with settings of its own
-        (``{method: svd, rank: 0.2}``), or null to leave them dense.
-    inefficient
-        What to do with layers that the method would not make smaller: leave them dense, or replace them all the same.
-    variant
-        A network of a paper that all of this is taken from, see :mod:`.variant`; other keys change it. It has a size of
-        its own: the entry's budgets are not for it.
-    budgets
-        Instead of the entry's, for a method that cannot be sized to these.
-    note
-        What a reader of the row should know; shown below the table.
     """
 
     name: str
+    """Registered name."""
     settings: dict[str, Any] = Field(default_factory=dict)
+    """What differs from the method's defaults."""
     label: str = ""
+    """Name of the row in tables; from the name and the settings when not given."""
     unreachable: Literal["error", "nearest"] = "error"
+    """What to do with a budget that no setting of the method reaches: refuse it, or take the nearest size."""
     select: Selection | None = None
+    """Which layers to touch, where it is not to be the method's own choice."""
     overrides: dict[str, dict[str, Any] | None] | None = None
+    """By path pattern: settings to change for these layers, another method with settings of its own
+    (``{method: svd, rank: 0.2}``), or null to leave them dense.
+    """
     inefficient: Literal["skip", "replace"] = "skip"
+    """What to do with layers that the method would not make smaller: leave them dense, or replace them all the same."""
     variant: str = ""
+    """A network of a paper that all of this is taken from, see :mod:`.variant`; other keys change it. It has a size of
+    its own: the entry's budgets are not for it.
+    """
     budgets: tuple[Budget, ...] = ()
+    """Instead of the entry's, for a method that cannot be sized to these."""
     note: str = ""
+    """What a reader of the row should know; shown below the table."""
 
     @model_validator(mode="before")
     @classmethod
@@ -154,26 +137,20 @@ def _taken_from(variant: str) -> dict[str, Any]:
 
 
 class Exclude(Strict):
-    """Points left out of an entry's matrix: those that agree with everything that is given here.
-
-    Attributes
-    ----------
-    method
-        Name or label.
-    model
-        Where the entry has several.
-    params, macs, bits
-        A budget.
-    seed
-        One of the suite's.
-    """
+    """Points left out of an entry's matrix: those that agree with everything that is given here."""
 
     method: str
+    """Name or label."""
     model: str | None = None
+    """Where the entry has several."""
     params: float | None = None
+    """A budget on the conv weights."""
     macs: float | None = None
+    """A budget on the MACs."""
     bits: float | None = None
+    """A budget on the stored bits."""
     seed: int | None = None
+    """One of the suite's."""
 
     def matches(self, model: str, choice: MethodChoice, budget: Budget | None, seed: int) -> bool:
         """Tell whether the point (``model``, ``choice``, ``budget``, ``seed``) is left out."""
@@ -188,56 +165,46 @@ class Exclude(Strict):
 
 
 class BaselineChoice(Strict):
-    """How the dense model is trained before any trial: once for each seed, and kept for all runs to come.
-
-    Attributes
-    ----------
-    recipe
-        It has nothing of the entry's and the suite's recipe.
-    """
+    """How the dense model is trained before any trial: once for each seed, and kept for all runs to come."""
 
     recipe: Recipe
+    """How it is trained; nothing is taken from the entry's and the suite's recipe."""
 
 
 class Entry(Strict):
     """One model on one task, or several: a table of the leaderboard each.
 
     Its trials are the dense model and every method at every budget, each with every seed of the suite.
-
-    Attributes
-    ----------
-    model, model_options, pretrained
-        For ``load_model``; the task adds the options it dictates (input channels, number of classes).
-    models
-        Instead of ``model`` a list of several: a table each, all else the same.
-    baseline
-        Train the dense model, from where ``pretrained`` leaves it, before all trials, which start from the result.
-    task, data, task_options
-        For ``create_task``.
-    methods, budgets, exclude
-        The matrix. Without budgets each method runs once, at its own settings.
-    recipe
-        How every trial is trained; the suite's recipe with these fields changed.
-    measure
-        What is measured; the suite's settings with these changed.
-    label
-        Tells two entries with the same model and data apart.
     """
 
     model: str = ""
+    """Name for ``load_model``."""
     models: tuple[str, ...] = ()
+    """Instead of ``model`` a list of several: a table each, all else the same."""
     model_options: dict[str, Any] = Field(default_factory=dict)
+    """Options for ``load_model``; the task adds the ones it dictates (input channels, number of classes)."""
     pretrained: bool | str = False
+    """Weights to start from: a library's own (true), a file or a set's name; false draws them by the seed."""
     baseline: BaselineChoice | None = None
+    """Train the dense model, from where ``pretrained`` leaves it, before all trials, which start from the result."""
     task: str
+    """Name of the task: ``classification``, ``super_resolution``, ..."""
     data: str
+    """Name of the data, see ``decompbench data``."""
     task_options: dict[str, Any] = Field(default_factory=dict)
+    """Settings of the task that differ from its defaults."""
     methods: tuple[MethodChoice, ...] = ()
+    """The matrix's methods; the dense model is always there."""
     budgets: tuple[Budget, ...] = ()
+    """The matrix's budgets. Without any each method runs once, at its own settings."""
     exclude: tuple[Exclude, ...] = ()
+    """Points of the matrix to leave out."""
     recipe: Recipe = Field(default_factory=Recipe)
+    """How every trial is trained; the suite's recipe with these fields changed."""
     measure: Measure = Field(default_factory=Measure)
+    """What is measured; the suite's settings with these changed."""
     label: str = ""
+    """Tells two entries with the same model and data apart."""
 
     @model_validator(mode="after")
     def _one_or_several_models(self) -> Entry:
@@ -277,24 +244,17 @@ def _require_model(variant: str, model: str, options: dict[str, Any]) -> None:
 
 
 class Limits(Strict):
-    """What a trial's process may use before it is ended.
-
-    Attributes
-    ----------
-    seconds
-        Wall-clock time.
-    memory
-        Resident memory in bytes; the file may say ``3GB`` or ``3GiB``.
-    baseline_seconds
-        Instead of ``seconds``, for the training of a baseline; by default a day, or ``seconds`` if that is more.
-    checkpoint_seconds
-        How much training may be lost at most when a process is ended.
-    """
+    """What a trial's process may use before it is ended."""
 
     seconds: float = Field(default=600, gt=0)
+    """Wall-clock seconds of a trial."""
     memory: ByteSize = Field(default=ByteSize(3 * 2**30), gt=0)
+    """Resident memory in bytes; the file may say ``3GB`` or ``3GiB``."""
     baseline_seconds: float | None = Field(default=None, gt=0)
+    """Seconds instead of ``seconds``, for the training of a baseline; by default a day, or ``seconds`` if that is more.
+    """
     checkpoint_seconds: float = Field(default=300, gt=0)
+    """Seconds of training that may be lost at most when a process is ended."""
 
     @property
     def seconds_for_baseline(self) -> float:
@@ -303,30 +263,29 @@ class Limits(Strict):
 
 
 class Suite(Strict):
-    """A whole suite.
-
-    Attributes
-    ----------
-    name
-        Also the name of its results folder.
-    version
-        Raised when a change makes older records no longer belong; tables show the newest version only.
-    seeds
-        Each point of the matrix is one trial for each seed.
-    plugins
-        Modules to import before a trial: they may register methods. Looked for beside the suite file, too.
-    folder
-        Where relative paths in the suite start: where its file lies, or for a packaged one the folder of all data sets.
-    """
+    """A whole suite."""
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    """Also the name of its results folder."""
     version: int = Field(default=1, ge=1)
+    """Raised when a change makes older records no longer belong; tables show the newest version only."""
     description: str = ""
+    """What the suite is for, in a line or two."""
     seeds: tuple[int, ...] = Field(default=(0,), min_length=1)
+    """Each point of the matrix is one trial for each seed."""
     recipe: Recipe = Field(default_factory=Recipe)
+    """How all trials are trained, where their entry says nothing else."""
     entries: tuple[Entry, ...] = Field(min_length=1)
+    """The tables of the leaderboard."""
     measure: Measure = Field(default_factory=Measure)
+    """What is measured, where an entry says nothing else."""
     limits: Limits = Field(default_factory=Limits)
+    """What a trial's process may use."""
     plugins: tuple[str, ...] = ()
+    """Modules to import before a trial: they may register methods. Looked for beside the suite file, too."""
     folder: str = Field(default="", exclude=True)
+    """Where relative paths in the suite start: where its file lies, or for a packaged one the folder of all data
+    sets.
+    """
     source: str = Field(default="", exclude=True)
+    """The suite's file, for messages."""

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
-
-from .machine import NOTABLE_LOAD
+from pydantic import BaseModel, ConfigDict, Field
 
 #: What a machine does that spoils times: others' work, a hypervisor's, a changing clock, heat, power or a quota.
 Noise = Literal["load", "steal", "clock", "throttled"]
@@ -15,121 +13,90 @@ Noise = Literal["load", "steal", "clock", "throttled"]
 class Part(BaseModel):
     """A part of a record. It does not change; fields that this version does not know are kept."""
 
-    model_config = ConfigDict(frozen=True, extra="allow", protected_namespaces=())
+    model_config = ConfigDict(frozen=True, extra="allow", protected_namespaces=(), use_attribute_docstrings=True)
 
 
 class MemoryUse(Part):
-    """Memory over a span of time, in bytes.
-
-    Attributes
-    ----------
-    of
-        ``process``: resident memory, Python and libraries included; ``device``: what torch has allocated on a GPU.
-    before
-        At the start.
-    peak
-        The most there was.
-    """
+    """Memory over a span of time, in bytes."""
 
     of: Literal["process", "device"]
+    """``process``: resident memory, Python and libraries included; ``device``: what torch has allocated on a GPU."""
     before: int
+    """Bytes at the start."""
     peak: int
+    """Most bytes there were."""
 
 
 class Latency(Part):
-    """Times of the deployed model and of the dense one, measured in turn, at one batch size in one form.
-
-    Attributes
-    ----------
-    form
-        How both were run, see ``measure.forms``: ``eager``, ``channels_last+bf16``, ...
-    calls, dense_calls
-        Calls a sample; a sample is their mean. The second is null in records of before they could differ.
-    milliseconds, dense_milliseconds
-        Raw samples in ms a batch, ``samples_per_round`` of them a round, round by round.
-    samples_per_round
-        2: on the way through the models and on the way back.
-    median, dense_median
-        In ms a batch, over rounds.
-    median_interval, dense_median_interval
-        Their intervals.
-    quartiles, dense_quartiles
-        25 % and 75 % quantile in ms a batch.
-    ratio, ratio_interval
-        Median over the rounds of the model's time relative to the dense one's, and its interval: of the sign test, or
-        in records without ``ended`` by a bootstrap.
-    confidence
-        Of the intervals.
-    ended
-        Why no more was sampled: the ratio's interval was ``narrow`` enough, the ``time`` was spent, or there were more
-        ``rounds`` than anyone needs.
-    warm
-        Whether running medians were stable when sampling began.
-    other_load
-        CPU cores that other processes kept busy meanwhile, of ``cores`` and those that share a physical core with them;
-        null where the system does not say.
-    steal
-        The same cores' worth of time that a hypervisor gave to other machines.
-    mhz
-        Lowest and highest clock of the CPU, where it can be read.
-    throttled
-        Times that heat, power or a quota held the CPU back.
-    noise
-        Which of these spoil the times; empty if none does.
-    cores
-        Logical cores that the threads were held to.
-    forms
-        Form of each compressed layer, by path: the fastest at this batch size.
-    macs
-        Multiply-accumulates per image in these forms, by fvcore; the compact forms may need fewer.
-    folded, dense_folded
-        Whether batch-norm could be folded into the convolutions of either model.
-    memory, dense_memory
-        What a call takes, run eagerly in float32 whatever the form is.
-    """
+    """Times of the deployed model and of the dense one, measured in turn, at one batch size in one form."""
 
     batch_size: int
-    form: str = "eager"
+    """Images a call."""
+    form: str
+    """How both were run, see ``measure.forms``: ``eager``, ``channels_last+bf16``, ..."""
     calls: int
+    """Calls of the compressed model a sample; a sample is their mean."""
     dense_calls: int | None = None
+    """Calls of the dense model a sample; null in records of before they could differ."""
     milliseconds: list[float]
+    """Raw samples of the compressed model in ms a batch, ``samples_per_round`` of them a round, round by round."""
     dense_milliseconds: list[float]
+    """Raw samples of the dense model in ms a batch, of the same rounds."""
     samples_per_round: int = 1
+    """2: on the way through the models and on the way back; 1 in records of before there was a way back."""
     median: float
+    """Median over rounds of the compressed model's time, in ms a batch."""
     dense_median: float
+    """Median over rounds of the dense model's time, in ms a batch."""
     median_interval: tuple[float, float] | None = None
+    """Interval of ``median``, in ms a batch; null in records of before it was computed."""
     dense_median_interval: tuple[float, float] | None = None
+    """Interval of ``dense_median``, in ms a batch; null in records of before it was computed."""
     quartiles: tuple[float, float]
+    """25 % and 75 % quantile over rounds of the compressed model's time, in ms a batch."""
     dense_quartiles: tuple[float, float]
+    """25 % and 75 % quantile over rounds of the dense model's time, in ms a batch."""
     ratio: float
+    """Median over the rounds of the compressed model's time relative to the dense one's in the same round."""
     ratio_interval: tuple[float, float]
+    """Interval of ``ratio``: of the sign test, or in records without ``ended`` by a bootstrap."""
     confidence: float = 0.95
+    """Of the intervals, as a fraction."""
     ended: Literal["narrow", "time", "rounds"] | None = None
+    """Why no more was sampled: the ratio's interval was ``narrow`` enough, the ``time`` was spent, or there were more
+    ``rounds`` than anyone needs.
+    """
     warm: bool | None = None
+    """Whether running medians were stable when sampling began; null in records of before it was told."""
     threads: int
+    """CPU threads of one operation."""
     device: str
+    """``cpu``, or the GPU's name."""
     other_load: float | None
+    """CPU cores that other processes kept busy meanwhile: of ``cores`` and those that share a physical core with them, in
+    records of version 1 of the whole machine; null where the system does not say."""
     steal: float | None = None
+    """Cores' worth of time, of the same cores, that a hypervisor gave to other machines; null where the system does not
+    say."""
     mhz: tuple[float, float] | None = None
+    """Lowest and highest clock of the CPU in MHz; null where it cannot be read."""
     throttled: int = 0
+    """How many times heat, power or a quota held the CPU back."""
     noise: list[Noise] = Field(default_factory=list)
+    """What spoils the times: other processes' ``load``, a hypervisor's ``steal``, a changing ``clock``, or being
+    ``throttled``; empty if nothing does.
+    """
     cores: tuple[int, ...] = ()
+    """Logical cores that the threads were held to; empty where they were not."""
     forms: dict[str, str]
+    """Form of each compressed layer, by path: the fastest at this batch size."""
     macs: int
+    """Multiply-accumulates per image in these forms, by fvcore; the compact forms may need fewer."""
     folded: bool
+    """Whether batch-norm could be folded into the compressed model's convolutions."""
     dense_folded: bool
+    """Whether batch-norm could be folded into the dense model's convolutions."""
     memory: MemoryUse | None = None
+    """What a call of the compressed model takes, run eagerly in float32 whatever the form is."""
     dense_memory: MemoryUse | None = None
-
-    @model_validator(mode="before")
-    @classmethod
-    def _from_before_forms(cls, value: Any) -> Any:
-        """Read records that say ``memory_format`` and leave noise to their reader."""
-        if not isinstance(value, dict) or "memory_format" not in value:
-            return value
-        value = dict(value)
-        if value.pop("memory_format") == "channels_last":
-            value["form"] = "channels_last"
-        if (value.get("other_load") or 0.0) > NOTABLE_LOAD:
-            value["noise"] = ["load"]
-        return value
+    """What a call of the dense model takes, run likewise."""

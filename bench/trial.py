@@ -16,45 +16,54 @@ from .suite import DENSE, BaselineChoice, Budget, Entry, Limits, Measure, Method
 
 
 class Trial(Strict):
-    """One point of a suite, with everything needed to run it in a process of its own.
-
-    Attributes
-    ----------
-    suite, suite_version, entry
-        Where the trial comes from; ``entry`` is the entry's label, empty as a rule.
-    source, entry_key, method_key
-        The suite file and keys in it, for messages; the last is empty for the dense model.
-    folder
-        That relative paths start from.
-    device
-        ``cpu``, ``cuda`` or ``cuda:N``.
-    devices
-        On how many of them it trains, each batch being shared among them.
-    """
+    """One point of a suite, with everything needed to run it in a process of its own."""
 
     suite: str
+    """Name of the suite."""
     suite_version: int
+    """Version of the suite."""
     entry: str
+    """The entry's label, empty as a rule."""
     model: str
+    """Name for ``load_model``."""
     model_options: dict[str, Any]
+    """Options for ``load_model``; the task adds the ones it dictates (input channels, number of classes)."""
     pretrained: bool | str
+    """Weights to start from: a library's own (true), a file or a set's name; false draws them by the seed."""
     baseline: BaselineChoice | None = None
+    """How the dense model is trained before all trials; null where it is not."""
     task: str
+    """Name of the task: ``classification``, ``super_resolution``, ..."""
     data: str
+    """Name of the data, see ``decompbench data``."""
     task_options: dict[str, Any]
+    """Settings of the task that differ from its defaults."""
     method: MethodChoice
+    """The method and how the suite uses it."""
     budget: Budget | None
+    """The size to reach; null where the method runs at its own settings."""
     recipe: Recipe
+    """How the model is trained."""
     seed: int
+    """Of all random numbers."""
     measure: Measure
+    """What of it is measured, and how."""
     limits: Limits
+    """What the process may use."""
     plugins: tuple[str, ...]
+    """Modules imported before the trial: they may register methods."""
     device: str
+    """``cpu``, ``cuda`` or ``cuda:N``."""
     devices: int = 1
+    """On how many of them it trains, each batch being shared among them."""
     source: str = Field(default="", exclude=True)
+    """The suite's file, for messages."""
     entry_key: str = Field(default="", exclude=True)
+    """Key of the entry in that file, for messages."""
     method_key: str = Field(default="", exclude=True)
+    """Key of the method in that file, for messages; empty for the dense model."""
     folder: str = Field(default="", exclude=True)
+    """Where relative paths start from."""
 
     @property
     def is_dense(self) -> bool:

@@ -24,6 +24,7 @@ from . import (
     run,
     suites,
     sweep,
+    tables,
 )
 
 app = typer.Typer(
@@ -41,6 +42,7 @@ VERBS = (
     latency,
     leaderboard,
     compare,
+    tables,
     methods,
     models,
     suites,

@@ -30,6 +30,9 @@ Plugins = Annotated[
     typer.Option("--plugin", help="A module with methods of its own, beside you or installed. Repeatable."),
 ]
 Devices = Annotated[int, typer.Option("--devices", min=1, help="Train on so many GPUs, or CPU processes, at once.")]
+Superseded = Annotated[
+    bool, typer.Option("--superseded", help="Records of older versions of a suite or a method, too, marked as such.")
+]
 UNFOLDED = 100_000
 """Width of what is no terminal: no line is as long."""
 DEFAULT_RESULTS = Path("results")

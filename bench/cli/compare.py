@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from .common import DEFAULT_RESULTS, AsJson, Results, output, print_json
+from .common import DEFAULT_RESULTS, AsJson, Results, Superseded, output, print_json
 
 EXAMPLE = "Example: decompbench compare main HEAD --suite quick --markdown"
 SET = "A results folder, a records.jsonl, a git revision or REVISION:PATH, or a machine's id."
@@ -44,6 +44,7 @@ def compare_command(
     everything: Annotated[bool, typer.Option("--all", help="What is the same, too, and no list cut short.")] = False,
     as_markdown: Annotated[bool, typer.Option("--markdown", help="Markdown, for a pull request.")] = False,
     as_json: AsJson = False,
+    superseded: Superseded = False,
 ) -> None:
     """Tell what changed from A to B in counts, quality and latency.
 
@@ -58,10 +59,12 @@ def compare_command(
 
     if as_markdown and as_json:
         raise typer.BadParameter("give one of --markdown and --json")
-    sets = [read_set(name, results) for name in (a, b)]
+    sets = [read_set(name, results, superseded=superseded) for name in (a, b)]
     for one in sets:
         for line in describe_damages(one.damages):
             print(line, file=sys.stderr)
+        if one.superseded:
+            print(f"{one.name}: {one.superseded}", file=sys.stderr)
     comparison = compare(*choose(*sets, suite=suite, only=only), Thresholds(threshold, quality_threshold))
     if as_json:
         print_json(comparison.to_json(everything=everything))

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from .common import DEFAULT_RESULTS, AsJson, Results, output, print_json
+from .common import DEFAULT_RESULTS, AsJson, Results, Superseded, output, print_json
 
 EXAMPLE = "Example: decompbench leaderboard quick --markdown"
 
@@ -22,6 +22,7 @@ def leaderboard_command(
     as_csv: Annotated[bool, typer.Option("--csv", help="CSV with all columns, unrounded.")] = False,
     as_markdown: Annotated[bool, typer.Option("--markdown", help="Markdown tables.")] = False,
     as_json: AsJson = False,
+    superseded: Superseded = False,
 ) -> None:
     """Show the newest record of every trial, a table for each model, data and machine.
 
@@ -32,6 +33,7 @@ def leaderboard_command(
     from ..render import print_tables, to_csv, to_markdown, to_rows
     from ..store import describe_damages
     from ..suite_file import load_suite
+    from ..superseded import describe_superseded
 
     if as_csv + as_markdown + as_json > 1:
         raise typer.BadParameter("give one of --csv, --markdown and --json")
@@ -42,7 +44,13 @@ def leaderboard_command(
         print(line, file=sys.stderr)
     if not records:
         raise BenchError(f"no readable records of {f'suite {suite!r}' if suite else 'any suite'} in {results}")
-    frame = leaderboard(latest(records))
+    shown = latest(records, superseded=superseded)
+    left_out = None if superseded else describe_superseded(records)
+    if not shown:
+        raise BenchError(f"nothing to show: {left_out}")
+    if left_out:
+        print(left_out, file=sys.stderr)
+    frame = leaderboard(shown)
     if as_json:
         print_json(to_rows(frame))
     elif as_csv:

@@ -11,6 +11,7 @@ from ..errors import BenchError, suggestion
 from ..leaderboard import latest
 from ..record import Record
 from ..store import Damage, parse_records, read_records
+from ..superseded import describe_superseded
 from .revisions import NAMES_SHOWN, Repository
 
 #: Where records lie below a folder of all results, of one suite, and of one suite on one machine.
@@ -29,12 +30,15 @@ class RecordSet:
         As the user wrote it.
     source
         What that turned out to be, in words.
+    superseded
+        How many records are left out because they are, in words.
     """
 
     name: str
     source: str
     records: list[Record]
     damages: list[Damage]
+    superseded: str | None = None
 
 
 @dataclass(frozen=True)
@@ -43,7 +47,7 @@ class _Source:
     read: Read
 
 
-def read_set(name: str, results: Path) -> RecordSet:
+def read_set(name: str, results: Path, *, superseded: bool = False) -> RecordSet:
     """Read the set of records that ``name`` stands for, the last record of each trial.
 
     Parameters
@@ -53,6 +57,8 @@ def read_set(name: str, results: Path) -> RecordSet:
         ``results``, a git revision of the repository that holds ``results``, or ``REVISION:PATH``.
     results
         Folder of all results; it need not exist for a revision.
+    superseded
+        Take records of older versions of suites and methods where there are no newer ones.
 
     Raises
     ------
@@ -75,7 +81,14 @@ def read_set(name: str, results: Path) -> RecordSet:
     if not records:
         damaged = f": {damages[0]}" if damages else ""
         raise BenchError(f"no readable record in {source.words}{damaged}")
-    return RecordSet(name, source.words, latest(records), damages)
+    left_out = None if superseded else describe_superseded(records)
+    if superseded:
+        chosen = sorted(latest(records, superseded=True), key=lambda r: (r.trial.suite_version, r.method.version))
+    else:
+        chosen = latest(records)
+    if not chosen:
+        raise BenchError(f"{source.words}: {left_out}")
+    return RecordSet(name, source.words, chosen, damages, left_out)
 
 
 def _from_path(name: str) -> _Source | None:

@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import json
 import subprocess
 import sys
 import tarfile
@@ -16,8 +17,10 @@ from PIL import Image
 
 from decompbench.bench.cli import main
 from decompbench.bench.record import Measured, MethodInfo, Record
+from decompbench.bench.seal import sealed
 from decompbench.bench.suite_file import load_suite
 from decompbench.bench.trial import expand
+from decompbench.methods import list_methods, method_class
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
@@ -50,7 +53,7 @@ def make_record(trial, status="ok", key=None, kind="weight-space", **measured):
     info = MethodInfo(
         name=trial.method.name,
         label=trial.method.row,
-        version=1,
+        version=method_class(trial.method.name).version if trial.method.name in list_methods() else 1,
         kind=kind,
         paper="",
         summary="",
@@ -70,6 +73,13 @@ def make_record(trial, status="ok", key=None, kind="weight-space", **measured):
         machine="machine",
         software={},
     )
+
+
+def resealed(line):
+    """Return a line of a records file that was changed, with the checksum of what it now says."""
+    document = json.loads(line)
+    del document["checksum"]
+    return sealed(json.dumps(document, separators=(",", ":"), ensure_ascii=False)) + "\n" * line.endswith("\n")
 
 
 def wait_for(condition, seconds=60.0):

@@ -24,9 +24,10 @@ IN_NO_KEY = {
         "shapes.py", "survey.py",
     },
     "write, read and say": {
-        "__init__.py", "atomic_file.py", "cache.py", "cli", "columns.py", "compare", "describe.py", "errors.py",
-        "leaderboard.py", "progress.py", "published", "record.py", "render.py", "row_notes.py", "store.py",
-        "suite_errors.py", "timing_record.py", "words.py",
+        "__init__.py", "atomic_file.py", "cache.py", "cli", "columns.py", "compare", "derived.py", "describe.py",
+        "errors.py", "frame.py", "frame_columns.py", "leaderboard.py", "migrations.py", "progress.py", "published",
+        "record.py", "record_line.py", "render.py", "row_notes.py", "seal.py", "store.py", "suite_errors.py",
+        "superseded.py", "timing_record.py", "words.py",
     },
     "are another command": {"doctor", "sweep"},
     "are asv's, which imports the package from outside": {"asv"},

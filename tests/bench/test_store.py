@@ -74,7 +74,7 @@ def test_damaged_lines_are_named_and_the_rest_is_read(tmp_path, trials):
     for trial in trials:
         store.append(make_record(trial))
     lines = store.path.read_text().splitlines()
-    newer = lines[0].replace('"schema_version":1', '"schema_version":99')
+    newer = lines[0].replace('"schema_version":2', '"schema_version":99')
     store.path.write_text("\n".join([lines[0], lines[1][:100], "{}", newer, lines[2].replace('"key"', '"kex"')]))
     records, damages = store.read()
     assert [record.name for record in records] == [trials[0].name]
@@ -83,7 +83,7 @@ def test_damaged_lines_are_named_and_the_rest_is_read(tmp_path, trials):
     assert text[0].startswith(f"{store.path}:2: not JSON")
     assert "no schema_version" in text[1]
     assert "schema_version 99 is newer" in text[2]
-    assert "key" in text[3]
+    assert "damaged: checksum" in text[3]
 
 
 def test_record_after_a_damaged_end_gets_a_line_of_its_own(tmp_path, trials):
@@ -190,3 +190,55 @@ def test_machine_is_described_once_and_without_its_name(tmp_path, monkeypatch):
     monkeypatch.setenv("DECOMPBENCH_MACHINE", "../lab")
     with pytest.raises(StoreError, match="use letters"):
         describe_machine()
+
+
+WRITER = """
+import os, signal, sys
+from pathlib import Path
+from decompbench.bench.record import Record
+from decompbench.bench.store import RecordStore
+folder, file, times, killed = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]), sys.argv[4] == "killed"
+record = Record.model_validate_json(file.read_text())
+if killed:
+    whole = os.write
+    def half(descriptor, content):
+        whole(descriptor, content[: len(content) // 2])
+        os.kill(os.getpid(), signal.SIGKILL)
+    os.write = half
+for number in range(times):
+    RecordStore(folder).append(record.model_copy(update={"name": f"{os.getpid()} {number}"}))
+"""
+
+
+def start_writer(folder, record, times, how="whole"):
+    """Start a process that appends a record, or half of one; its name becomes process and number."""
+    file = folder / f"{record.trial.method.name}.json"
+    if not file.exists():
+        file.write_text(record.model_dump_json())
+    return subprocess.Popen([sys.executable, "-c", WRITER, str(folder), str(file), str(times), how])
+
+
+def test_several_writers_at_once_lose_and_mix_nothing(tmp_path, trials):
+    long = make_record(trials[0], runtime={"text": "x" * 50_000})
+    writers = [start_writer(tmp_path, long, 25) for _ in range(3)]
+    assert [writer.wait(timeout=120) for writer in writers] == [0, 0, 0]
+    records, damages = RecordStore(tmp_path).read()
+    assert not damages
+    assert sorted(record.name for record in records) == sorted(
+        f"{writer.pid} {number}" for writer in writers for number in range(25)
+    )
+    for writer in writers:
+        numbers = [int(r.name.split()[1]) for r in records if r.name.startswith(f"{writer.pid} ")]
+        assert numbers == sorted(numbers)
+
+
+def test_writer_killed_in_the_middle_of_a_line_harms_no_other(tmp_path, trials):
+    store = RecordStore(tmp_path)
+    store.append(make_record(trials[0]))
+    killed = start_writer(tmp_path, make_record(trials[1]), 1, "killed")
+    assert killed.wait(timeout=60) == -signal.SIGKILL
+    assert not store.path.read_bytes().endswith(b"\n")
+    store.append(make_record(trials[2]))
+    records, damages = store.read()
+    assert [record.name for record in records] == [trials[0].name, trials[2].name]
+    assert [damage.line for damage in damages] == [2]

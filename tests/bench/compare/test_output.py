@@ -14,7 +14,7 @@ from decompbench.bench.record import Failure
 from decompbench.bench.store import RecordStore
 from decompbench.bench.suite import MethodChoice
 
-from ..conftest import decompbench, make_record
+from ..conftest import decompbench, make_record, resealed
 from ..test_leaderboard import counts, latency, measured
 from .conftest import compared
 
@@ -206,9 +206,11 @@ def test_ten_thousand_records(trials, tmp_path, capsys):
         line = labelled(make_record(trials["svd", 0], **made), "LABEL", 77).line()
         paths.append(tmp_path / f"{name}.jsonl")
         lines = (
-            line.replace("LABEL", f"m{number // 5}")
-            .replace("seed77", f"seed{number % 5}")
-            .replace('"seed":77', f'"seed":{number % 5}')
+            resealed(
+                line.replace("LABEL", f"m{number // 5}")
+                .replace("seed77", f"seed{number % 5}")
+                .replace('"seed":77', f'"seed":{number % 5}')
+            )
             for number in range(5_000)
         )
         paths[-1].write_text("".join(lines))

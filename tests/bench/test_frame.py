@@ -1,0 +1,165 @@
+"""The flat table of records: the same from Parquet and from lines, whatever was appended or damaged since."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+
+from decompbench.bench import frame as frame_module
+from decompbench.bench.errors import BenchError
+from decompbench.bench.frame import load_frame
+from decompbench.bench.leaderboard import find_records, latest, leaderboard
+from decompbench.bench.store import RecordStore
+
+from .conftest import decompbench, decompbench_process, make_record
+from .test_leaderboard import measured
+
+RESULTS = Path(__file__).parents[2] / "results"
+
+
+@pytest.fixture
+def results(tmp_path):
+    """A copy of the records of this repository, without tables."""
+    for file in RESULTS.glob("*/*/records.jsonl"):
+        (tmp_path / "results" / file.parent.relative_to(RESULTS)).mkdir(parents=True)
+        shutil.copy(file, tmp_path / "results" / file.relative_to(RESULTS))
+    return tmp_path / "results"
+
+
+def no_lines(*_):
+    raise AssertionError("lines were parsed that Parquet has")
+
+
+def test_the_frame_has_the_records_numbers(results):
+    frame = load_frame(results)
+    records, _ = find_records(results)
+    assert len(frame) == len(records)
+    by_key = {record.key: record for record in records}
+    for row in frame.to_dict("records"):
+        record = by_key[row["key"]]
+        assert row["conv_weights"] == record.measured.counts.conv_weights
+        assert row["dense_macs"] == record.measured.dense_counts.macs
+        assert row["quality_finished"] == record.measured.quality["finished"][record.measured.metric]
+        assert row["budget"] == str(record.trial.budget or "")
+        assert json.loads(row["settings"]) == record.method.settings
+        for latency in record.measured.latency:
+            assert row[f"latency_b{latency.batch_size}_ratio"] == latency.ratio
+            assert row[f"latency_b{latency.batch_size}_low"] == latency.ratio_interval[0]
+            assert row[f"latency_b{latency.batch_size}_dense_ms"] == latency.dense_median
+        assert row["schema_version"] == 1  # as they were written
+
+
+def test_the_frame_gives_the_leaderboards_means(results):
+    frame = load_frame(results, "quick")
+    board = leaderboard(latest(find_records(results, "quick")[0]))
+    means = frame.groupby(["table", "label", "budget"])["quality_finished"].mean()
+    for row in board.to_dict("records"):
+        assert means[row["table"], row["method"], row["budget"]] == pytest.approx(row["final"], abs=1e-12)
+
+
+def test_parquet_gives_the_same_frame_and_no_line_is_parsed(results, monkeypatch):
+    before = load_frame(results)
+    assert decompbench("tables", results=results).returncode == 0
+    with monkeypatch.context() as patch:
+        patch.setattr(frame_module, "flat_row", no_lines)
+        pd.testing.assert_frame_equal(load_frame(results), before)
+
+
+def test_what_was_appended_since_is_added(results, trials, monkeypatch):
+    decompbench("tables", results=results)
+    (store,) = (RecordStore(file.parent) for file in results.glob("quick/*/records.jsonl"))
+    store.append(make_record(trials[0], **measured(91.0)))
+    parsed = []
+    flat_row = frame_module.flat_row
+    monkeypatch.setattr(frame_module, "flat_row", lambda *line: parsed.append(line) or flat_row(*line))
+    frame = load_frame(results)
+    assert len(parsed) == 1
+    assert len(frame) == 68
+    assert list(frame[frame.suite == "tiny"]["quality_finished"]) == [91.0]
+    for file in results.rglob("records.parquet"):
+        file.unlink()
+    pd.testing.assert_frame_equal(load_frame(results), frame)
+
+
+@pytest.mark.parametrize("change", ["other records", "shorter", "other code", "rubbish"])
+def test_a_table_of_something_else_is_not_taken(results, monkeypatch, change):
+    decompbench("tables", results=results)
+    (file,) = results.glob("quick/*/records.jsonl")
+    lines = file.read_bytes().splitlines(keepends=True)
+    if change == "other records":
+        file.write_bytes(b"".join([*lines[1:], lines[0]]))
+    elif change == "shorter":
+        file.write_bytes(b"".join(lines[:-1]))
+    elif change == "other code":
+        monkeypatch.setattr(frame_module, "_code", lambda: "other")
+    else:
+        file.with_suffix(".parquet").write_bytes(b"rubbish")
+    monkeypatch.setattr(frame_module, "flat_row", no_lines)
+    with pytest.raises(AssertionError, match="lines were parsed"):
+        load_frame(results, "quick")
+
+
+def test_damaged_lines_are_warned_of_from_lines_and_from_parquet(results):
+    (file,) = results.glob("quick/*/records.jsonl")
+    lines = file.read_text().splitlines()
+    document = json.loads(lines[3])
+    document["measured"]["counts"]["macs"] = "many"
+    lines[1], lines[3] = lines[1][:1000], json.dumps(document)
+    file.write_text("\n".join(lines) + "\n")
+    for _ in range(2):
+        with pytest.warns(UserWarning, match="left out") as caught:
+            frame = load_frame(results, "quick")
+        assert len(frame) == 21
+        text = [str(warning.message) for warning in caught]
+        assert "records.jsonl:2: not JSON" in text[0]
+        assert "records.jsonl:4: not a whole record: macs is 'many', not int64" in text[1]
+        decompbench("tables", results=results)
+
+
+def test_nothing_to_read_is_said(results):
+    with pytest.raises(BenchError, match="no records of suite 'quik'"):
+        load_frame(results, "quik")
+
+
+def test_tables_are_the_same_byte_for_byte(results, tmp_path):
+    """In two processes, the second reading a copy whose lines came in another order."""
+    other = tmp_path / "other"
+    shutil.copytree(results, other)
+    for file in other.glob("*/*/records.jsonl"):
+        file.write_bytes(b"".join(reversed(file.read_bytes().splitlines(keepends=True))))
+    runs = [
+        decompbench_process("tables", "--out", tmp_path / name, results=folder)
+        for name, folder in (("one", results), ("two", results), ("reversed", other))
+    ]
+    assert [run.returncode for run in runs] == [0, 0, 0], runs[0].stderr
+    assert not list(results.rglob("*.parquet"))
+    written = sorted(path.relative_to(tmp_path / "one") for path in (tmp_path / "one").rglob("*.*") if path.is_file())
+    names = {path.name for path in written}
+    assert names == {"records.parquet", "records.csv", "leaderboard.csv", "leaderboard.parquet", "leaderboard.md"}
+    assert len(written) == 3 * 5
+    for path in written:
+        assert (tmp_path / "one" / path).read_bytes() == (tmp_path / "two" / path).read_bytes(), path
+        if path.name == "records.csv":
+            assert (tmp_path / "one" / path).read_bytes() == (tmp_path / "reversed" / path).read_bytes(), path
+
+
+def test_tables_of_one_suite_hold_what_the_leaderboard_shows(results, tmp_path):
+    run = decompbench("tables", "quick", "--out", tmp_path / "out", results=results)
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"quick"}
+    assert run.stdout.splitlines()[-1].endswith("quick/leaderboard.md")
+    board = pq.read_table(tmp_path / "out" / "quick" / "leaderboard.parquet").to_pandas()
+    shown = leaderboard(latest(find_records(results, "quick")[0]))
+    assert list(board["final"]) == list(shown["final"])
+    assert list(board["latency_b1_ratio"]) == list(shown["latency_b1_ratio"])
+    markdown = decompbench("leaderboard", "quick", "--markdown", results=results).stdout
+    assert (tmp_path / "out" / "quick" / "leaderboard.md").read_text() == markdown
+
+
+def test_tables_that_cannot_be_written_are_said(results, tmp_path):
+    (tmp_path / "file").write_text("")
+    run = decompbench("tables", "--out", tmp_path / "file" / "x", results=results)
+    assert run.returncode == 2
+    assert "error: cannot write" in run.stderr
