@@ -7,15 +7,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from statistics import mean, variance
 
-from scipy import stats
-
 from ..record import Measured, Record
 from ..row_notes import NOTABLE_DIFFERENCE
+from ..seeds import welch_interval
 from .findings import Finding, Verdict
 from .matching import Row
 
-#: Confidence of the interval of the difference of means.
-CONFIDENCE = 0.95
 #: Where no spread is known: the difference by unit that counts nevertheless, and that of other units, relative to A.
 THRESHOLDS = {"%": 1.0, "dB": 0.1}
 RELATIVE_THRESHOLD = 0.01
@@ -67,14 +64,6 @@ def same_weights(row: Row) -> bool:
     """Tell whether the finished models of both sets are equal to the last bit, for all seeds of either."""
     hashes = [(a.measured.state_sha256, b.measured.state_sha256) for a, b in row.pairs]
     return row.a.keys() == row.b.keys() and all(own is not None and own == other for own, other in hashes)
-
-
-def welch_interval(a: list[float], b: list[float], confidence: float = CONFIDENCE) -> tuple[float, float]:
-    """Return the interval of the difference of means, b's less a's, by Welch's t, of two values or more each."""
-    if not variance(a) and not variance(b):  # t is not defined; without spread the difference is what it is
-        return mean(b) - mean(a), mean(b) - mean(a)
-    interval = stats.ttest_ind(b, a, equal_var=False).confidence_interval(confidence)
-    return float(interval.low), float(interval.high)
 
 
 def _judged(metric: Metric, a: Values, b: Values, same: bool, threshold: float | None) -> Finding:

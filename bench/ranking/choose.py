@@ -5,14 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from statistics import stdev
-from typing import Literal
 
 from scipy import stats
 
-from ..compare.quality import welch_interval
 from ..errors import BenchError
 from ..record import Record
+from ..seeds import Interval, Standing, mean_interval, standings
 from .budget import CostBudget
 from .cells import Cell, Point, find_cells
 from .pareto import Reference, hypervolumes, pareto_front, reference_of
@@ -20,9 +18,6 @@ from .pareto import Reference, hypervolumes, pareto_front, reference_of
 #: Relative distance from the budget up to which a point stands for it.
 TOLERANCE = 0.1
 ALPHA = 0.05
-
-#: How a method stands to the leader of its cell; unknown where either has a single seed.
-Standing = Literal["leader", "worse", "not told apart", "unknown"]
 
 
 @dataclass(frozen=True)
@@ -44,10 +39,10 @@ class RankedRow:
     """
 
     point: Point
-    interval: tuple[float, float] | None
+    interval: Interval | None
     rank: float
     standing: Standing
-    difference: tuple[float, float] | None
+    difference: Interval | None
 
 
 @dataclass(frozen=True)
@@ -163,8 +158,7 @@ def nearest(points: Iterable[Point], share: float, tolerance: float) -> Point | 
     """
     known = [point for point in points if point.cost is not None]
     best = min(known, key=lambda point: (_distance(point, share), _cost(point), point.budget), default=None)
-    # 0.33 is off 0.3 by rounding more than a tenth
-    return best if best is not None and _distance(best, share) <= tolerance * (1 + 1e-9) + 1e-12 else None
+    return best if best is not None and _distance(best, share) <= tolerance else None
 
 
 def _cost(point: Point) -> float:
@@ -173,7 +167,7 @@ def _cost(point: Point) -> float:
 
 
 def _distance(point: Point, share: float) -> float:
-    return abs(_cost(point) / share - 1)
+    return round(abs(_cost(point) / share - 1), 9)  # 0.3 and 0.5 are equally far from 0.4, and 0.33 a tenth from 0.3
 
 
 def _why(points: Sequence[Point], chosen: Point | None, budget: CostBudget) -> str:
@@ -192,35 +186,11 @@ def _why(points: Sequence[Point], chosen: Point | None, budget: CostBudget) -> s
 
 
 def _rows(cell: Cell, points: Sequence[Point], alpha: float) -> tuple[RankedRow, ...]:
-    if not points:
-        return ()
     ranks = stats.rankdata([-cell.gain(point.mean) for point in points])
     order = sorted(range(len(points)), key=lambda index: (ranks[index], points[index].method))
-    leader = points[order[0]]
-    rows = []
-    for index in order:
-        point = points[index]
-        difference = _difference(cell, leader, point, alpha) if point is not leader else None
-        standing: Standing = "leader" if point is leader else "unknown"
-        if difference is not None:
-            standing = "worse" if difference[1] < 0 else "not told apart"
-        rows.append(RankedRow(point, _interval(point, alpha), float(ranks[index]), standing, difference))
-    return tuple(rows)
-
-
-def _difference(cell: Cell, leader: Point, point: Point, alpha: float) -> tuple[float, float] | None:
-    """Return the interval of how much better a point is than the leader; None where a spread is not known."""
-    own, best = list(point.quality.values()), list(leader.quality.values())
-    if min(len(own), len(best)) < 2:
-        return None
-    low, high = sorted(map(cell.gain, welch_interval(best, own, 1 - alpha)))
-    return low, high
-
-
-def _interval(point: Point, alpha: float) -> tuple[float, float] | None:
-    """Return Student's interval of the mean."""
-    values = list(point.quality.values())
-    if len(values) < 2:
-        return None
-    half = float(stats.t.ppf(1 - alpha / 2, len(values) - 1)) * stdev(values) / math.sqrt(len(values))
-    return point.mean - half, point.mean + half
+    values = [list(points[index].quality.values()) for index in order]
+    found = standings(values, higher_is_better=cell.metric.higher_is_better, confidence=1 - alpha)
+    return tuple(
+        RankedRow(points[index], mean_interval(own, 1 - alpha), float(ranks[index]), standing, difference)
+        for index, own, (standing, difference) in zip(order, values, found, strict=True)
+    )
