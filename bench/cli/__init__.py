@@ -14,6 +14,7 @@ from . import (
     compress,
     data,
     doctor,
+    figure,
     latency,
     leaderboard,
     methods,

@@ -2,8 +2,18 @@
 
 from .curves import draw_curves
 from .layers import draw_layers
+from .make import Kind, Options, make_figure
 from .pareto import draw_pareto
 from .ranks import draw_ranks
 from .style import save
 
-__all__ = ["draw_curves", "draw_layers", "draw_pareto", "draw_ranks", "save"]
+__all__ = [
+    "Kind",
+    "Options",
+    "draw_curves",
+    "draw_layers",
+    "draw_pareto",
+    "draw_ranks",
+    "make_figure",
+    "save",
+]

@@ -14,7 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import AutoLocator, FuncFormatter, LogLocator, NullFormatter
 
-from ..columns import TABLE_KEYS
+from ..leaders import TABLE_KEYS
 from .style import new_figure
 
 #: Letters of a title in one line.

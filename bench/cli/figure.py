@@ -1,0 +1,68 @@
+"""``decompbench figure``: figures for papers, from the records."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ..form_name import EAGER
+from .common import DEFAULT_RESULTS, Results
+from .shown import shown_records
+
+EXAMPLE = "Example: decompbench figure pareto quick -o pareto.pdf"
+
+
+def figure_command(
+    kind: Annotated[str, typer.Argument(help="pareto, layers, curves or ranks.")],
+    suite: Annotated[
+        str | None, typer.Argument(help="A suite's name or its YAML file. Default: all that have records.")
+    ] = None,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="The file; its suffix .svg, .pdf or .png is the format.")
+    ] = Path("figure.svg"),
+    filters: Annotated[
+        list[str] | None,
+        typer.Option("--filter", help="Only rows like method=tucker2 or conv_weights_percent<40. Repeatable."),
+    ] = None,
+    cost: Annotated[
+        str, typer.Option(help="params, all-params, macs, bits, disk or latency; of layers params, macs or bits.")
+    ] = "params",
+    batch: Annotated[int | None, typer.Option(help="Batch size of the latency. Default: the smallest.")] = None,
+    form: Annotated[str, typer.Option(help="How models were run for the latency.")] = EAGER,
+    budget: Annotated[str, typer.Option(help="At which methods are ranked: params=30%, macs=50%, ...")] = "params=30%",
+    metric: Annotated[str | None, typer.Option(help="What methods are ranked by. Default: the main metric.")] = None,
+    published: Annotated[bool, typer.Option("--published", help="The papers' points, too, drawn hollow.")] = False,
+    linear: Annotated[bool, typer.Option("--linear", help="Linear scales, not logarithmic ones.")] = False,
+    quality_range: Annotated[
+        tuple[float, float] | None, typer.Option(help="Lower and upper end of the axis of quality.")
+    ] = None,
+    width: Annotated[
+        float, typer.Option(min=4, max=100, help="In cm: 17 over both columns of a paper, 8.5 over one.")
+    ] = 17,
+    results: Results = DEFAULT_RESULTS,
+) -> None:
+    """Draw quality against cost, layers, training curves or average ranks. Equal records give equal files."""
+    from ..errors import BenchError, suggestion
+    from ..figures import Kind, Options, make_figure, save
+    from ..figures.style import check_path
+
+    kinds = [str(one) for one in Kind]
+    if kind not in kinds:
+        raise BenchError(f"unknown figure '{kind}'{suggestion(kind, kinds)}; there are {', '.join(kinds)}")
+    check_path(output)
+    options = Options(
+        filters=filters or (),
+        cost=cost,
+        batch=batch,
+        form=form,
+        budget=budget,
+        metric=metric,
+        published=published,
+        linear=linear,
+        quality_range=quality_range,
+        width=width,
+    )
+    save(make_figure(Kind(kind), shown_records(results, suite), options), output)
+    print(output)
