@@ -44,6 +44,7 @@ VERBS = (
     latency,
     leaderboard,
     rank,
+    figure,
     compare,
     tables,
     methods,

@@ -112,7 +112,7 @@ def make_figure(kind: Kind, records: Sequence[Record], options: Options) -> Figu
 def _pareto(frame: pd.DataFrame, options: Options) -> Figure:
     axis = cost_axis(options.cost, frame, batch=options.batch, form=options.form)
     panels = list(tables_of(frame))
-    first = [panel.frame.iloc[0] for panel in panels]
+    places = [panel.frame[["model", "task", "data"]].iloc[0] for panel in panels]
     return draw_pareto(
         panels,
         axis,
