@@ -1,0 +1,54 @@
+"""``decompbench figure`` on the committed results."""
+
+from pathlib import Path
+
+import pytest
+
+from ..conftest import decompbench
+
+RESULTS = Path(__file__).parents[3] / "results"
+
+
+def figure(*arguments):
+    return decompbench("figure", *arguments, results=RESULTS)
+
+
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [
+        ("pareto", ["--published", "--cost", "latency", "--batch", "128", "--linear"]),
+        ("pareto", ["--cost", "macs", "--quality-range", "50", "95", "--width", "8.5"]),
+        ("layers", ["--filter", "method=tucker2", "--filter", "budget=params=30%", "--cost", "macs"]),
+        ("curves", ["--filter", "model=resnet*"]),
+        ("ranks", ["--budget", "params=15%"]),
+    ],
+)
+def test_every_kind_is_drawn_from_real_records(kind, options, tmp_path):
+    done = figure(kind, *options, "-o", tmp_path / "new" / "x.svg")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.strip() == str(tmp_path / "new" / "x.svg")
+    assert b"</svg>" in (tmp_path / "new" / "x.svg").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["parето"], "there are pareto, layers, curves, ranks"),
+        (["paretto"], "did you mean 'pareto'"),
+        (["pareto", "-o", "x.jpg"], "must end in .pdf, .png, .svg"),
+        (["pareto", "--cost", "flops"], "unknown cost 'flops'"),
+        (["layers"], "fit in a figure: choose some"),
+        (["layers", "--filter", "method=dense"], "the dense model has no plan"),
+        (["layers", "--cost", "latency"], "layers have no cost 'latency'"),
+        (["pareto", "--filter", "method=nothing"], "leaves no row"),
+        (["ranks", "--budget", "params=99%"], "nothing to draw at params=99%"),
+        (["pareto", "nowhere"], "no records of suite 'nowhere'"),
+    ],
+)
+def test_what_cannot_be_drawn_is_one_message(arguments, message, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    done = figure(*arguments)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not list(tmp_path.iterdir())
