@@ -116,9 +116,7 @@ def _pareto(frame: pd.DataFrame, options: Options) -> Figure:
     return draw_pareto(
         panels,
         axis,
-        published=[published_points(row["model"], row["task"], row["data"]) for row in first]
-        if options.published
-        else (),
+        published=[published_points(*place) for place in places] if options.published else (),
         linear=options.linear,
         quality_range=options.quality_range,
         width=options.width,
