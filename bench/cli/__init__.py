@@ -25,6 +25,7 @@ from . import (
     suites,
     sweep,
     tables,
+    validate,
 )
 
 app = typer.Typer(
@@ -43,6 +44,7 @@ VERBS = (
     leaderboard,
     compare,
     tables,
+    validate,
     methods,
     models,
     suites,
