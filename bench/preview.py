@@ -5,6 +5,7 @@ A file of weights that is here is looked at all the same, so that one that is da
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -52,6 +53,29 @@ def preview(emit: Emit, trials: list[Trial]) -> None:
     """
     networks = _Networks()
     for_each(trials, lambda trial: emit("planned", plan_trial(trial, lambda method: networks.plan(trial, method))[0]))
+
+
+def preview_settings(emit: Emit, trials: list[Trial]) -> None:
+    """Plan the trials of records, whoever's they are; hand over ``("planned", Planned)`` for each, in order.
+
+    No plugin is imported and no weight looked at. What cannot be planned so has a ``problem`` that says why.
+    """
+    networks = _Networks()
+
+    def make_plan(trial: Trial, method: Method) -> Plan:
+        if _reads_weights(trial, method):
+            raise WeightsNeeded("settings are read off the weights, which records do not hold")
+        return networks.plan(trial, method)
+
+    for trial in trials:
+        bare = trial.model_copy(update={"pretrained": False, "baseline": None})
+        configure_trial(bare)
+        try:
+            planned, _ = plan_trial(bare, functools.partial(make_plan, bare))
+        except Exception as error:  # of anyone's settings, for data or a model that may not be at hand
+            problem = " ".join(f"{type(error).__name__}: {error}".split())
+            planned = Planned(method=_unusable(bare), problem=problem, made="unknown")
+        emit("planned", planned)
 
 
 def for_each(trials: Iterable[Trial], look: Callable[[Trial], None]) -> None:

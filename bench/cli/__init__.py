@@ -27,6 +27,7 @@ from . import (
     suites,
     sweep,
     tables,
+    validate,
 )
 
 app = typer.Typer(
@@ -47,6 +48,7 @@ VERBS = (
     figure,
     compare,
     tables,
+    validate,
     methods,
     models,
     suites,

@@ -27,7 +27,7 @@ IN_NO_KEY = {
         "__init__.py", "atomic_file.py", "cache.py", "cli", "columns.py", "compare", "derived.py", "describe.py",
         "errors.py", "frame.py", "frame_columns.py", "leaderboard.py", "migrations.py", "progress.py", "published",
         "record.py", "record_line.py", "render.py", "row_notes.py", "seal.py", "store.py", "suite_errors.py",
-        "superseded.py", "timing_record.py", "words.py",
+        "superseded.py", "timing_record.py", "validate", "words.py",
     },
     "are another command": {"doctor", "sweep"},
     "are asv's, which imports the package from outside": {"asv"},

@@ -1,0 +1,45 @@
+"""``decompbench validate``: are all records what they say?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .common import DEFAULT_RESULTS, AsJson, output, print_json
+
+EXAMPLE = "Example: decompbench validate results"
+
+
+def validate_command(
+    folder: Annotated[
+        Path, typer.Argument(help="Folder of all results, of a suite, or of a machine's.", exists=True, file_okay=False)
+    ] = DEFAULT_RESULTS,
+    plan: Annotated[
+        bool, typer.Option("--plan/--no-plan", help="Plan every trial again from its settings and compare the sizes.")
+    ] = True,
+    as_json: AsJson = False,
+) -> None:
+    """Check records: what a pull request to the results has to pass.
+
+    Each line's JSON, checksum and fields; its folder and machine; values that cannot be; medians and ratios, again from
+    the raw samples; sums over the plan's layers; and sizes and MACs, again from the settings. Exit code 1 if anything
+    is found. What cannot be planned here, such as a plugin's method, is told and is no finding.
+    """
+    from ..process import start_server
+
+    if plan:
+        start_server()
+    from ..validate import validate
+
+    report = validate(folder, plan=plan)
+    if as_json:
+        print_json(report.to_json())
+    else:
+        console = output()
+        for finding in report.findings:
+            console.print(str(finding), highlight=False, markup=False, soft_wrap=True)
+        console.print(report.summary, highlight=False, markup=False, soft_wrap=True)
+    if report.findings:
+        raise typer.Exit(1)
