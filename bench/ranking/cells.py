@@ -136,7 +136,7 @@ def find_cells(
 
 
 def _cell(records: list[Record], budget: CostBudget, metric: str | None) -> Cell | None:
-    known = {one.name: one for record in records for one in reversed(shown_metrics(record.measured))}
+    known = {one.name: one for record in records for one in shown_metrics(record.measured)}
     main = next((record.measured.metric for record in records if record.measured.metric), None)
     chosen = known.get(metric or main or "")
     if chosen is None:
