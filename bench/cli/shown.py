@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     from ..record import Record
 
 
-def shown_records(results: Path, suite: str | None) -> list[Record]:
-    """Read the records, and say on standard error which lines cannot be read.
+def shown_records(results: Path, suite: str | None, *, superseded: bool = False) -> list[Record]:
+    """Read the records, and say on standard error which lines cannot be read and what is left out.
 
     Parameters
     ----------
@@ -19,16 +19,19 @@ def shown_records(results: Path, suite: str | None) -> list[Record]:
         Folder of all results.
     suite
         A suite's name or its YAML file; None for all that have records.
+    superseded
+        Those of older versions of a suite or a method, too.
 
     Raises
     ------
     BenchError
-        There are none, or none that can be read.
+        There are none, none that can be read, or none but superseded ones.
     """
     from ..errors import BenchError
     from ..leaderboard import find_records, latest
     from ..store import describe_damages
     from ..suite_file import load_suite
+    from ..superseded import describe_superseded
 
     if suite is not None and (suite.endswith((".yaml", ".yml")) or Path(suite).is_file()):
         suite = load_suite(suite).name
@@ -37,4 +40,10 @@ def shown_records(results: Path, suite: str | None) -> list[Record]:
         print(line, file=sys.stderr)
     if not records:
         raise BenchError(f"no readable records of {f'suite {suite!r}' if suite else 'any suite'} in {results}")
-    return latest(records)
+    shown = latest(records, superseded=superseded)
+    left_out = None if superseded else describe_superseded(records)
+    if not shown:
+        raise BenchError(f"nothing to show: {left_out}")
+    if left_out:
+        print(left_out, file=sys.stderr)
+    return shown
