@@ -73,8 +73,8 @@ class Latency(Part):
     device: str
     """``cpu``, or the GPU's name."""
     other_load: float | None
-    """CPU cores that other processes kept busy meanwhile: of ``cores`` and those that share a physical core with them, in
-    records of version 1 of the whole machine; null where the system does not say."""
+    """CPU cores that other processes kept busy meanwhile: of ``cores`` and those that share a physical core with them,
+    in records of version 1 of the whole machine; null where the system does not say."""
     steal: float | None = None
     """Cores' worth of time, of the same cores, that a hypervisor gave to other machines; null where the system does not
     say."""

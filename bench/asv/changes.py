@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -18,6 +20,8 @@ TOLERANCES = {"%": 1.0}
 
 Name = tuple[str, str]
 """Environment, and benchmark with its parameters."""
+Rows = list[tuple[Any, ...]]
+"""Results as asv's comparison takes them, the benchmark's name first."""
 
 
 @dataclass(frozen=True)
@@ -120,15 +124,26 @@ def judge(before: Value, after: Value) -> tuple[str, bool] | None:
 def slower(
     conf: Config, benchmarks: Benchmarks, commits: tuple[str, str], results: tuple[list[Results], list[Results]],
     factor: float,
-) -> bool:  # fmt: skip
-    """Print asv's comparison of times and memory, and return whether asv finds any worse.
+) -> list[str]:  # fmt: skip
+    """Print asv's comparison of times and memory, and return the names of the benchmarks that asv finds worse.
 
     A time is worse if it grew by more than ``factor`` and asv's test of the samples (Mann-Whitney U at 0.002, or 99 %
     intervals that do not overlap) says that the two differ; memory, of which there is one sample, by ``factor`` alone.
     """
     before, after = (list(_rows(benchmarks, one)) for one in results)
-    if not before or not after:
-        return False
+    if not before or not after or not _is_worse(conf, commits, before, after, factor):
+        return []
+    names = sorted({row[0] for row in after})
+    with contextlib.redirect_stdout(io.StringIO()):  # the whole table is printed by now
+        return [
+            name
+            for name in names
+            if _is_worse(conf, commits, *([row for row in rows if row[0] == name] for rows in (before, after)), factor)
+        ]
+
+
+def _is_worse(conf: Config, commits: tuple[str, str], before: Rows, after: Rows, factor: float) -> bool:
+    """Print asv's comparison of some benchmarks, and return whether it finds any worse."""
     worse, _ = Compare.print_table(
         conf, *commits, factor=factor, split=True, resultset_1=iter(before), resultset_2=iter(after)
     )

@@ -98,8 +98,8 @@ def test_a_set_of_nothing_else_is_said(tmp_path, records):
     RecordStore(tmp_path / "tiny" / "machine").append(versioned(records[2], method=NOW - 1))
     run = decompbench("compare", tmp_path, tmp_path)
     assert run.returncode == 2
-    assert "--superseded shows them" in run.stderr
+    assert "--superseded' shows them" in run.stderr
     assert "Traceback" not in run.stderr
     run = decompbench("leaderboard", results=tmp_path)
     assert run.returncode == 2
-    assert "--superseded shows them" in run.stderr
+    assert "--superseded' shows them" in run.stderr

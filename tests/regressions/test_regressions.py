@@ -66,6 +66,29 @@ def test_a_time_has_to_grow_by_the_factor_and_significantly(project, capsys, sam
     assert ("got worse" in capsys.readouterr().out) == bool(code)
 
 
+@pytest.mark.parametrize(("second", "code"), [(SLOW, 1), (STEADY, 0)], ids=["slower again", "by chance"])
+def test_what_got_worse_is_measured_a_second_time(project, capsys, monkeypatch, second, code):
+    measured = []
+
+    def measure(commits, machine, options, patterns):
+        measured.append(patterns)
+        project.write(1, {COMPRESS: (STEADY, SLOW if len(measured) == 1 else second)})
+
+    monkeypatch.setattr(regressions, "measure", measure)
+    assert regressions.main(["HEAD~1", "--config", str(project.config), "--machine", MACHINE]) == code
+    assert measured == [[], [r"^speed\.Compression\.time_compress(\(|$)"]]
+    said = capsys.readouterr().out
+    assert f"measured again, as they got worse: {COMPRESS}\n" in said
+    assert ("no regression" in said) == (code == 0)
+
+
+def test_nothing_is_measured_again_where_nothing_got_worse(project, monkeypatch):
+    measured = []
+    monkeypatch.setattr(regressions, "measure", lambda *_: measured.append(1) or project.write(1, {}))
+    assert regressions.main(["HEAD~1", "--config", str(project.config), "--machine", MACHINE]) == 0
+    assert measured == [1]
+
+
 def test_memory_has_to_grow_by_the_factor(project):
     project.write(1, {MEMORY: (600e6, 700e6)})
     assert compare(project) == 0
