@@ -68,7 +68,8 @@ def describe_superseded(records: Iterable[Record]) -> str | None:
         return None
     listed = "; ".join(sorted(set(reasons)))
     are = "is" if len(reasons) == 1 else "are"
-    return f"{counted(len(reasons), 'record')} {are} superseded and left out ({listed}): 'decompbench leaderboard --superseded' shows them"
+    told = f"{counted(len(reasons), 'record')} {are} superseded and left out ({listed})"
+    return f"{told}: 'decompbench leaderboard --superseded' shows them"
 
 
 def _methods_of(record: Record) -> Iterator[tuple[str, int]]:
