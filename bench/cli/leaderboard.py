@@ -22,6 +22,9 @@ def leaderboard_command(
     as_csv: Annotated[bool, typer.Option("--csv", help="CSV with all columns, unrounded.")] = False,
     as_markdown: Annotated[bool, typer.Option("--markdown", help="Markdown tables.")] = False,
     as_json: AsJson = False,
+    html: Annotated[
+        Path | None, typer.Option("--html", metavar="DIR", help="Write DIR/index.html, a page that opens from disk.")
+    ] = None,
 ) -> None:
     """Show the newest record of every trial, a table for each model, data and machine.
 
@@ -33,8 +36,8 @@ def leaderboard_command(
     from ..store import describe_damages
     from ..suite_file import load_suite
 
-    if as_csv + as_markdown + as_json > 1:
-        raise typer.BadParameter("give one of --csv, --markdown and --json")
+    if as_csv + as_markdown + as_json + (html is not None) > 1:
+        raise typer.BadParameter("give one of --csv, --markdown, --json and --html")
     if suite is not None and (suite.endswith((".yaml", ".yml")) or Path(suite).is_file()):
         suite = load_suite(suite).name
     records, damages = find_records(results, suite)
@@ -42,6 +45,11 @@ def leaderboard_command(
         print(line, file=sys.stderr)
     if not records:
         raise BenchError(f"no readable records of {f'suite {suite!r}' if suite else 'any suite'} in {results}")
+    if html is not None:
+        from ..page import write_page
+
+        print(write_page(latest(records), results, html))
+        return
     frame = leaderboard(latest(records))
     if as_json:
         print_json(to_rows(frame))

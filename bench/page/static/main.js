@@ -1,0 +1,32 @@
+// The table first; what is long to load follows when it is painted.
+
+async function start() {
+  if (!("DecompressionStream" in window)) throw new Error("this browser is too old to unpack the page’s data");
+  await loadTable();
+  followAddress();
+  startTheme();
+  startTips();
+  startFilters();
+  startTable();
+  startAbout();
+  startKeyboard();
+  $("copy").addEventListener("click", () => copyText(location.href, $("copy")));
+  performance.mark("decompbench:table");
+  await painted();
+  startPareto();
+  startChosen();
+  await plotly();
+  performance.mark("decompbench:plots");
+}
+
+/** Wait until the browser has painted; a page in the background paints nothing, and does not wait. */
+function painted() {
+  if (document.hidden) return Promise.resolve();
+  return new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve, 0)));
+}
+
+start().catch((error) => {
+  $("problem").hidden = false;
+  $("problem").textContent = `The page could not be shown: ${error.message}`;
+  throw error;
+});
