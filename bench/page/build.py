@@ -7,7 +7,6 @@ import hashlib
 import re
 from collections.abc import Sequence
 from functools import cache
-from importlib import resources
 from pathlib import Path
 
 from ..atomic_file import require_writable, write_atomically
@@ -17,14 +16,15 @@ from ..record import Record
 from .about import about_data
 from .details import details_data
 from .packing import packed, to_json
-from .rows import place_of, table_data
+from .rows import table_data
 
 #: In this order: a file uses only functions, and starts nothing, so that only the last must be the last.
 SCRIPTS = (
     "dom.js", "format.js", "unpack.js", "data.js", "state.js", "theme.js", "tip.js", "marks.js", "filters.js",
-    "columns.js", "table.js", "figure.js", "published.js", "pareto.js", "chosen.js", "plan.js", "curves.js", "record.js",
-    "about.js", "keyboard.js", "main.js",
+    "columns.js", "table.js", "figure.js", "published.js", "pareto.js", "chosen.js", "plan.js", "curves.js",
+    "record.js", "about.js", "keyboard.js", "main.js",
 )  # fmt: skip
+STATIC = Path(__file__).with_name("static")
 MARK = re.compile(r"\{\{(\w+)\}\}")
 
 
@@ -92,7 +92,7 @@ def _place(row: dict, board: dict) -> tuple[str, ...]:
 
 
 def _static(name: str) -> str:
-    return resources.files(__package__).joinpath("static", name).read_text(encoding="utf-8")
+    return (STATIC / name).read_text(encoding="utf-8")
 
 
 def _hash(script: str) -> str:

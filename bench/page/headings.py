@@ -62,7 +62,7 @@ def headings(rows: Sequence[Row]) -> list[Heading]:
     """
     return [
         heading
-        for heading in (*_sizes(), *_times(rows), *_qualities(rows), *_costs())
+        for heading in (*_qualities(rows), *_sizes(), *_times(rows), *_moments(), *_costs())
         if any(row.get(heading.key) is not None for row in rows)
     ]
 
@@ -110,40 +110,24 @@ def _timed(name: str) -> Any:
 
 
 def _qualities(rows: Sequence[Row]) -> Iterator[Heading]:
-    yield Heading(
-        "before_decomposition",
-        "before dec.",
-        "Quality just before the layers were decomposed.",
-        digits=2,
-        descending=None,
-    )
-    yield Heading(
-        "after_decomposition",
-        "after dec.",
-        "Quality just after the layers were decomposed, before any further training.",
-        digits=2,
-        main=True,
-        descending=None,
-        axis="y",
-    )
-    yield Heading("trained", "trained", "Quality at the end of training.", digits=2, descending=None)
-    yield Heading(
-        "final",
-        "quality",
-        "The table's metric of the finished model, the mean over the seeds; ± is their standard deviation.",
-        digits=2,
-        main=True,
-        descending=None,
-        sd="final_sd",
-        axis="y",
-    )
+    about = "The table's metric of the finished model, the mean over the seeds; ± is their standard deviation."
+    yield Heading("final", "quality", about, digits=2, main=True, descending=None, sd="final_sd", axis="y")
     for name in dict.fromkeys(name for row in rows for name in row if name.startswith(ALSO_FINAL)):
         metric, _, unit = name.removeprefix(ALSO_FINAL).partition(" ")
         about = "A further metric of the finished model."
         yield Heading(name, metric, about, unit, digits=2, main=True, descending=True, axis="y")
-    yield Heading("deployed", "deployed", "Quality of the deployed model.", digits=2, descending=None)
     about = "How much worse the quality is than the dense row's; below 0 it is better."
     yield Heading("drop", "drop", about, digits=2, main=True, axis="y")
+
+
+def _moments() -> Iterator[Heading]:
+    """Yield the columns of quality at other moments than the end."""
+    about = "Quality just before the layers were decomposed."
+    yield Heading("before_decomposition", "before dec.", about, digits=2, descending=None)
+    about = "Quality just after the layers were decomposed, before any further training."
+    yield Heading("after_decomposition", "after dec.", about, digits=2, main=True, descending=None, axis="y")
+    yield Heading("trained", "trained", "Quality at the end of training.", digits=2, descending=None)
+    yield Heading("deployed", "deployed", "Quality of the deployed model.", digits=2, descending=None)
 
 
 def _costs() -> Iterator[Heading]:

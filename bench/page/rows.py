@@ -14,6 +14,7 @@ import pandas as pd
 from ..columns import TABLE_KEYS, plain
 from ..record import Record
 from .headings import Heading, Row, headings
+from .overlay import overlay
 
 #: A row's place: suite, machine, device, table, method and budget.
 Place = tuple[str, ...]
@@ -69,15 +70,16 @@ def _without_sources(column: Heading) -> Row:
 
 def _board(place: Place, rows: Sequence[Row]) -> Row:
     """Return what the rows of a table share; the metric is that of the first row that has one."""
-    fields = ("model", "task", "data")
     measured = next((row for row in rows if row["metric"]), rows[0])
+    model, task, data, metric = (measured[name] for name in ("model", "task", "data", "metric"))
     return {
         "id": identity(*place),
         **dict(zip(TABLE_KEYS, place, strict=True)),
-        **{name: rows[0][name] for name in fields},
-        "metric": measured["metric"] or "quality",
+        "task": task,
+        "metric": metric or "quality",
         "unit": measured["unit"] or "",
         "higher": measured["higher_is_better"] is not False,
+        "published": overlay(model, task, data, metric) if metric else [],
     }
 
 

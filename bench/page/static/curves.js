@@ -23,13 +23,14 @@ function comparison(rows, found) {
   ];
 }
 
-/** Return the curves that the chosen rows have: loss first, then metrics; those that are nothing but zeros are left out. */
+/** Return the curves that the chosen rows have, loss first; left out are those of nothing but zeros, and rates of one epoch. */
 function curveNames(rows, found) {
   const names = new Set();
   for (const record of rows.flatMap((row) => found.of(row.id))) {
     for (const [name, index] of Object.entries(record.training?.history || {})) {
       const values = found.get(index);
-      if (!NO_CURVES.includes(name) && values.some((one) => typeof one === "number" && one !== 0)) names.add(name);
+      const said = values.filter((one) => typeof one === "number" && one !== 0);
+      if (!NO_CURVES.includes(name) && said.length > (name === "lr" ? 1 : 0)) names.add(name);
     }
   }
   const place = (name) => (FIRST_CURVES.includes(name) ? FIRST_CURVES.indexOf(name) : 0.5);

@@ -25,11 +25,11 @@ function svg(tag, attributes, ...children) {
   return node;
 }
 
-/** Return a labelled select; `options` are pairs of value and text. */
-function select(label, options, value, onchange) {
-  const box = el("select", { onchange: () => onchange(box.value) });
+/** Return a select with its label; `options` are pairs of value and text, `name` is what it chooses. */
+function select(name, label, options, value, onchange) {
+  const box = el("select", { id: `choose-${name}`, onchange: () => onchange(box.value) });
   for (const [key, text] of options) box.append(el("option", { value: key, selected: key === value }, text));
-  return el("label", { class: "field" }, el("span", null, label), box);
+  return el("div", { class: "field" }, el("label", { for: box.id }, label), box);
 }
 
 /** Return a list of terms and what they are; pairs without a value are left out. */
@@ -41,4 +41,11 @@ function terms(pairs) {
       .filter(([, value]) => value !== null && value !== undefined && value !== "")
       .map(([term, value]) => el("div", null, el("dt", null, term), el("dd", null, value))),
   );
+}
+
+/** Make controls anew, and put the focus back on the one with the same id. */
+function keepFocus(make) {
+  const id = document.activeElement?.id;
+  make();
+  if (id && document.activeElement?.id !== id) $(id)?.focus();
 }

@@ -41,14 +41,13 @@ function startFilters() {
   });
   const selects = el("div", { class: "fields" });
   const reset = el("button", { type: "button", onclick: resetFilters }, "Reset");
-  form.append(el("label", { class: "field wide" }, el("span", null, "Search ", el("kbd", null, "/")), search));
+  const key = el("kbd", { "aria-hidden": "true" }, "/");
+  form.append(el("div", { class: "field wide" }, el("label", { for: "search" }, "Search ", key), search));
   form.append(selects, methodChoice(), el("div", { class: "field" }, el("span", null, "\u00a0"), reset));
   const names = SELECTS.map(([name]) => name);
   onChange([...names, "q", "methods"], () => {
     if (search.value !== state.q) search.value = state.q;
-    const focused = document.activeElement?.closest?.("[data-filter]")?.dataset.filter;
-    selects.replaceChildren(...SELECTS.map(filterSelect).filter(Boolean));
-    if (focused) selects.querySelector(`[data-filter="${focused}"] select`)?.focus();
+    keepFocus(() => selects.replaceChildren(...SELECTS.map(filterSelect).filter(Boolean)));
     reset.disabled = ![...names, "q"].some((name) => state[name]) && !state.methods.length;
   });
 }
@@ -58,9 +57,7 @@ function filterSelect([name, label, all]) {
   const values = choices(name).slice(1);
   if (values.length < 2) return null;
   const options = [["", all], ...values.map((one) => [one, one])];
-  const field = select(label, options, state[name], (chosen) => change({ [name]: chosen }));
-  field.dataset.filter = name;
-  return field;
+  return select(name, label, options, state[name], (chosen) => change({ [name]: chosen }));
 }
 
 function methodChoice() {

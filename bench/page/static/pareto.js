@@ -28,31 +28,24 @@ function plotAxes(rows, board) {
 }
 
 function renderAxes(form, boards, board, axes) {
-  const focused = form.contains(document.activeElement) ? document.activeElement.dataset.name : null;
   const fields = [];
   if (boards.length > 1) {
     const names = boards.map((one) => [one.id, `${one.suite}: ${one.table}, ${machineOf(one)}`]);
-    fields.push(named("board", select("Table", names, board.id, (id) => change({ board: id }))));
+    fields.push(select("board", "Table", names, board.id, (id) => change({ board: id })));
   }
   if (axes?.x && axes.y) {
     const options = (columns) => columns.map((column) => [column.key, axisTitle(column, board)]);
-    fields.push(named("x", select("Cost", options(axes.xs), axes.x.key, (key) => change({ x: key }))));
-    fields.push(named("y", select("Quality", options(axes.ys), axes.y.key, (key) => change({ y: key }))));
+    fields.push(select("x", "Cost", options(axes.xs), axes.x.key, (key) => change({ x: key })));
+    fields.push(select("y", "Quality", options(axes.ys), axes.y.key, (key) => change({ y: key })));
     fields.push(flag("logx", "log cost"), flag("logy", "log quality"));
     if (publishedOf(board).length) fields.push(flag("published", "published points"));
   }
-  form.replaceChildren(...fields);
-  if (focused) form.querySelector(`[data-name="${focused}"]`)?.focus();
-}
-
-function named(name, label) {
-  label.querySelector("select").dataset.name = name;
-  return label;
+  keepFocus(() => form.replaceChildren(...fields));
 }
 
 function flag(name, text) {
   const box = el("input", {
-    type: "checkbox", checked: state[name] === "1", "data-name": name,
+    type: "checkbox", checked: state[name] === "1", id: `choose-${name}`,
     onchange: () => change({ [name]: box.checked ? "1" : "" }),
   });
   return el("label", { class: "check" }, box, text);
@@ -66,17 +59,16 @@ function axisTitle(column, board) {
 
 function renderLegend(rows) {
   const methods = data.methods.filter((method) => rows.some((row) => row.method === method));
-  const focused = document.activeElement?.dataset?.keep;
-  $("legend").replaceChildren(...methods.map((method) => el(
+  const keys = methods.map((method) => el(
     "button",
     {
-      type: "button", class: isFaded(method) ? "key faded" : "key", "data-keep": method,
+      type: "button", class: isFaded(method) ? "key faded" : "key", id: `keep-${data.methods.indexOf(method)}`,
       "aria-pressed": String(state.keep.includes(method)), onclick: () => toggleKept(method),
     },
     markIcon(method),
     el("span", null, method),
-  )));
-  if (focused !== undefined) [...$("legend").children].find((key) => key.dataset.keep === focused)?.focus();
+  ));
+  keepFocus(() => $("legend").replaceChildren(...keys));
 }
 
 function renderPareto(board, axes) {
@@ -149,7 +141,7 @@ function methodTrace(method, rows, { x, y }, board) {
   const trace = {
     x: sorted.map((row) => row.values[xi]),
     y: sorted.map((row) => row.values[yi]),
-    mode: "lines+markers",
+    mode: new Set(sorted.map((row) => row.budget.split("=")[0])).size === 1 ? "lines+markers" : "markers",
     meta: method,
     opacity: isFaded(method) ? 0.16 : 1,
     line: { color: colour(mark.name), width: state.keep.includes(method) ? 2 : 1 },

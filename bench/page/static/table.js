@@ -27,15 +27,13 @@ function renderTable(table) {
   const all = data.rows.filter((row) => !row.dense).length;
   $("count").textContent =
     compared === all ? `${counted(all, "row")} beside the dense models` : `${number(compared, 0)} of ${counted(all, "row")}`;
-  const focused = document.activeElement?.dataset?.sort;
   const head = headRow(columns, boards);
   const bodies = boards.map((board) => {
     const own = rows.filter((row) => boardOf(row) === board).sort(rowOrder(board));
     return { body: el("tbody", null, boardRow(board, own, columns.length)), own };
   });
-  table.replaceChildren(el("thead", null, head), ...bodies.map((one) => one.body));
+  keepFocus(() => table.replaceChildren(el("thead", null, head), ...bodies.map((one) => one.body)));
   if (!rows.length) table.append(el("tbody", null, el("tr", null, el("td", { class: "none" }, "No row matches the filters."))));
-  if (focused) head.querySelector(`[data-sort="${CSS.escape(focused)}"]`)?.focus();
   fillBodies(table, bodies, columns);
 }
 
@@ -61,7 +59,7 @@ function headRow(columns, boards) {
     const sorted = state.sort === column.key ? state.order || firstOrder(column) : "";
     const button = el(
       "button",
-      { type: "button", "data-sort": column.key, "data-about": column.about, onclick: () => sortBy(column) },
+      { type: "button", id: `sort-${column.key.replace(/\s/g, "_")}`, "data-sort": column.key, "data-about": column.about, onclick: () => sortBy(column) },
       el("span", null, title.text),
       title.unit && el("span", { class: "unit" }, ` ${title.unit}`),
       el("span", { class: "arrow", "aria-hidden": "true" }, { up: "▲", down: "▼" }[sorted] || ""),

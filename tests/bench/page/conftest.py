@@ -8,6 +8,8 @@ import pytest
 from decompbench.bench.leaderboard import find_records, latest
 from decompbench.bench.page import write_page
 
+from ..conftest import wait_for
+
 RESULTS = Path(__file__).parents[3] / "results"
 CHROMIUM = shutil.which("chromium")
 
@@ -37,6 +39,16 @@ def browser():
         chromium.close()
 
 
+def until(page, expression, seconds=30.0):
+    """Wait for an expression to be true; Playwright's own way needs ``eval``, which the page's policy forbids."""
+    wait_for(lambda: page.evaluate(expression), seconds)
+
+
+def is_own(url, path):
+    """Tell whether a request is for the page itself, or for what it made."""
+    return url.partition("#")[0] == path.as_uri() or url.startswith(("data:", "blob:"))
+
+
 @pytest.fixture
 def open_page(browser):
     """Open a file in a context of its own; at the end nothing may have gone wrong, and no network have been asked."""
@@ -47,12 +59,9 @@ def open_page(browser):
         page = contexts[-1].new_page()
         page.on("console", lambda message: message.type == "error" and problems.append(message.text))
         page.on("pageerror", lambda error: problems.append(str(error)))
-        page.on(
-            "request",
-            lambda request: request.url.startswith(("file:", "data:", "blob:")) or problems.append(request.url),
-        )
+        page.on("request", lambda request: is_own(request.url, path) or problems.append(request.url))
         page.goto(path.as_uri() + link)
-        page.wait_for_function("performance.getEntriesByName('decompbench:plots').length")
+        until(page, "performance.getEntriesByName('decompbench:plots').length")
         return page
 
     yield opened
