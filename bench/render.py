@@ -1,4 +1,4 @@
-"""The leaderboard for people and for programs: terminal, Markdown, CSV, JSON."""
+"""The leaderboard for people and for programs: terminal, Markdown, LaTeX, CSV, JSON."""
 
 from __future__ import annotations
 
@@ -6,15 +6,13 @@ import json
 from typing import Any
 
 import pandas as pd
-from rich import box
 from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
-from .columns import TextTable, plain, text_tables
+from .columns import plain, text_tables
+from .latex import text_tables_to_latex
+from .text_output import print_text_tables, text_tables_to_markdown
 
-#: Widest line of prose below a table.
-PROSE_WIDTH = 120
+COMMAND = "decompbench leaderboard --wide"
 
 
 def print_tables(frame: pd.DataFrame, console: Console, *, wide: bool = False) -> None:
@@ -29,63 +27,17 @@ def print_tables(frame: pd.DataFrame, console: Console, *, wide: bool = False) -
     wide
         Show all columns on a terminal, too.
     """
-    fit = console.is_terminal and not wide
-    for text in text_tables(frame):
-        shown = text.fitted(console.width) if fit else text
-        console.print(Text(shown.title, style="bold"), soft_wrap=True)
-        _print_unfolded(_table(shown, shown.widths(console.width if fit else None)), console)
-        _print_prose(shown, console)
-        console.print()
-
-
-def _print_unfolded(table: Table, console: Console) -> None:
-    """Print a table in full: lines longer than the terminal are folded there, and no digit is lost."""
-    before = console.width
-    console.width = 10_000
-    try:
-        console.print(table, soft_wrap=True)
-    finally:
-        console.width = before
-
-
-def _table(text: TextTable, widths: list[int]) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, collapse_padding=True)
-    for column, width in zip(text.columns, widths, strict=True):
-        justify = "right" if column.number else "left"
-        table.add_column(column.heading, justify=justify, width=width, overflow="fold")
-    for number, row in enumerate(text.rows):
-        ends = number + 1 < len(text.rows) and text.budgets[number + 1] != text.budgets[number]
-        table.add_row(*map(Text, row), end_section=ends)
-    return table
-
-
-def _print_prose(text: TextTable, console: Console) -> None:
-    """Print what stands below a table."""
-    width = min(console.width, PROSE_WIDTH)
-    if text.left_out:
-        left_out = f"without {', '.join(text.left_out)}: 'decompbench leaderboard --wide' shows all"
-        console.print(Text(f"  {left_out}", style="dim"), width=width)
-    console.print(Text(f"  {text.legend}", style="dim"), width=width)
-    for number, note in enumerate(text.footnotes, start=1):
-        console.print(Text(f"  {number}) {note}"))
+    print_text_tables(text_tables(frame), console, wide=wide, command=COMMAND)
 
 
 def to_markdown(frame: pd.DataFrame) -> str:
     """Return the leaderboard in Markdown: all columns."""
-    parts = []
-    for text in text_tables(frame):
-        lines = [
-            f"**{text.title}**",
-            "",
-            _markdown_row([column.heading for column in text.columns]),
-            _markdown_row(["---:" if column.number else "---" for column in text.columns]),
-            *(_markdown_row(row) for row in text.rows),
-        ]
-        lines += ["", f"*{text.legend}*"]
-        if text.footnotes:
-            lines += ["", *(f"{number}) {note}  " for number, note in enumerate(text.footnotes, start=1))]
-        parts.append("\n".join(lines))
-    return "\n\n".join(parts) + "\n"
+    return text_tables_to_markdown(text_tables(frame))
+
+
+def to_latex(frame: pd.DataFrame) -> str:
+    """Return the leaderboard in LaTeX: all columns."""
+    return text_tables_to_latex(text_tables(frame))
 
 
 def to_csv(frame: pd.DataFrame) -> str:
@@ -100,7 +52,3 @@ def to_csv(frame: pd.DataFrame) -> str:
 def to_rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
     """Return the leaderboard's rows ready for JSON: all columns, unrounded, null for what is missing."""
     return [{str(k): plain(v) for k, v in row.items()} for row in frame.to_dict("records")]
-
-
-def _markdown_row(cells: list[str]) -> str:
-    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"

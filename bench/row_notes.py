@@ -22,7 +22,7 @@ def notes(group: list[Record], dense: dict[int, Record]) -> list[str]:
         reference = dense.get(record.trial.seed)
         if reference is None:
             found.append("no dense trial with this seed to compare with")
-        elif differing := _differences(record, reference):
+        elif differing := differences(record, reference):
             found.append(f"made with another {', another '.join(differing)} than the dense row")
     return list(dict.fromkeys(found))
 
@@ -83,7 +83,7 @@ def other_load(record: Record) -> float:
     return max((latency.other_load or 0.0 for latency in record.measured.latency), default=0.0)
 
 
-def _differences(record: Record, reference: Record) -> list[str]:
+def differences(record: Record, reference: Record) -> list[str]:
     """Return what the two trials should share and do not."""
     names = {"source": "code", "data": "data revision", "versions": "library version", "weights": "start"}
     one, other = record.fingerprint, reference.fingerprint

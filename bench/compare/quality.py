@@ -7,15 +7,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from statistics import mean, variance
 
-from scipy import stats
-
-from ..record import Record
+from ..record import Measured, Record
 from ..row_notes import NOTABLE_DIFFERENCE
+from ..seeds import welch_interval
 from .findings import Finding, Verdict
 from .matching import Row
 
-#: Confidence of the interval of the difference of means.
-CONFIDENCE = 0.95
 #: Where no spread is known: the difference by unit that counts nevertheless, and that of other units, relative to A.
 THRESHOLDS = {"%": 1.0, "dB": 0.1}
 RELATIVE_THRESHOLD = 0.01
@@ -53,7 +50,7 @@ def judge_quality(row: Row, threshold: float | None = None) -> Iterator[Finding]
     if not a or not b:
         return
     same = same_weights(row)
-    metrics, others = _metrics(a), _metrics(b)
+    metrics, others = (shown_metrics(next(iter(records.values())).measured) for records in (a, b))
     for metric in metrics:
         if metric not in others:
             yield Finding("quality", metric.heading, "changed", "scored", "–", "B has no such metric")
@@ -67,14 +64,6 @@ def same_weights(row: Row) -> bool:
     """Tell whether the finished models of both sets are equal to the last bit, for all seeds of either."""
     hashes = [(a.measured.state_sha256, b.measured.state_sha256) for a, b in row.pairs]
     return row.a.keys() == row.b.keys() and all(own is not None and own == other for own, other in hashes)
-
-
-def welch_interval(a: list[float], b: list[float]) -> tuple[float, float]:
-    """Return the interval of the difference of means, b's less a's, by Welch's t, of two values or more each."""
-    if not variance(a) and not variance(b):  # t is not defined; without spread the difference is what it is
-        return mean(b) - mean(a), mean(b) - mean(a)
-    interval = stats.ttest_ind(b, a, equal_var=False).confidence_interval(CONFIDENCE)
-    return float(interval.low), float(interval.high)
 
 
 def _judged(metric: Metric, a: Values, b: Values, same: bool, threshold: float | None) -> Finding:
@@ -137,9 +126,8 @@ def _ok(records: dict[int, Record]) -> dict[int, Record]:
     return {seed: record for seed, record in sorted(records.items()) if record.status == "ok"}
 
 
-def _metrics(records: dict[int, Record]) -> list[Metric]:
-    """Return the metrics that tables show; further ones are as the main one, of other test sets or at other ranks."""
-    measured = next(iter(records.values())).measured
+def shown_metrics(measured: Measured) -> list[Metric]:
+    """Return the metrics that tables show, the main one first; the others are as it is, of other sets or ranks."""
     if measured.metric is None:
         return []
     higher = measured.higher_is_better is not False
