@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from ..published.beside import PublishedPoint, published_points
+from ..published import PublishedPoint, published_points
 
 #: Conventions of counting that are the page's own, for which nothing need be said.
 SAME_COUNT = ("conv_weights", "macs", "")

@@ -12,9 +12,7 @@ function startAbout() {
   $("about").append(
     el("h2", null, "Sources"),
     terms([
-      ["cite as", source.filter(Boolean).join(", ")],
-      ["and", "the papers of the methods, below"],
-      ["suites", suites],
+      ["cite as", `${source.filter(Boolean).join(", ")}; and the papers of the methods, below`],
       ["records", fileList(about.files)],
       ["software", software.join(", ")],
     ]),
@@ -35,8 +33,10 @@ function fileList(files) {
   return el("div", null, shown, files.length > 8 && el("div", null, `and ${counted(files.length - 8, "file")} more`));
 }
 
+const MACHINE_TERMS = new Map([["cpu", "processor"], ["gpus", "GPUs"], ["gpu_driver", "GPU driver"], ["memory_gib", "memory, GiB"]]);
+
 function machineFacts(machine) {
   return Object.entries(machine)
     .filter(([name]) => name !== "id")
-    .map(([name, one]) => [name.replaceAll("_", " "), Array.isArray(one) ? one.map(plain).join(", ") || "none" : plain(one)]);
+    .map(([name, one]) => [MACHINE_TERMS.get(name) || name.replaceAll("_", " "), Array.isArray(one) ? one.map(plain).join(", ") || "none" : plain(one)]);
 }

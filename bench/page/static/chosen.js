@@ -19,23 +19,24 @@ function startChosen() {
       if (opened.has(part.dataset.part)) part.open = true;
       if (closed.has(part.dataset.part)) part.open = false;
     }
-    drawCurves(rows, found);
+    drawCurves(found);
   });
 }
 
 function card(row, records, found) {
   const board = boardOf(row);
   const first = records.find((record) => record.plan !== null) || records[0];
-  const let_go = el("button", { type: "button", "aria-label": `Let go of ${rowTitle(row)}`, onclick: () => toggleRow(row.id) }, "Let go");
+  const letGoOf = el("button", { type: "button", "aria-label": `Let go of ${rowTitle(row)}`, onclick: () => toggleRow(row.id) }, "Let go");
   return el(
     "article",
     { class: "card", "aria-label": rowTitle(row) },
-    el("div", { class: "heading" }, el("h3", null, markIcon(row.method), rowTitle(row)), let_go),
+    el("div", { class: "heading" }, el("h3", null, markIcon(row.method), rowTitle(row)), letGoOf),
     el("p", { class: "where" }, `${board.suite}: ${board.table}, ${machineOf(board)}`),
     row.notes.length > 0 && el("ul", { class: "notes" }, row.notes.map((note) => el("li", null, note))),
     terms([
-      ["status", row.status], ["knob", knobText(row.knob)], ["settings", settingsText(row.settings)],
+      ["status", row.status],
       ...data.columns.filter((column) => column.main).map((column) => factOf(row, column, board)),
+      ["knob", knobText(row.knob)], ["settings", settingsText(row.settings)],
     ]),
     ...records.map(failure),
     part(`${row.id}-plan`, "Layers: what was compressed, and how much", first && planView(first, found), true),

@@ -9,7 +9,9 @@ async function drawFigure(node, make, onclick) {
   const current = figures.get(node);
   if (current?.make !== make || !node.isConnected) return;
   const { traces, layout } = make();
-  const config = { displaylogo: false, responsive: true, modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"] };
+  // buttons by name: Plotly's usual ones would send the data to a server on a click
+  const buttons = [["toImage", "zoom2d", "pan2d", "resetScale2d"]];
+  const config = { displaylogo: false, responsive: true, modeBarButtons: buttons, displayModeBar: isTouch() ? false : "hover" };
   await Plotly.react(node, traces, { ...baseLayout(), ...layout }, config);
   if (onclick && !node.dataset.listens) {
     node.dataset.listens = "1";
@@ -34,9 +36,11 @@ function baseLayout() {
     hovermode: "closest",
     hoverlabel: { bgcolor: colour("raised"), bordercolor: colour("line"), font: { color: colour("ink"), size: 13 }, align: "left" },
     modebar: { color: colour("dim"), activecolor: colour("ink"), bgcolor: "rgba(0,0,0,0)" },
-    dragmode: matchMedia("(pointer: coarse)").matches ? false : "zoom",
+    dragmode: isTouch() ? false : "zoom",
   };
 }
+
+const isTouch = () => matchMedia("(pointer: coarse)").matches;
 
 function axis(title, more) {
   return {

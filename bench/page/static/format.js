@@ -28,8 +28,10 @@ function knobText(knob) {
   return `${knob.field} ${low}${high === low ? "" : `–${high}`}`;
 }
 
+/** Return `groups=2, learn=arp`; settings that are not set are left out. */
 function settingsText(settings) {
   return Object.entries(settings)
+    .filter(([, value]) => value !== null && value !== undefined)
     .map(([name, value]) => `${name}=${plain(value)}`)
     .join(", ");
 }

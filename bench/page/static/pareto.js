@@ -105,17 +105,18 @@ function paretoLayout(board, axes) {
   };
 }
 
-/** Return the rows that no other beats, from small to large cost. */
+/** Return the rows that no other dominates, from small to large cost; equal ones together, as in bench/ranking. */
 function paretoFront({ rows, x, y, higher }) {
   const sign = higher ? 1 : -1;
-  const sorted = rows.slice().sort((a, b) => value(a, x.key) - value(b, x.key) || sign * (value(b, y.key) - value(a, y.key)));
-  let best = -Infinity;
-  return sorted.filter((row) => {
-    const quality = sign * value(row, y.key);
-    if (quality <= best) return false;
-    best = quality;
-    return true;
-  });
+  const points = rows.map((row) => ({ row, cost: value(row, x.key), quality: sign * value(row, y.key) }));
+  points.sort((a, b) => a.cost - b.cost || b.quality - a.quality);
+  const front = [];
+  for (const point of points) {
+    const last = front[front.length - 1];
+    const equal = last && last.cost === point.cost && last.quality === point.quality;
+    if (!last || point.quality > last.quality || equal) front.push(point);
+  }
+  return front.map((point) => point.row);
 }
 
 function paretoTraces(board, axes) {

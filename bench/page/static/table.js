@@ -33,8 +33,16 @@ function renderTable(table) {
     return { body: el("tbody", null, boardRow(board, own, columns.length)), own };
   });
   keepFocus(() => table.replaceChildren(el("thead", null, head), ...bodies.map((one) => one.body)));
+  keepInView(table);
   if (!rows.length) table.append(el("tbody", null, el("tr", null, el("td", { class: "none" }, "No row matches the filters."))));
   fillBodies(table, bodies, columns);
+}
+
+/** Tell the style sheet where the table's name and its dense row stop below the head while their rows scroll by. */
+function keepInView(table) {
+  const [head, title] = [table.tHead, table.querySelector(".board-row")];
+  table.style.setProperty("--head", `${head.offsetHeight}px`);
+  table.style.setProperty("--title", `${title ? title.offsetHeight : 0}px`);
 }
 
 /** Make the rows, the first at once and the others in steps, so that the page answers meanwhile. */

@@ -6,6 +6,7 @@ import re
 import pytest
 
 from decompbench.bench.page import write_page
+from decompbench.bench.ranking import pareto_front
 
 from . import made_up
 from .conftest import RESULTS, until
@@ -130,13 +131,36 @@ def test_the_plot_has_the_table_s_numbers_and_its_front(open_page, committed_pag
     table = list(zip(numbers(column(page, "conv_weights_percent")), numbers(column(page, "final")), strict=True))
     assert sorted((round(x, 1), round(y, 2)) for x, y in shown) == sorted(table)
     front = page.evaluate("(({x, y}) => x.map((one, i) => [one, y[i]]))(document.querySelector('#pareto').data[0])")
-    best = [p for p in shown if not any(q[0] <= p[0] and q[1] >= p[1] and q != p for q in shown)]
-    assert sorted(front) == sorted(best)
+    best = pareto_front([cost for cost, _ in shown], [quality for _, quality in shown])
+    assert front == [shown[index] for index in best]
     choose(page, "Cost", "latency_b1_ratio")
     page.get_by_label("log cost").check()
     assert page.evaluate("document.querySelector('#pareto').layout.xaxis.type") == "log"
     errors = page.evaluate("document.querySelector('#pareto').data[2].error_x.array")
     assert all(error >= 0 for error in errors)
+
+
+def test_the_plot_s_buttons_do_not_leave_the_page(open_page, committed_page):
+    page = open_page(committed_page)
+    page.hover("#pareto")
+    titles = page.eval_on_selector_all("#pareto .modebar-btn", "buttons => buttons.map((one) => one.dataset.title)")
+    assert titles == ["Download plot as a PNG", "Zoom", "Pan", "Reset axes"]
+
+
+def test_the_dense_row_stays_in_view_while_its_rows_scroll_by(open_page, committed_page):
+    page = open_page(committed_page)
+    seen = page.evaluate(
+        """[...document.querySelectorAll('#scroll tr.dense')].map((dense) => {
+            const box = document.querySelector('#scroll');
+            box.scrollIntoView({ behavior: 'instant' });
+            const last = dense.closest('tbody').lastChild.getBoundingClientRect();
+            box.scrollTop += last.top - box.getBoundingClientRect().bottom + 60;
+            const at = dense.firstChild.getBoundingClientRect();
+            const top = document.elementFromPoint(at.left + 20, at.top + at.height / 2);
+            return dense.contains(top);
+        })"""
+    )
+    assert seen == [True] * 4
 
 
 def test_a_link_restores_what_was_chosen_in_another_page(open_page, committed_page):
@@ -205,8 +229,8 @@ def test_a_chosen_row_shows_its_plan_its_curves_and_its_record(open_page, odd_pa
     assert "0 → 50" in texts[4]
     summary = page.locator(".card .hint").first.inner_text()
     assert "3 of 4 convolutions compressed; weights 5,100 → 1,350 (26.5 %)" in summary
-    until(page, "document.querySelectorAll('[data-figure=\"curve loss\"] .trace').length === 2")
-    curves = page.evaluate("document.querySelector('[data-figure=\"curve top1\"]').data.map((t) => [...t.y])")
+    until(page, "document.querySelectorAll('[data-curve=loss] .trace').length === 2")
+    curves = page.evaluate("document.querySelector('[data-kind=curve][data-curve=top1]').data.map((t) => [...t.y])")
     assert curves == [[87.0, 88.0, 89.0], [87.5, 88.5, 89.5]]
     moments = page.locator(".moments tbody tr").all_inner_texts()
     assert moments[0].split("\t")[1:] == ["89.25", "92.00", "69.25", "89.25", "89.25", "89.25"]
