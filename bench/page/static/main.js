@@ -19,12 +19,6 @@ async function start() {
   performance.mark("decompbench:plots");
 }
 
-/** Wait until the browser has painted; a page in the background paints nothing, and does not wait. */
-function painted() {
-  if (document.hidden) return Promise.resolve();
-  return new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve, 0)));
-}
-
 start().catch((error) => {
   $("problem").hidden = false;
   $("problem").textContent = `The page could not be shown: ${error.message}`;

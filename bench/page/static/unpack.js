@@ -3,7 +3,8 @@
 /** Return the text that was packed into an element. */
 async function unpack(id) {
   const coded = atob($(id).textContent);
-  const bytes = Uint8Array.from(coded, (character) => character.charCodeAt(0));
+  const bytes = new Uint8Array(coded.length);
+  for (let index = 0; index < coded.length; index += 1) bytes[index] = coded.charCodeAt(index);
   const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
   return new Response(stream).text();
 }
@@ -14,10 +15,17 @@ function once(work) {
   return () => (result ??= work());
 }
 
-/** Plotly takes longer to read than all else: it is, once the table is there. Its text is run as it stands. */
+/** Wait until the browser has painted and has answered the reader; a page in the background does not wait. */
+function painted() {
+  if (document.hidden) return Promise.resolve();
+  return new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve, 0)));
+}
+
+/** Plotly, which takes longer to read than all else. Its text is run as it stands. */
 const plotly = once(async () => {
   const source = await unpack("data-plotly");
   document.head.append(Object.assign(document.createElement("script"), { textContent: source }));
+  await painted();
   return window.Plotly;
 });
 

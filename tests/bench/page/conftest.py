@@ -51,17 +51,20 @@ def is_own(url, path):
 
 @pytest.fixture
 def open_page(browser):
-    """Open a file in a context of its own; at the end nothing may have gone wrong, and no network have been asked."""
+    """Open a file in a context of its own, and wait for its table or, being slower, for its plots.
+
+    At the end nothing may have gone wrong on any page, and no network have been asked.
+    """
     contexts, problems = [], []
 
-    def opened(path, link="", **context):
+    def opened(path, link="", plots=False, **context):
         contexts.append(browser.new_context(**{"viewport": {"width": 1280, "height": 900}} | context))
         page = contexts[-1].new_page()
         page.on("console", lambda message: message.type == "error" and problems.append(message.text))
         page.on("pageerror", lambda error: problems.append(str(error)))
         page.on("request", lambda request: is_own(request.url, path) or problems.append(request.url))
         page.goto(path.as_uri() + link)
-        until(page, "performance.getEntriesByName('decompbench:plots').length")
+        until(page, f"performance.getEntriesByName('decompbench:{'plots' if plots else 'table'}').length")
         return page
 
     yield opened

@@ -105,7 +105,7 @@ def test_filters_choose_suite_budget_method_and_words(open_page, committed_page)
 
 
 def test_a_click_on_a_point_keeps_its_method_everywhere_and_a_second_lets_go(open_page, committed_page):
-    page = open_page(committed_page)
+    page = open_page(committed_page, plots=True)
     point = page.locator("#pareto .scatterlayer .trace").nth(3).locator(".points path").first
     method = page.evaluate("document.querySelector('#pareto').data[3].meta")
     point.click(force=True)
@@ -123,7 +123,7 @@ def test_a_click_on_a_point_keeps_its_method_everywhere_and_a_second_lets_go(ope
 
 
 def test_the_plot_has_the_table_s_numbers_and_its_front(open_page, committed_page):
-    page = open_page(committed_page)
+    page = open_page(committed_page, plots=True)
     choose(page, "Suite", "quick")
     shown = page.evaluate(
         "document.querySelector('#pareto').data.slice(1).flatMap((t) => t.x.map((x, i) => [x, t.y[i]]))"
@@ -141,7 +141,7 @@ def test_the_plot_has_the_table_s_numbers_and_its_front(open_page, committed_pag
 
 
 def test_the_plot_s_buttons_do_not_leave_the_page(open_page, committed_page):
-    page = open_page(committed_page)
+    page = open_page(committed_page, plots=True)
     page.hover("#pareto")
     titles = page.eval_on_selector_all("#pareto .modebar-btn", "buttons => buttons.map((one) => one.dataset.title)")
     assert titles == ["Download plot as a PNG", "Zoom", "Pan", "Reset axes"]
@@ -253,7 +253,7 @@ def test_a_row_that_failed_says_why_in_the_table_and_below(open_page, odd_page):
 
 
 def test_names_and_settings_are_texts_wherever_they_stand(open_page, odd_page):
-    page = open_page(odd_page)
+    page = open_page(odd_page, plots=True)
     page.on("dialog", lambda dialog: pytest.fail(dialog.message))
     assert {made_up.EVIL, made_up.PROTO, made_up.QUOTED} < set(methods(page))
     for index in range(page.locator("#scroll .name").count()):
@@ -272,7 +272,7 @@ def test_names_and_settings_are_texts_wherever_they_stand(open_page, odd_page):
 
 
 def test_published_points_are_hollow_and_can_be_taken_away(open_page, odd_page):
-    page = open_page(odd_page)
+    page = open_page(odd_page, plots=True)
     hollow = "document.querySelector('#pareto').data.filter((t) => String(t.marker?.symbol).endsWith('-open')).length"
     assert page.evaluate(hollow) > 0
     page.get_by_label("published points").uncheck()
@@ -314,7 +314,7 @@ def test_headings_tell_what_they_mean_on_focus(open_page, committed_page):
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_theme_is_the_system_s_until_it_is_chosen(open_page, committed_page, scheme):
-    page = open_page(committed_page, color_scheme=scheme)
+    page = open_page(committed_page, color_scheme=scheme, plots=True)
     paper = "getComputedStyle(document.body).backgroundColor"
     first = page.evaluate(paper)
     assert page.locator("html").get_attribute("data-theme") == scheme
@@ -328,7 +328,7 @@ def test_the_theme_is_the_system_s_until_it_is_chosen(open_page, committed_page,
 
 
 def test_a_phone_scrolls_the_table_in_its_box_and_the_page_only_down(open_page, committed_page):
-    page = open_page(committed_page, viewport={"width": 360, "height": 740})
+    page = open_page(committed_page, viewport={"width": 360, "height": 740}, plots=True)
     page.locator("#scroll .name").nth(2).click()
     page.wait_for_selector(".card .plan")
     assert page.evaluate("document.documentElement.scrollWidth") == 360
