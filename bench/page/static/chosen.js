@@ -38,7 +38,7 @@ function card(row, records, found) {
       ...data.columns.filter((column) => column.main).map((column) => factOf(row, column, board)),
       ["knob", knobText(row.knob)], ["settings", settingsText(row.settings)],
     ]),
-    ...records.map(failure),
+    ...failures(records),
     part(`${row.id}-plan`, "Layers: what was compressed, and how much", first && planView(first, found), true),
     ...records.map((record) => part(`${record.key}-record`, recordTitle(record, records), recordView(record, found), false)),
   );
@@ -57,13 +57,20 @@ function part(id, title, content, open) {
   return content ? el("details", { "data-part": id, open }, el("summary", null, title), content) : null;
 }
 
-function failure(record) {
-  if (!record.failure) return null;
-  const { type, message, stage, trace } = record.failure;
-  return el(
-    "div",
-    { class: "failure" },
-    el("p", null, `${record.status} while ${stage || "starting"}: ${type}: ${message}`),
-    trace && el("pre", { tabindex: "0", "aria-label": "End of the traceback" }, trace),
-  );
+/** Return why records are not ok; seeds that failed in the same way stand together. */
+function failures(records) {
+  const seeds = new Map();
+  for (const record of records.filter((one) => one.failure)) {
+    const text = JSON.stringify([record.status, record.failure]);
+    seeds.set(text, [...(seeds.get(text) || []), record.seed]);
+  }
+  return [...seeds].map(([text, failed]) => {
+    const [status, { type, message, stage, trace }] = JSON.parse(text);
+    return el(
+      "div",
+      { class: "failure" },
+      el("p", null, `seed ${failed.join(", ")}: ${status} while ${stage || "starting"}: ${type}: ${message}`),
+      trace && el("pre", { tabindex: "0", "aria-label": "End of the traceback" }, trace),
+    );
+  });
 }

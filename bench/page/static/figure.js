@@ -27,14 +27,15 @@ function redrawFigures() {
 }
 
 function baseLayout() {
+  const { fontFamily: family } = getComputedStyle(document.body);
   return {
     paper_bgcolor: "rgba(0,0,0,0)",
     plot_bgcolor: "rgba(0,0,0,0)",
-    font: { family: getComputedStyle(document.body).fontFamily, size: 13, color: colour("ink") },
+    font: { family, size: 13, color: colour("ink") },
     margin: { l: 58, r: 14, t: 10, b: 48 },
     showlegend: false,
     hovermode: "closest",
-    hoverlabel: { bgcolor: colour("raised"), bordercolor: colour("line"), font: { color: colour("ink"), size: 13 }, align: "left" },
+    hoverlabel: { bgcolor: colour("raised"), bordercolor: colour("line"), font: { family, color: colour("ink"), size: 13 }, align: "left" },
     modebar: { color: colour("dim"), activecolor: colour("ink"), bgcolor: "rgba(0,0,0,0)" },
     dragmode: isTouch() ? false : "zoom",
   };

@@ -1,5 +1,5 @@
 // A method's colour and shape: the same in table, legend and plots. Eight colours that colour-blind readers tell apart
-// and ten shapes go in turn, so that forty methods differ.
+// and fourteen shapes go in turn, so that fifty-six methods differ.
 
 const COLOURS = 8;
 const SHAPES = [
@@ -13,6 +13,10 @@ const SHAPES = [
   ["pentagon", "M8 1.5l6.5 4.8-2.5 7.7H4L1.5 6.3z"],
   ["x", "M4 1.2L8 5.2l4-4L14.8 4l-4 4 4 4-2.8 2.8-4-4-4 4L1.2 12l4-4-4-4z"],
   ["hexagon", "M4.5 2h7L15 8l-3.5 6h-7L1 8z"],
+  ["triangle-right", "M2.5 1.5L14 8 2.5 14.5z"],
+  ["triangle-left", "M13.5 1.5L2 8l11.5 6.5z"],
+  ["hourglass", "M2.5 1.5h11L8 8l5.5 6.5h-11L8 8z"],
+  ["bowtie", "M1.5 2.5L8 8l6.5-5.5v11L8 8l-6.5 5.5z"],
 ];
 
 const isDense = (method) => data.rows.some((row) => row.dense && row.method === method);

@@ -89,7 +89,8 @@ function paretoCaption(board, axes) {
   const bars = [];
   if (axes.rows.some((row) => row.low[columnIndex.get(axes.x.key)] !== null)) bars.push("bars across: the interval of the time");
   if (axes.rows.some((row) => row.sd[columnIndex.get(axes.y.key)] !== null)) bars.push("bars upright: standard deviation over seeds");
-  const parts = ["dotted: the rows that no other beats on both axes", ...bars];
+  const hollow = publishedTraces(board, axes).length && state.published ? ["hollow: published by the papers"] : [];
+  const parts = ["dotted: the rows that no other dominates", ...bars, ...hollow];
   return `${board.table} on ${machineOf(board)}, ${counted(axes.rows.length, "row")}; ${parts.join("; ")}.`;
 }
 
@@ -147,7 +148,7 @@ function methodTrace(method, rows, { x, y }, board) {
     opacity: isFaded(method) ? 0.16 : 1,
     line: { color: colour(mark.name), width: state.keep.includes(method) ? 2 : 1 },
     marker: {
-      symbol: mark.shape[0], size: sorted.map((row) => (state.rows.includes(row.id) ? 15 : 11)), color: colour(mark.name),
+      opacity: 1, symbol: mark.shape[0], size: sorted.map((row) => (state.rows.includes(row.id) ? 15 : 11)), color: colour(mark.name),
       line: { color: sorted.map((row) => colour(state.rows.includes(row.id) ? "ink" : "paper")), width: 1.5 },
     },
     hoverinfo: "text",

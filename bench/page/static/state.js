@@ -73,7 +73,7 @@ function onChange(names, listener) {
 
 function show(before) {
   for (const { names, listener } of listeners) {
-    if (names.some((name) => String(before[name]) !== String(state[name]))) listener();
+    if (names.some((name) => JSON.stringify(before[name]) !== JSON.stringify(state[name]))) listener();
   }
 }
 

@@ -7,7 +7,7 @@ let rendering = 0;
 
 function startTable() {
   const table = el("table", { "aria-labelledby": "table-heading" }, el("thead"));
-  $("scroll").append(table);
+  $("scroll").replaceChildren(table);
   const all = $("all-columns");
   all.addEventListener("change", () => change({ columns: all.checked ? "all" : "" }));
   table.addEventListener("keydown", moveBetweenRows);
@@ -26,7 +26,7 @@ function renderTable(table) {
   const compared = rows.filter((row) => !row.dense).length;
   const all = data.rows.filter((row) => !row.dense).length;
   $("count").textContent =
-    compared === all ? `${counted(all, "row")} beside the dense models` : `${number(compared, 0)} of ${counted(all, "row")}`;
+    compared === all ? `${counted(all, "row")} beside ${counted(data.rows.length - all, "dense model")}` : `${number(compared, 0)} of ${counted(all, "row")}`;
   const head = headRow(columns, boards);
   const bodies = boards.map((board) => {
     const own = rows.filter((row) => boardOf(row) === board).sort(rowOrder(board));

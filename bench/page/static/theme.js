@@ -16,6 +16,14 @@ function startTheme() {
     apply();
     redrawFigures();
   });
+  addEventListener("beforeprint", () => {
+    document.documentElement.dataset.theme = "light"; // paper is, and printers leave backgrounds out
+    redrawFigures();
+  });
+  addEventListener("afterprint", () => {
+    apply();
+    redrawFigures();
+  });
 }
 
 /** Return a colour of the style sheet, as it is in the theme now. */

@@ -361,9 +361,19 @@ def test_every_control_has_a_name(open_page, committed_page):
     assert page.locator("main, header, footer, form[role=search]").count() == 4
 
 
-def test_printed_it_has_the_whole_table_and_no_controls(open_page, committed_page):
-    page = open_page(committed_page)
-    page.emulate_media(media="print")
+def test_printed_it_is_light_and_has_the_whole_table_and_no_controls(open_page, committed_page):
+    page = open_page(committed_page, color_scheme="dark", viewport={"width": 1040, "height": 720}, plots=True)
+    ink = "document.querySelector('#pareto').layout.font.color"
+    screen = page.evaluate(ink)
+    page.emulate_media(media="print", color_scheme="dark")
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
     assert page.locator("#filters").is_hidden()
-    overflow = page.evaluate("getComputedStyle(document.querySelector('#scroll')).overflow")
-    assert overflow == "visible"
+    assert page.locator("html").get_attribute("data-theme") == "light"
+    until(page, f"{ink} !== '{screen}'")
+    box = page.evaluate(
+        "(({scrollHeight, clientHeight}) => scrollHeight - clientHeight)(document.querySelector('#scroll'))"
+    )
+    assert box == 0
+    assert page.evaluate("document.documentElement.scrollWidth") == 1040
+    page.evaluate("dispatchEvent(new Event('afterprint'))")
+    assert page.locator("html").get_attribute("data-theme") == "dark"

@@ -6,6 +6,7 @@ import hashlib
 import json
 import math
 import re
+import tomllib
 
 import pytest
 
@@ -13,6 +14,7 @@ from decompbench.bench.cli import main
 from decompbench.bench.errors import StoreError
 from decompbench.bench.leaderboard import leaderboard
 from decompbench.bench.page import page, write_page
+from decompbench.bench.page.build import SCRIPTS, STATIC
 from decompbench.bench.page.headings import headings
 from decompbench.bench.page.packing import Pool, packed, to_json
 from decompbench.bench.page.rows import table_data
@@ -20,6 +22,7 @@ from decompbench.bench.page.rows import table_data
 from . import made_up
 from .conftest import RESULTS
 
+PROJECT = tomllib.loads((RESULTS.parent / "pyproject.toml").read_text())
 PACKED = re.compile(r'<script type="application/octet-stream" id="data-(\w+)">([A-Za-z0-9+/=]*)</script>')
 
 
@@ -106,6 +109,15 @@ def test_plans_that_are_equal_are_there_once(odd):
     plans = {entry["plan"] for entry in details["records"]}
     assert len(plans - {None}) == 1
     assert Pool().add([1]) == 0
+
+
+def test_every_script_is_in_the_page_and_shipped():
+    names = {path.name for path in STATIC.iterdir()}
+    assert names == {*SCRIPTS, "page.html", "style.css"}
+    (shipped,) = [
+        p for p in PROJECT["tool"]["setuptools"]["package-data"]["decompbench.bench"] if p.startswith("page/")
+    ]
+    assert {path.name for path in STATIC.parents[1].glob(shipped)} == names
 
 
 def test_data_ends_no_element_and_names_are_not_in_the_page_s_text(odd):
