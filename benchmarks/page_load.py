@@ -1,9 +1,9 @@
 """How large the page of many records is, and how long Chromium takes to show it from disk.
 
 The records are the committed ones, varied: each copy is another model on one of four machines, with sizes, qualities,
-times and plans of its own, and sixty epochs of training curves. Printed are the bytes of the page and of its parts, and,
-as medians over several openings, the times since navigation of the first paint, of the table being there and answering,
-and of the plots being drawn.
+times and plans of its own, and sixty epochs of training curves. Printed are the bytes of the page and of its parts; and
+the times since navigation of the first paint, of the table being there and answering, and of the plots being drawn, as
+medians over several openings.
 
     python benchmarks/page_load.py
     python benchmarks/page_load.py --records 500 --openings 9
