@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from .text_table import TextTable
+from .text_table import TextTable, total_width
 
 NEEDS = r"% needs \usepackage{booktabs,graphicx}"
+#: Characters that a line of a page in one column holds.
+LINE = 90
 #: What LaTeX would read otherwise, and signs that its fonts have by another name.
 SIGNS = {
     "\\": r"\textbackslash{}",
@@ -49,7 +51,7 @@ def escape(text: str) -> str:
 
 
 def text_tables_to_latex(tables: Iterable[TextTable]) -> str:
-    """Return tables in LaTeX: all columns, as wide as a line, with what stands below them.
+    """Return tables in LaTeX: all columns, shrunk to a line where they are wider, with what stands below them.
 
     They use the packages booktabs and graphicx.
     """
@@ -57,10 +59,11 @@ def text_tables_to_latex(tables: Iterable[TextTable]) -> str:
 
 
 def _table(table: TextTable) -> str:
+    wide = total_width(table.widths()) > LINE
     lines = [
         r"\begin{table*}",
         rf"\caption{{{escape(table.title)}}}",
-        r"\resizebox{\linewidth}{!}{%",
+        *([r"\resizebox{\linewidth}{!}{%"] if wide else []),
         rf"\begin{{tabular}}{{{''.join('r' if column.number else 'l' for column in table.columns)}}}",
         r"\toprule",
         _row(escape(column.heading) for column in table.columns),
@@ -70,7 +73,7 @@ def _table(table: TextTable) -> str:
         lines.append(_row(_cell(column.cells[place], place in column.bold) for column in table.columns))
         if table.ends_group(place):
             lines.append(r"\midrule")
-    lines += [r"\bottomrule", r"\end{tabular}}"]
+    lines += [r"\bottomrule", r"\end{tabular}" + ("}" if wide else "")]
     below = [table.legend, *(f"{number}) {note}" for number, note in enumerate(table.footnotes, start=1))]
     lines += [rf"\par\smallskip\footnotesize {escape(text)}" for text in below if text]
     return "\n".join([*lines, r"\end{table*}"])

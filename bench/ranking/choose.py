@@ -158,8 +158,7 @@ def nearest(points: Iterable[Point], share: float, tolerance: float) -> Point | 
     """
     known = [point for point in points if point.cost is not None]
     best = min(known, key=lambda point: (_distance(point, share), _cost(point), point.budget), default=None)
-    # 0.33 is off 0.3 by rounding more than a tenth
-    return best if best is not None and _distance(best, share) <= tolerance * (1 + 1e-9) + 1e-12 else None
+    return best if best is not None and _distance(best, share) <= tolerance else None
 
 
 def _cost(point: Point) -> float:
@@ -168,7 +167,7 @@ def _cost(point: Point) -> float:
 
 
 def _distance(point: Point, share: float) -> float:
-    return abs(_cost(point) / share - 1)
+    return round(abs(_cost(point) / share - 1), 9)  # 0.3 and 0.5 are equally far from 0.4, and 0.33 a tenth from 0.3
 
 
 def _why(points: Sequence[Point], chosen: Point | None, budget: CostBudget) -> str:

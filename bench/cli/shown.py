@@ -1,0 +1,40 @@
+"""The records that tables are made of: of a suite or of all, the newest of every trial."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ..record import Record
+
+
+def shown_records(results: Path, suite: str | None) -> list[Record]:
+    """Read the records, and say on standard error which lines cannot be read.
+
+    Parameters
+    ----------
+    results
+        Folder of all results.
+    suite
+        A suite's name or its YAML file; None for all that have records.
+
+    Raises
+    ------
+    BenchError
+        There are none, or none that can be read.
+    """
+    from ..errors import BenchError
+    from ..leaderboard import find_records, latest
+    from ..store import describe_damages
+    from ..suite_file import load_suite
+
+    if suite is not None and (suite.endswith((".yaml", ".yml")) or Path(suite).is_file()):
+        suite = load_suite(suite).name
+    records, damages = find_records(results, suite)
+    for line in describe_damages(damages):
+        print(line, file=sys.stderr)
+    if not records:
+        raise BenchError(f"no readable records of {f'suite {suite!r}' if suite else 'any suite'} in {results}")
+    return latest(records)
