@@ -1,6 +1,11 @@
 // The rows that were chosen: side by side as curves, and each with its plan, its settings and where it comes from.
 
 function startChosen() {
+  $("to-chosen").addEventListener("click", () => goTo("chosen"));
+  onChange(["rows"], () => {
+    $("to-chosen").hidden = !state.rows.length;
+    $("to-chosen").textContent = `${counted(state.rows.length, "row")} chosen, shown below ↓`;
+  });
   onChange(["rows", "theme"], async () => {
     const body = $("chosen-body");
     const wanted = state.rows.join();

@@ -3,8 +3,7 @@
 function startKeyboard() {
   $("skip").addEventListener("click", (event) => {
     event.preventDefault(); // the address after # is the state's
-    $("table").focus();
-    $("table").scrollIntoView();
+    goTo("table");
   });
   addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
@@ -19,6 +18,11 @@ function startKeyboard() {
   document.addEventListener("click", (event) => {
     if (!$("methods").contains(event.target)) $("methods").open = false;
   });
+}
+
+function goTo(section) {
+  $(section).focus({ preventScroll: true });
+  $(section).scrollIntoView();
 }
 
 function letGo(event) {

@@ -299,6 +299,8 @@ def test_keys_search_choose_move_and_let_go(open_page, committed_page):
     chosen = page.locator("#scroll .name[aria-pressed=true]")
     assert chosen.count() == 1
     assert chosen.evaluate("(node) => node === document.activeElement")
+    page.get_by_role("button", name="1 row chosen").press("Enter")
+    assert page.evaluate("document.activeElement.id") == "chosen"
     page.keyboard.press("Escape")
     assert page.locator(".card").count() == 0
 
