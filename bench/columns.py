@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -9,10 +10,12 @@ from typing import Any
 import pandas as pd
 
 from .leaderboard import ALSO_FINAL
+from .leaders import TABLE_KEYS
+from .seeds import CONFIDENCE
 from .text_table import Column, TextTable, number
 
-#: What tells one table of the leaderboard from another.
-TABLE_KEYS = ["suite", "machine", "device", "table"]
+#: Behind the quality of a row that is worse than its budget's leader.
+WORSE = "↓"
 RATIO_COLUMN = re.compile(r"latency_(?:(?P<form>.+)_)?b(?P<batch>\d+)_ratio")
 
 Row = dict[str, Any]
@@ -45,7 +48,14 @@ def _text_table(rows: list[Row]) -> TextTable:
     first = rows[0]
     footnotes = list(dict.fromkeys(note for row in rows for note in row["notes"]))
     title = f"{first['suite']}: {first['table']}, {first['task']}, on {first['machine']} ({first['device']})"
-    return TextTable(title, _columns(rows, footnotes), [row["budget"] for row in rows], footnotes)
+    return TextTable(title, _columns(rows, footnotes), _groups(rows), footnotes)
+
+
+def _groups(rows: list[Row]) -> list[str]:
+    """Return the budgets, or for rows in an order that mixes these no groups but the dense row."""
+    budgets = [row["budget"] for row in rows]
+    changes = sum(one != other for one, other in itertools.pairwise(budgets))
+    return budgets if changes < len(set(budgets)) else [row["kind"] if row["kind"] == "none" else "" for row in rows]
 
 
 def _columns(rows: list[Row], footnotes: list[str]) -> list[Column]:
@@ -79,7 +89,8 @@ def _qualities(rows: list[Row]) -> Iterator[Column]:
     meaning = "before, after dec.: quality just before and just after the layers were decomposed."
     yield Column("before dec.", _numbers(rows, "before_decomposition", 2), rank=7, meaning=meaning)
     yield Column("after dec.", _numbers(rows, "after_decomposition", 2), rank=6, meaning=meaning)
-    yield Column(f"{metric} {unit}", [_final(row) for row in rows])
+    leading = frozenset(place for place, row in enumerate(rows) if row["standing"] == "leader")
+    yield Column(f"{metric} {unit}", [_final(row) for row in rows], meaning=_standing_meaning(rows), bold=leading)
     yield from _also_final(rows)
     yield Column("drop", _numbers(rows, "drop", 2), meaning="drop: against the dense row.")
     yield Column("train s", _numbers(rows, "train_seconds", 1), rank=5)
@@ -127,7 +138,22 @@ def _with_interval(ratio: str, row: Row, prefix: str) -> str:
 
 
 def _final(row: Row) -> str:
-    return number(row["final"], 2) + (f" ±{number(row['final_sd'], 2)}" if row["final_sd"] is not None else "")
+    spread = f" ±{number(row['final_sd'], 2)}" if row["final_sd"] is not None else ""
+    return number(row["final"], 2) + spread + (f" {WORSE}" if row["standing"] == "worse" else "")
+
+
+def _standing_meaning(rows: list[Row]) -> str:
+    """Say what bold and the sign mean, and where nothing can be told."""
+    found = {row["standing"] for row in rows}
+    if "leader" not in found:
+        return ""
+    texts = ["bold: the best of its budget."]
+    if found & {"worse", "not told apart"}:
+        level = f"{100 * CONFIDENCE:g} %"
+        texts.append(f"{WORSE}: behind it beyond the spread of seeds (Welch's t, {level}, for each row by itself).")
+    if "unknown" in found:
+        texts.append("A single seed does not tell which rows differ from it.")
+    return " ".join(texts)
 
 
 def _status(row: Row, footnotes: list[str]) -> str:

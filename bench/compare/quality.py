@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from statistics import mean, variance
 
-from ..record import Measured, Record
+from ..record import Record
 from ..row_notes import NOTABLE_DIFFERENCE
 from ..seeds import welch_interval
+from ..shown_metrics import Metric, shown_metrics
 from .findings import Finding, Verdict
 from .matching import Row
 
@@ -19,20 +20,6 @@ RELATIVE_THRESHOLD = 0.01
 
 #: A metric's value by seed; None where it was not finite.
 Values = dict[int, float | None]
-
-
-@dataclass(frozen=True)
-class Metric:
-    """One metric of a row: its name and unit, and whether more of it is better."""
-
-    name: str
-    unit: str
-    higher_is_better: bool
-
-    @property
-    def heading(self) -> str:
-        """Name and unit."""
-        return f"{self.name} {self.unit}".rstrip()
 
 
 def judge_quality(row: Row, threshold: float | None = None) -> Iterator[Finding]:
@@ -124,15 +111,6 @@ def _gap(metric: Metric, records: dict[int, Record]) -> float:
 
 def _ok(records: dict[int, Record]) -> dict[int, Record]:
     return {seed: record for seed, record in sorted(records.items()) if record.status == "ok"}
-
-
-def shown_metrics(measured: Measured) -> list[Metric]:
-    """Return the metrics that tables show, the main one first; the others are as it is, of other sets or ranks."""
-    if measured.metric is None:
-        return []
-    higher = measured.higher_is_better is not False
-    shown = {measured.metric: measured.unit or "", **measured.also_shown}
-    return [Metric(name, unit, higher) for name, unit in shown.items()]
 
 
 def _values(records: dict[int, Record], metric: Metric, moment: str = "finished") -> Values:

@@ -8,6 +8,7 @@ from typing import Any
 
 from ..columns import RATIO_COLUMN
 from ..leaderboard import ALSO_FINAL
+from ..seeds import CONFIDENCE
 
 Row = dict[str, Any]
 
@@ -110,7 +111,10 @@ def _timed(name: str) -> Any:
 
 
 def _qualities(rows: Sequence[Row]) -> Iterator[Heading]:
-    about = "The table's metric of the finished model, the mean over the seeds; ± is their standard deviation."
+    about = (
+        "The table's metric of the finished model, the mean over the seeds; ± is their standard deviation. Bold: the "
+        f"best of its budget; ↓: behind it beyond the spread of seeds (Welch's t, {100 * CONFIDENCE:g} %)."
+    )
     yield Heading("final", "quality", about, digits=2, main=True, descending=None, sd="final_sd", axis="y")
     for name in dict.fromkeys(name for row in rows for name in row if name.startswith(ALSO_FINAL)):
         metric, _, unit = name.removeprefix(ALSO_FINAL).partition(" ")

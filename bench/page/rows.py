@@ -11,7 +11,8 @@ from typing import Any
 
 import pandas as pd
 
-from ..columns import TABLE_KEYS, plain
+from ..columns import plain
+from ..leaders import TABLE_KEYS
 from ..record import Record
 from .headings import Heading, Row, headings
 from .overlay import overlay
@@ -93,6 +94,7 @@ def _row(row: Row, columns: Sequence[Heading], board: int) -> Row:
         "kind": "" if row["kind"] == "none" else row["kind"],
         "budget": row["budget"],
         "status": row["status"],
+        "standing": row["standing"],
         "knob": row["knob"] or None,
         "settings": row["settings"] or {},
         "notes": row["notes"],

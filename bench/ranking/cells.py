@@ -8,10 +8,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from statistics import mean
 
-from ..compare.quality import Metric, shown_metrics
-from ..errors import BenchError, suggestion
+from ..errors import BenchError
 from ..record import Record
 from ..row_notes import differences, quality
+from ..shown_metrics import Metric, shown_metrics, unknown_metric
 from .budget import CostBudget
 
 
@@ -131,10 +131,7 @@ def find_cells(
     found = [_cell(group, budget, metric) for _, group in sorted(places.items())]
     cells = [cell for cell in found if cell is not None]
     if not cells:
-        known = {one.name for group in places.values() for record in group for one in shown_metrics(record.measured)}
-        if metric is None or not known:
-            raise BenchError("these records have no quality that methods could be ranked by")
-        raise BenchError(f"no metric '{metric}'{suggestion(metric, known)}; there is {', '.join(sorted(known))}")
+        raise unknown_metric(metric, (record for group in places.values() for record in group))
     return cells
 
 

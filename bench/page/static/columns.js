@@ -43,12 +43,15 @@ const isNumber = (column) => column.index !== undefined;
 /** Return a cell's number with its interval or its spread, as children of the cell. */
 function numberParts(row, column) {
   const { index, digits } = column;
-  const parts = [number(row.values[index], digits)];
+  const leads = column.key === "final" && row.standing === "leader";
+  const shown = number(row.values[index], digits);
+  const parts = [leads ? el("b", null, shown) : shown];
   if (row.values[index] === null) return parts;
   if (row.low[index] !== null && row.high[index] !== null) {
     parts.push(el("span", { class: "dim" }, ` [${number(row.low[index], digits)}, ${number(row.high[index], digits)}]`));
   }
   if (row.sd[index] !== null) parts.push(el("span", { class: "dim" }, ` ±${number(row.sd[index], digits)}`));
+  if (column.key === "final" && row.standing === "worse") parts.push(el("span", { class: "dim" }, " ↓"));
   return parts;
 }
 

@@ -198,3 +198,14 @@ def test_the_command_line_writes_the_page_and_prints_where(capsys, monkeypatch, 
     assert capsys.readouterr().out.strip() == str(tmp_path / "page" / "index.html")
     data = json.loads(contents((tmp_path / "page" / "index.html").read_text())["table"])
     assert {board["suite"] for board in data["boards"]} == {"quick"}
+
+
+@pytest.mark.parametrize("option", [["--budget", "params=30%"], ["--sort", "final"], ["--csv"], ["--published"]])
+def test_options_that_the_page_has_itself_are_refused(capsys, monkeypatch, tmp_path, option):
+    arguments = ["leaderboard", "quick", "--results", str(RESULTS), "--html", str(tmp_path / "page"), *option]
+    monkeypatch.setattr("sys.argv", ["decompbench", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2
+    assert "--html" in capsys.readouterr().err
+    assert not (tmp_path / "page").exists()
