@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -50,6 +51,9 @@ def leaderboard_command(
     as_latex: Annotated[bool, typer.Option("--latex", help="LaTeX tables, for the package booktabs.")] = False,
     as_json: AsJson = False,
     superseded: Superseded = False,
+    html: Annotated[
+        Path | None, typer.Option("--html", metavar="DIR", help="Write DIR/index.html, a page that opens from disk.")
+    ] = None,
 ) -> None:
     """Show the newest record of every trial, a table for each model, data and machine.
 
@@ -60,8 +64,15 @@ def leaderboard_command(
     from ..row_filter import filter_rows, parse_filter, sort_rows
     from ..shown_metrics import with_metric
 
-    if as_csv + as_markdown + as_latex + as_json > 1:
-        raise typer.BadParameter("give one of --csv, --markdown, --latex and --json")
+    if as_csv + as_markdown + as_latex + as_json + (html is not None) > 1:
+        raise typer.BadParameter("give one of --csv, --markdown, --latex, --json and --html")
+    if html is not None:
+        if any((budget, filters, sort, metric, published)):
+            raise typer.BadParameter("--html writes every row, and the page itself filters and sorts them")
+        from ..page import write_page
+
+        print(write_page(shown_records(results, suite, superseded=superseded), results, html))
+        return
     conditions = [parse_filter(text) for text in [*_budget_filter(budget), *(filters or [])]]
     records = shown_records(results, suite, superseded=superseded)
     frame = leaderboard(records if metric is None else with_metric(records, metric))

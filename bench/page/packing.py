@@ -1,0 +1,46 @@
+"""Data in a page: equal parts once, compressed, and as characters that end no element."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+import math
+from typing import Any
+
+
+class Pool:
+    """Values that are kept once, however often they occur; whoever needs one has its number."""
+
+    def __init__(self) -> None:
+        self.values: list[Any] = []
+        self._numbers: dict[str, int] = {}
+
+    def add(self, value: Any) -> int:
+        """Return the number of a value that is JSON."""
+        text = to_json(value)
+        number = self._numbers.setdefault(text, len(self.values))
+        if number == len(self.values):
+            self.values.append(value)
+        return number
+
+
+def to_json(value: Any) -> str:
+    """Return compact JSON, null for numbers that are not finite: a browser reads no other."""
+    return json.dumps(_finite(value), ensure_ascii=False, separators=(",", ":"), allow_nan=False, default=str)
+
+
+def packed(text: str) -> str:
+    """Return text compressed by gzip and written in base64, the same bytes for the same text.
+
+    Base64 has no ``<``: whatever the text holds, the element around it ends where it should.
+    """
+    return base64.b64encode(gzip.compress(text.encode(errors="replace"), 9, mtime=0)).decode()
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(key): _finite(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
