@@ -113,6 +113,7 @@ def _row(group: list[Record], dense: dict[int, Record], versions: Versions) -> R
     trial, measured = first.trial, first.measured
     finals = _known(final(record) for record in group)
     drops = _known(_drop(record, dense.get(record.trial.seed)) for record in group)
+    superseded = versions.notes(group)
     return {
         "suite": trial.suite,
         "machine": first.machine,
@@ -140,7 +141,7 @@ def _row(group: list[Record], dense: dict[int, Record], versions: Versions) -> R
         "final": mean(finals) if finals else None,
         "deployed": _mean(quality(record, "deployed") for record in group),
         "final_sd": stdev(finals) if len(finals) > 1 else None,
-        "final_by_seed": _by_seed(group),
+        "final_by_seed": {} if superseded else _by_seed(group),  # what is superseded leads nothing
         **{
             f"{ALSO_FINAL}{name} {unit}".rstrip(): _mean(quality(record, "finished", name) for record in group)
             for name, unit in measured.also_shown.items()
@@ -152,7 +153,7 @@ def _row(group: list[Record], dense: dict[int, Record], versions: Versions) -> R
         "compress_seconds": _mean(record.measured.compress_seconds for record in group),
         "peak_rss": max((r.measured.peak_rss or 0 for r in group), default=0) or None,
         "other_load": max((other_load(record) for record in group), default=0.0),
-        "notes": [*versions.notes(group), *notes(group, dense)],
+        "notes": [*superseded, *notes(group, dense)],
     }
 
 

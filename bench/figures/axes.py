@@ -85,5 +85,5 @@ def _timed_batches(frame: pd.DataFrame, form: str) -> list[int]:
     """Return the batch sizes timed in a form, from small to large."""
     start, end = latency_prefix(form, 0).removesuffix("0"), "_ratio"
     names = [str(name) for name in frame.columns if str(name).startswith(start) and str(name).endswith(end)]
-    sizes = [name[len(start) : -len(end)] for name in names if frame[name].notna().any()]
+    sizes = [name[len(start) : -len(end)] for name in names if bool(frame[name].notna().to_numpy().any())]
     return sorted(int(size) for size in sizes if size.isdecimal())

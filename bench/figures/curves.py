@@ -62,7 +62,7 @@ def draw_curves(records: Sequence[Record], *, linear: bool = False, width: float
             axes.set_xlim(min(low, 0.5), max(high, 1.5))  # one epoch is a point, around which there would be no mark
             if not linear:
                 scale_log(axes, "y")
-        styles = [(Line2D([], [], color="grey", linestyle=lines[budget]), budget) for budget in budgets if budget]
+        styles = [(Line2D([], [], color="grey", ls=lines[budget]), budget) for budget in budgets if budget]
         legend_beside(figure, grid, *styles)
     return figure
 

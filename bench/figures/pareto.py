@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import pandas as pd
@@ -81,19 +80,19 @@ def _draw_panel(axes: Axes, panel: Panel, axis: CostAxis, look: dict[str, Look])
     frame = panel.frame
     if axis.column not in frame:
         return 0
-    known = frame[frame[axis.column].notna() & frame["final"].notna()]
-    dense, rows = known[known["kind"] == "none"], known[known["kind"] != "none"]
-    for _, row in dense.iterrows():
-        axes.axhline(row["final"], color=DENSE_COLOUR, linestyle="--", linewidth=0.8, label="dense")
-        axes.plot(axis.dense, row["final"], marker="*", markersize=8, color=DENSE_COLOUR, linestyle="none")
+    known = frame.dropna(subset=[axis.column, "final"])
+    dense, rows = known.query("kind == 'none'"), known.query("kind != 'none'")
+    for quality in dense["final"].astype(float).tolist():
+        axes.axhline(quality, color=DENSE_COLOUR, linestyle="--", linewidth=0.8, label="dense")
+        axes.plot(axis.dense, quality, marker="*", markersize=8, color=DENSE_COLOUR, linestyle="none")
     for method, points in rows.groupby("method", sort=True):
         one = look[str(method)]
-        points = points.sort_values(axis.column)
+        points = points.sort_values(by=axis.column)
         axes.errorbar(
             points[axis.column].astype(float),
             points["final"].astype(float),
             xerr=_interval(points, axis),
-            yerr=_known(points["final_sd"]) if "final_sd" in points else None,
+            yerr=points["final_sd"].astype(float).fillna(0.0).tolist(),
             color=one.colour,
             marker=one.marker,
             label=str(method),
@@ -140,8 +139,3 @@ def _interval(points: pd.DataFrame, axis: CostAxis) -> list[list[float]] | None:
         return None
     value, low, high = (points[name].astype(float) for name in (axis.column, axis.low, axis.high))
     return [(value - low).clip(lower=0).tolist(), (high - value).clip(lower=0).tolist()]
-
-
-def _known(values: pd.Series) -> list[float]:
-    """Return standard deviations, 0 where there is one seed only."""
-    return [0.0 if value is None or math.isnan(value) else float(value) for value in values]

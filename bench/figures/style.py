@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
@@ -36,7 +37,7 @@ LINES = ("-", "--", ":", "-.")
 #: Of the dense model.
 DENSE_COLOUR = "#000000"
 
-STYLE = {
+STYLE: dict[Any, Any] = {
     "axes.axisbelow": True,
     "axes.grid": True,
     "axes.spines.right": False,
@@ -76,7 +77,8 @@ def styled() -> Iterator[None]:
     """Draw in our style until the block ends; matplotlib's settings of the program around are left as they are."""
     with mpl.rc_context():
         mpl.rcdefaults()
-        mpl.rcParams.update(STYLE)
+        for name, value in STYLE.items():
+            mpl.rcParams[name] = value
         yield
 
 
