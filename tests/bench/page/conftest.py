@@ -9,6 +9,7 @@ from decompbench.bench.leaderboard import find_records, latest
 from decompbench.bench.page import write_page
 
 from ..conftest import wait_for
+from . import made_up
 
 RESULTS = Path(__file__).parents[3] / "results"
 CHROMIUM = shutil.which("chromium")
@@ -25,6 +26,11 @@ def committed():
 @pytest.fixture(scope="session")
 def committed_page(committed, tmp_path_factory):
     return write_page(committed, RESULTS, tmp_path_factory.mktemp("page"))
+
+
+@pytest.fixture(scope="session")
+def odd_page(tmp_path_factory):
+    return write_page(made_up.records(tmp_path_factory.mktemp("odd")), RESULTS, tmp_path_factory.mktemp("page"))
 
 
 @pytest.fixture(scope="session")
