@@ -17,7 +17,7 @@ def notes(group: list[Record], dense: dict[int, Record]) -> list[str]:
     note = group[0].trial.method.note
     found: list[str] = [note] if note else []
     for record in group:
-        about = (_failure_note, _budget_note, _deployed_note, _folding_note, _load_note)
+        about = (_failure_note, _budget_note, _deployed_note, _folding_note, load_note)
         found += [*filter(None, (remark(record) for remark in about)), *record.measured.latency_notes]
         reference = dense.get(record.trial.seed)
         if reference is None:
@@ -62,7 +62,7 @@ def _folding_note(record: Record) -> str | None:
     return "timed with batch-norm folded into one of the two models only, as the other could not be traced"
 
 
-def _load_note(record: Record) -> str | None:
+def load_note(record: Record) -> str | None:
     """Say what spoils the times, in words that rows timed under much the same conditions share."""
     noise = {kind for latency in record.measured.latency for kind in latency.noise}
     cores = math.ceil(other_load(record))

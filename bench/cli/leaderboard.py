@@ -95,9 +95,11 @@ def leaderboard_command(
 
 def _budget_filter(budget: str | None) -> list[str]:
     """Return the condition that a budget stands for, in the words of the tables: ``params=0.3`` is ``params=30%``."""
+    if budget is None:
+        return []
     from ..ranking import parse_budget
 
-    return [] if budget is None else [f"budget={parse_budget(budget)}"]
+    return [f"budget={parse_budget(budget)}"]
 
 
 def _tell_unpublished(frame: pd.DataFrame) -> None:

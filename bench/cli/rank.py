@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from .common import DEFAULT_RESULTS, AsJson, Results, output, print_json
-from .shown import shown_records
+from .shown import of_tables, shown_records
 
 EXAMPLE = "Example: decompbench rank cifar10-jpeg-short --budget params=30%"
 
@@ -23,6 +23,10 @@ def rank_command(
     ],
     suite: Annotated[
         str | None, typer.Argument(help="A suite's name or its YAML file. Default: all that have records.")
+    ] = None,
+    table: Annotated[
+        list[str] | None,
+        typer.Option(help="Only tables with this in their name, or matching it: 'resnet*/cifar10'. Repeatable."),
     ] = None,
     metric: Annotated[
         str | None, typer.Option(help="A metric that tables show, such as 'psnr_y[Set14]'. Default: the main one.")
@@ -53,8 +57,9 @@ def rank_command(
 
     if as_csv + as_markdown + as_latex + as_json > 1:
         raise typer.BadParameter("give one of --csv, --markdown, --latex and --json")
+    records = shown_records(results, suite)
     rankings = rank_cells(
-        shown_records(results, suite),
+        of_tables(records, table) if table else records,
         parse_budget(budget),
         metric=metric,
         tolerance=tolerance,

@@ -38,3 +38,21 @@ def shown_records(results: Path, suite: str | None) -> list[Record]:
     if not records:
         raise BenchError(f"no readable records of {f'suite {suite!r}' if suite else 'any suite'} in {results}")
     return latest(records)
+
+
+def of_tables(records: list[Record], patterns: list[str]) -> list[Record]:
+    """Return the records of the tables whose name contains a pattern, or matches it where it has wildcards.
+
+    Raises
+    ------
+    BenchError
+        A pattern matches no table.
+    """
+    from ..errors import BenchError, suggestion
+    from ..trial import name_matches
+
+    tables = sorted({record.table for record in records})
+    for pattern in patterns:
+        if not any(name_matches(table, pattern) for table in tables):
+            raise BenchError(f"no table '{pattern}'{suggestion(pattern, tables)}; there is {'; '.join(tables)}")
+    return [record for record in records if any(name_matches(record.table, pattern) for pattern in patterns)]

@@ -92,7 +92,8 @@ def average_ranks(rankings: Sequence[CellRanking], alpha: float = ALPHA) -> Aver
     """
     ranked = [ranking for ranking in rankings if ranking.rows]
     scores = [{row.point.method: ranking.cell.gain(row.point.mean) for row in ranking.rows} for ranking in ranked]
-    methods = sorted({method for cell in scores for method in cell})
+    lacking = {one.method for ranking in ranked for one in ranking.lacking}
+    methods = sorted(lacking.union(*scores))
     present = {method: sum(method in cell for cell in scores) for method in methods}
     complete = [method for method in methods if present[method] == len(scores)]
     result = compare_scores({method: [cell[method] for cell in scores] for method in complete}, alpha)

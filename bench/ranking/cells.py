@@ -10,7 +10,7 @@ from statistics import mean
 
 from ..errors import BenchError
 from ..record import Record
-from ..row_notes import differences, quality
+from ..row_notes import differences, load_note, quality
 from ..shown_metrics import Metric, shown_metrics, unknown_metric
 from .budget import CostBudget
 
@@ -30,7 +30,7 @@ class Point:
     failure
         Why other seeds have none, or all; empty where every seed has one.
     notes
-        What makes the point unequal to the dense row.
+        What makes the point unequal to the dense row and, where its cost is a latency, what spoils that.
     """
 
     method: str
@@ -136,7 +136,7 @@ def find_cells(
 
 
 def _cell(records: list[Record], budget: CostBudget, metric: str | None) -> Cell | None:
-    known = {one.name: one for record in records for one in reversed(shown_metrics(record.measured))}
+    known = {one.name: one for record in records for one in shown_metrics(record.measured)}
     main = next((record.measured.metric for record in records if record.measured.metric), None)
     chosen = known.get(metric or main or "")
     if chosen is None:
@@ -175,6 +175,8 @@ def _point(group: dict[int, Record], budget: CostBudget, metric: Metric, dense: 
     finite = {seed: value for seed, value in values.items() if value is not None and math.isfinite(value)}
     unequal = [differences(record, dense[record.trial.seed]) for record in records if record.trial.seed in dense]
     notes = [f"made with another {', another '.join(one)} than the dense model" for one in unequal if one]
+    if budget.of_machine:
+        notes += filter(None, map(load_note, records))
     return Point(
         records[0].method.label,
         str(records[0].trial.budget or ""),

@@ -1,11 +1,15 @@
 """Who leads each budget, who is behind it, and what is said where a single seed leaves that unknown."""
 
+import io
+import re
+
 import pytest
+from rich.console import Console
 
 from decompbench.bench.columns import text_tables
 from decompbench.bench.errors import BenchError
 from decompbench.bench.leaderboard import leaderboard
-from decompbench.bench.render import to_latex, to_markdown
+from decompbench.bench.render import print_tables, to_latex, to_markdown
 from decompbench.bench.shown_metrics import with_metric
 from decompbench.bench.suite_file import load_suite
 from decompbench.bench.trial import expand
@@ -57,6 +61,17 @@ def test_the_leader_is_bold_and_the_sign_has_a_legend(made):
     check_latex(latex)
     assert latex.count(r"\textbf{85.50 $\pm$0.50}") == 2
     assert latex.count(r"80.50 $\pm$0.50 $\downarrow$") == 2
+
+
+@pytest.mark.parametrize("width", [80, 120, 300])
+def test_a_terminal_shows_it_bold_at_every_width(made, width):
+    console = Console(
+        file=io.StringIO(), width=width, force_terminal=True, color_system="standard", legacy_windows=False
+    )
+    print_tables(leaderboard(made()), console)
+    text = console.file.getvalue()
+    assert len(re.findall(r"\x1b\[1m *85\.50 ±0\.50\x1b\[0m", text)) == 2
+    assert text.count("80.50 ±0.50 ↓") == 2
 
 
 def test_a_single_seed_marks_nothing_and_the_legend_says_so(made):

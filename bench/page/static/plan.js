@@ -9,11 +9,12 @@ function planView(record, found) {
     if (layer.group !== null && alone(layer.group)) layer.after = added(layer.after, plan.groups[layer.group].shared);
   }
   const shared = plan.groups.map((group, index) => ({ ...group, index })).filter((group) => group.layers > 1 && group.shared.some(Boolean));
-  const largest = [0, 1].map((count) => Math.max(1, ...layers.map((layer) => Math.max(layer.before[count], layer.after[count]))));
+  const costs = [...layers.flatMap((layer) => [layer.before, layer.after]), ...shared.map((group) => group.shared)];
+  const largest = [0, 1].map((count) => Math.max(1, ...costs.map((cost) => cost[count])));
   const varying = varyingSettings(plan.groups);
   const head = ["layer", "shape", "weights", "MACs", "how"].map((text) => el("th", { scope: "col" }, text));
   const rows = layers.map((layer) => layerRow(layer, plan, varying, largest));
-  const common = shared.map((group) => sharedRow(group, plan, largest));
+  const common = shared.map((group) => sharedRow(group, largest));
   const table = el("table", { class: "plan" }, el("thead", null, el("tr", null, head)), el("tbody", null, rows, common));
   const label = "Layers of the plan, scrolls sideways";
   return el(
@@ -72,7 +73,7 @@ function howText(group, varying) {
   return [group.method, settingsText(settings), group.layers > 1 ? `shared by ${group.layers} layers` : ""].filter(Boolean).join(", ");
 }
 
-function sharedRow(group, plan, largest) {
+function sharedRow(group, largest) {
   return el(
     "tr",
     { class: "shared" },

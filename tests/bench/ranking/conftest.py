@@ -30,7 +30,7 @@ def made(tmp_path):
     return make
 
 
-def record(trial, value, share, status="ok", ratio=0.5, **more):
+def record(trial, value, share, status="ok", ratio=0.5, load=0.0, **more):
     """Return one record; a quality of None is a trial that scored nothing."""
     return make_record(
         trial,
@@ -41,6 +41,6 @@ def record(trial, value, share, status="ok", ratio=0.5, **more):
         quality={"finished": {} if value is None else {"top1": value}},
         counts=counts(round(1e6 * share)),
         dense_counts=counts(1_000_000),
-        latency=[latency(ratio), latency(ratio / 2) | {"batch_size": 8}],
+        latency=[latency(ratio, load), latency(ratio / 2, load) | {"batch_size": 8}],
         **more,
     )

@@ -194,6 +194,14 @@ def test_latency_is_a_budget_by_batch_size(made):
     assert reasons(ranking)["svd"] == "no latency known"
 
 
+def test_what_spoils_a_latency_is_told_where_it_chooses(made):
+    records = [one if one.trial.is_dense else record(one.trial, good(one.trial), 0.3, load=1.5) for one in made(good)]
+    (ranking,) = rank_cells(records, parse_budget("latency=50%"))
+    assert {row.point.notes for row in ranking.rows} == {("timed while other processes kept up to 2 cores busy",)}
+    (ranking,) = rank_cells(records, P30)
+    assert {row.point.notes for row in ranking.rows} == {()}
+
+
 def test_averages_are_over_the_methods_that_all_cells_have(made):
     records = made(good, models=["resnet8", "resnet14", "resnet20"])
     some = [one for one in records if not (one.trial.method.name == "tucker2" and one.trial.model == "resnet14")]
@@ -204,6 +212,11 @@ def test_averages_are_over_the_methods_that_all_cells_have(made):
     whole = average_ranks(rank_cells(records, P30))
     assert whole.ranks == {"tucker2": 1.0, "svd": 2.0, "basis": 3.0}
     assert whole.friedman.f == math.inf
+
+
+def test_a_method_that_no_cell_has_is_listed_too(made):
+    records = made(good, lambda trial: 0.9 if trial.method.name == "svd" else 0.3)
+    assert average_ranks(rank_cells(records, P30)).lacking == {"svd": 0}
 
 
 def test_cells_without_any_point_do_not_count_and_are_told(made):

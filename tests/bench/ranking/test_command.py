@@ -72,6 +72,12 @@ def test_tolerance_and_alpha_are_those_asked_for(results):
     assert "0 cells" in rank(results, "--budget", "params=40%")
 
 
+def test_tables_can_be_chosen_and_only_they_count(results):
+    found = json.loads(rank(results, *AT, "--table", "resnet8/*", "--table", "resnet20", "--json"))
+    assert [cell["model"] for cell in found["cells"]] == ["resnet20", "resnet8"]
+    assert (found["average"]["cells"], found["average"]["lacking"]) == (2, {})
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -80,6 +86,7 @@ def test_tolerance_and_alpha_are_those_asked_for(results):
         ([*AT, "--tolerance", "2"], "tolerance 2: must be"),
         ([*AT, "--alpha", "0"], "alpha 0: must be"),
         ([*AT, "tinny"], "did you mean 'tiny'"),
+        ([*AT, "--table", "resnet9*"], "no table 'resnet9*'; there is resnet14/fashion-mnist-10k; resnet20"),
         (["--budget", "latency=1", "--pool-machines"], "never mixed"),
         ([*AT, "--csv", "--json"], "give one of"),
     ],
