@@ -33,7 +33,7 @@ def odd_page(tmp_path_factory):
     return write_page(made_up.records(tmp_path_factory.mktemp("odd")), RESULTS, tmp_path_factory.mktemp("page"))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")  # not the session: Playwright can run once only in a process, and others start it, too
 def browser():
     """Chromium, or a skipped test that says what is missing."""
     sync_api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
