@@ -47,6 +47,8 @@ def write_page(records: Sequence[Record], results: Path, folder: Path) -> Path:
 
     Raises
     ------
+    BenchError
+        Two rows are of one method at one budget in one table.
     StoreError
         It cannot be written.
     """

@@ -6,12 +6,14 @@ import dataclasses
 import hashlib
 import json
 import math
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
 
 from ..columns import plain
+from ..errors import BenchError
 from ..leaders import TABLE_KEYS
 from ..record import Record
 from .headings import Heading, Row, headings
@@ -47,16 +49,31 @@ def table_data(frame: pd.DataFrame) -> dict[str, Any]:
         and marker shapes follow; ``boards``: one for each suite, machine, device, model and data, whose numbers may be
         compared with each other; ``rows``: in the frame's order, with the numbers of each column in ``values``,
         ``low``, ``high`` and ``sd``, null for what is missing or not finite.
+
+    Raises
+    ------
+    BenchError
+        Two rows are of one method at one budget in one table.
     """
     rows = [{str(name): plain(value) for name, value in row.items()} for row in frame.to_dict("records")]
     columns = headings(rows)
     places = list(dict.fromkeys(_board_place(row) for row in rows))
+    _require_distinct(rows)
     return {
         "columns": [_without_sources(column) for column in columns],
         "methods": sorted({row["method"] for row in rows}),
         "boards": [_board(place, [row for row in rows if _board_place(row) == place]) for place in places],
         "rows": [_row(row, columns, places.index(_board_place(row))) for row in rows],
     }
+
+
+def _require_distinct(rows: Sequence[Row]) -> None:
+    """Make sure that a link to a row can mean one row only."""
+    (place, count), *_ = Counter((*_board_place(row), row["method"], row["budget"]) for row in rows).most_common(1)
+    if count > 1:
+        raise BenchError(
+            f"the page cannot tell {count} rows apart, {' '.join(filter(None, place))}: give it one version of each"
+        )
 
 
 def _board_place(row: Row) -> Place:

@@ -28,12 +28,11 @@ function visibleColumns(rows) {
   const numbers = data.columns
     .map((column, index) => ({ ...column, index }))
     .filter((column) => wanted(column) && rows.some((row) => row.values[column.index] !== null));
-  const ofKind = (test) => texts.filter(test);
   return [
     METHOD,
-    ...ofKind((column) => column.key !== "status"),
+    ...texts.filter((column) => column.key !== "status"),
     ...numbers,
-    ...ofKind((column) => column.key === "status"),
+    ...texts.filter((column) => column.key === "status"),
     ...(rows.some((row) => row.notes.length) ? [NOTES] : []),
   ];
 }

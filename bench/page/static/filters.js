@@ -9,6 +9,9 @@ const SELECTS = [
   ["status", "Status", "any status"],
 ];
 
+/** Parts of the state that say which rows are shown. */
+const FILTERS = [...SELECTS.map(([name]) => name), "q", "methods"];
+
 /** Tell whether a row is shown. The dense row goes with its table: it is what the others are relative to. */
 function isShown(row) {
   const board = boardOf(row);
@@ -44,11 +47,10 @@ function startFilters() {
   const key = el("kbd", { "aria-hidden": "true" }, "/");
   form.append(el("div", { class: "field wide" }, el("label", { for: "search" }, "Search ", key), search));
   form.append(selects, methodChoice(), el("div", { class: "field" }, el("span", null, "\u00a0"), reset));
-  const names = SELECTS.map(([name]) => name);
-  onChange([...names, "q", "methods"], () => {
+  onChange(FILTERS, () => {
     if (search.value !== state.q) search.value = state.q;
     keepFocus(() => selects.replaceChildren(...SELECTS.map(filterSelect).filter(Boolean)));
-    reset.disabled = ![...names, "q"].some((name) => state[name]) && !state.methods.length;
+    reset.disabled = FILTERS.every((name) => state[name].length === 0);
   });
 }
 
@@ -79,6 +81,5 @@ function methodChoice() {
 }
 
 function resetFilters() {
-  const names = ["suite", "table", "machine", "kind", "status", "budget", "q", "methods"];
-  change(Object.fromEntries(names.map((name) => [name, DEFAULTS[name]])));
+  change(Object.fromEntries(FILTERS.map((name) => [name, DEFAULTS[name]])));
 }

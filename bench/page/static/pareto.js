@@ -3,8 +3,7 @@
 function startPareto() {
   const form = $("axes");
   form.addEventListener("submit", (event) => event.preventDefault());
-  const filters = ["suite", "table", "machine", "kind", "status", "budget", "q", "methods"];
-  onChange([...filters, "keep", "rows", "board", "x", "y", "logx", "logy", "published", "theme"], () => {
+  onChange([...FILTERS, "keep", "rows", "board", "x", "y", "logx", "logy", "published", "theme"], () => {
     const rows = shownRows();
     const boards = [...new Set(rows.map((row) => row.board))].map((index) => data.boards[index]);
     const board = boards.find((one) => one.id === state.board) || boards[0];

@@ -3,17 +3,19 @@
 function planView(record, found) {
   const plan = found.get(record.plan);
   if (!plan) return null;
-  const layers = plan.layers.map(([number, after, group, reason]) => ({ ...found.get(number), after, group, reason }));
+  const layers = plan.layers.map(([spec, after, group, reason]) => ({ ...found.get(spec), after, group, reason }));
   const alone = (group) => plan.groups[group].layers === 1;
   for (const layer of layers) {
     if (layer.group !== null && alone(layer.group)) layer.after = added(layer.after, plan.groups[layer.group].shared);
   }
-  const shared = plan.groups.map((group, index) => ({ ...group, index })).filter((group) => group.layers > 1 && group.shared[0]);
-  const largest = [0, 1].map((count) => Math.max(1, ...layers.map((layer) => Math.max(layer.before[count], layer.after[count]))));
+  const shared = plan.groups.map((group, index) => ({ ...group, index })).filter((group) => group.layers > 1 && group.shared.some(Boolean));
+  const costs = [...layers.flatMap((layer) => [layer.before, layer.after]), ...shared.map((group) => group.shared)];
+  const largest = [0, 1].map((count) => Math.max(1, ...costs.map((cost) => cost[count])));
   const varying = varyingSettings(plan.groups);
   const head = ["layer", "shape", "weights", "MACs", "how"].map((text) => el("th", { scope: "col" }, text));
   const rows = layers.map((layer) => layerRow(layer, plan, varying, largest));
-  const table = el("table", { class: "plan" }, el("thead", null, el("tr", null, head)), el("tbody", null, rows, shared.map((group) => sharedRow(group, plan, largest))));
+  const common = shared.map((group) => sharedRow(group, largest));
+  const table = el("table", { class: "plan" }, el("thead", null, el("tr", null, head)), el("tbody", null, rows, common));
   const label = "Layers of the plan, scrolls sideways";
   return el(
     "div",
@@ -71,7 +73,7 @@ function howText(group, varying) {
   return [group.method, settingsText(settings), group.layers > 1 ? `shared by ${group.layers} layers` : ""].filter(Boolean).join(", ");
 }
 
-function sharedRow(group, plan, largest) {
+function sharedRow(group, largest) {
   return el(
     "tr",
     { class: "shared" },

@@ -11,8 +11,7 @@ function startTable() {
   const all = $("all-columns");
   all.addEventListener("change", () => change({ columns: all.checked ? "all" : "" }));
   table.addEventListener("keydown", moveBetweenRows);
-  const filters = ["suite", "table", "machine", "kind", "status", "budget", "q", "methods"];
-  onChange([...filters, "sort", "order", "columns"], () => {
+  onChange([...FILTERS, "sort", "order", "columns"], () => {
     all.checked = state.columns === "all";
     renderTable(table);
   });
@@ -25,8 +24,8 @@ function renderTable(table) {
   const boards = [...new Set(rows.map((row) => row.board))].map((index) => data.boards[index]);
   const compared = rows.filter((row) => !row.dense).length;
   const all = data.rows.filter((row) => !row.dense).length;
-  $("count").textContent =
-    compared === all ? `${counted(all, "row")} beside ${counted(data.rows.length - all, "dense model")}` : `${number(compared, 0)} of ${counted(all, "row")}`;
+  const whole = `${counted(all, "row")} beside ${counted(data.rows.length - all, "dense model")}`;
+  $("count").textContent = compared === all ? whole : `${number(compared, 0)} of ${counted(all, "row")}`;
   const head = headRow(columns, boards);
   const bodies = boards.map((board) => {
     const own = rows.filter((row) => boardOf(row) === board).sort(rowOrder(board));

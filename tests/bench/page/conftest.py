@@ -9,6 +9,7 @@ from decompbench.bench.leaderboard import find_records, latest
 from decompbench.bench.page import write_page
 
 from ..conftest import wait_for
+from . import made_up
 
 RESULTS = Path(__file__).parents[3] / "results"
 CHROMIUM = shutil.which("chromium")
@@ -28,6 +29,11 @@ def committed_page(committed, tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
+def odd_page(tmp_path_factory):
+    return write_page(made_up.records(tmp_path_factory.mktemp("odd")), RESULTS, tmp_path_factory.mktemp("page"))
+
+
+@pytest.fixture(scope="package")  # not the session: Playwright can run once only in a process, and others start it, too
 def browser():
     """Chromium, or a skipped test that says what is missing."""
     sync_api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")

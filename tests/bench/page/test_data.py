@@ -8,10 +8,11 @@ import math
 import re
 import tomllib
 
+import pandas as pd
 import pytest
 
 from decompbench.bench.cli import main
-from decompbench.bench.errors import StoreError
+from decompbench.bench.errors import BenchError, StoreError
 from decompbench.bench.leaderboard import leaderboard
 from decompbench.bench.page import page, write_page
 from decompbench.bench.page.build import SCRIPTS, STATIC
@@ -61,6 +62,12 @@ def test_a_row_keeps_its_id_when_others_come_and_go(committed):
     part = table_data(leaderboard([record for record in committed if record.trial.suite == "quick"]))
     assert {row["id"] for row in part["rows"]} < {row["id"] for row in data["rows"]}
     assert len({row["id"] for row in data["rows"]}) == len(data["rows"])
+
+
+def test_rows_that_a_link_could_not_tell_apart_are_refused(odd):
+    frame = leaderboard(odd)
+    with pytest.raises(BenchError, match="cannot tell 2 rows apart, tiny machine cpu resnet56/cifar10 dense"):
+        table_data(pd.concat([frame, frame]))
 
 
 def test_tables_of_other_machines_are_boards_of_their_own(odd):
