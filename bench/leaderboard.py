@@ -12,6 +12,7 @@ import pandas as pd
 
 from .errors import BenchError, suggestion
 from .form_name import EAGER, latency_prefix
+from .leaders import mark_leaders
 from .record import Counts, Latency, Record
 from .row_notes import final, notes, other_load, quality
 from .store import Damage, read_all
@@ -88,7 +89,8 @@ def leaderboard(records: Iterable[Record]) -> pd.DataFrame:
         ``final psnr_y[Set14] dB``. ``drop`` is how much worse the final quality is than the dense one.
         ``settings`` are without the setting that a budget moves: ``knob`` has its field and the values it took.
         ``other_load`` is how many cores other processes kept busy during timing.
-        ``notes`` is a list of texts. What was not measured is missing.
+        ``notes`` is a list of texts. What was not measured is missing. ``standing`` is how a row stands to the leader
+        of its budget, see :func:`.leaders.mark_leaders`.
     """
     records = list(records)
     versions = Versions.among(records)
@@ -102,7 +104,7 @@ def leaderboard(records: Iterable[Record]) -> pd.DataFrame:
     for points in tables.values():
         dense = {r.trial.seed: r for group in points.values() for r in group if r.trial.is_dense}
         rows += sorted((_row(group, dense, versions) for group in points.values()), key=_order)
-    return pd.DataFrame(rows)
+    return mark_leaders(pd.DataFrame(rows))
 
 
 def _row(group: list[Record], dense: dict[int, Record], versions: Versions) -> Row:
@@ -138,6 +140,7 @@ def _row(group: list[Record], dense: dict[int, Record], versions: Versions) -> R
         "final": mean(finals) if finals else None,
         "deployed": _mean(quality(record, "deployed") for record in group),
         "final_sd": stdev(finals) if len(finals) > 1 else None,
+        "final_by_seed": _by_seed(group),
         **{
             f"{ALSO_FINAL}{name} {unit}".rstrip(): _mean(quality(record, "finished", name) for record in group)
             for name, unit in measured.also_shown.items()
@@ -219,6 +222,12 @@ def _training_memory(record: Record) -> int | None:
 def _decomposition(record: Record, which: str) -> float | None:
     decomposition = record.measured.decomposition
     return getattr(decomposition, which).get(record.measured.metric) if decomposition else None
+
+
+def _by_seed(group: list[Record]) -> dict[int, float]:
+    """Return the final quality of the trials that are ok."""
+    finals = {record.trial.seed: final(record) for record in group if record.status == "ok"}
+    return {seed: value for seed, value in finals.items() if value is not None and math.isfinite(value)}
 
 
 def _drop(record: Record, dense: Record | None) -> float | None:

@@ -17,12 +17,12 @@ def notes(group: list[Record], dense: dict[int, Record]) -> list[str]:
     note = group[0].trial.method.note
     found: list[str] = [note] if note else []
     for record in group:
-        about = (_failure_note, _budget_note, _deployed_note, _folding_note, _load_note)
+        about = (_failure_note, _budget_note, _deployed_note, _folding_note, load_note)
         found += [*filter(None, (remark(record) for remark in about)), *record.measured.latency_notes]
         reference = dense.get(record.trial.seed)
         if reference is None:
             found.append("no dense trial with this seed to compare with")
-        elif differing := _differences(record, reference):
+        elif differing := differences(record, reference):
             found.append(f"made with another {', another '.join(differing)} than the dense row")
     return list(dict.fromkeys(found))
 
@@ -62,7 +62,7 @@ def _folding_note(record: Record) -> str | None:
     return "timed with batch-norm folded into one of the two models only, as the other could not be traced"
 
 
-def _load_note(record: Record) -> str | None:
+def load_note(record: Record) -> str | None:
     """Say what spoils the times, in words that rows timed under much the same conditions share."""
     noise = {kind for latency in record.measured.latency for kind in latency.noise}
     cores = math.ceil(other_load(record))
@@ -83,7 +83,7 @@ def other_load(record: Record) -> float:
     return max((latency.other_load or 0.0 for latency in record.measured.latency), default=0.0)
 
 
-def _differences(record: Record, reference: Record) -> list[str]:
+def differences(record: Record, reference: Record) -> list[str]:
     """Return what the two trials should share and do not."""
     names = {"source": "code", "data": "data revision", "versions": "library version", "weights": "start"}
     one, other = record.fingerprint, reference.fingerprint

@@ -1,4 +1,4 @@
-"""Write the leaderboards into the pages that show them: what stands between their marks is made from the records.
+"""Write tables into the pages that show them: what stands between their marks is made from the records.
 
 python docs/tables.py          # after a run, from the top of the repository
 """
@@ -6,26 +6,34 @@ python docs/tables.py          # after a run, from the top of the repository
 from __future__ import annotations
 
 import re
+import shlex
 import sys
 from pathlib import Path
 
+from typer.testing import CliRunner
+
+from decompbench.bench.cli import app
 from decompbench.bench.leaderboard import find_records, latest, leaderboard
 from decompbench.bench.render import to_markdown
 
 ROOT = Path(__file__).parents[1]
-PAGES = (ROOT / "README.md", ROOT / "docs" / "results.md")
+PAGES = (ROOT / "README.md", ROOT / "docs" / "results.md", ROOT / "docs" / "leaderboard.md")
 MARKED = re.compile(
     r"(?P<begin><!-- leaderboard (?P<suite>\S+) -->\n).*?(?P<end><!-- end of the leaderboard -->)", re.DOTALL
+)
+#: What a command prints; as a block of text unless it is Markdown.
+OUTPUT = re.compile(
+    r"(?P<begin><!-- output of decompbench (?P<arguments>.*?) -->\n).*?(?P<end><!-- end of the output -->)", re.DOTALL
 )
 
 
 def refreshed(text: str, results: Path) -> str:
-    """Return a page's text with its leaderboards made anew from the records in a folder.
+    """Return a page's text with its leaderboards and outputs made anew from the records in a folder.
 
     Raises
     ------
     BenchError
-        There are no records of a suite that it names.
+        There are no records of a suite that it names, or a command cannot be run.
     """
 
     def table(match: re.Match[str]) -> str:
@@ -33,7 +41,18 @@ def refreshed(text: str, results: Path) -> str:
         tables = to_markdown(leaderboard(latest(records))).strip()
         return f"{match['begin']}\n{tables}\n\n{match['end']}"
 
-    return MARKED.sub(table, text)
+    def output(match: re.Match[str]) -> str:
+        return f"{match['begin']}\n{printed(match['arguments'], results)}\n\n{match['end']}"
+
+    return OUTPUT.sub(output, MARKED.sub(table, text))
+
+
+def printed(arguments: str, results: Path) -> str:
+    """Return what a command prints of the records in a folder."""
+    words = shlex.split(arguments)
+    done = CliRunner().invoke(app, [*words, "--results", str(results)], catch_exceptions=False)
+    text = done.stdout.strip()
+    return text if "--markdown" in words else f"```{'latex' if '--latex' in words else 'text'}\n{text}\n```"
 
 
 def main() -> None:

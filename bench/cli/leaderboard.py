@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from .common import DEFAULT_RESULTS, AsJson, Results, Superseded, output, print_json
+from .shown import shown_records
 
-EXAMPLE = "Example: decompbench leaderboard quick --markdown"
+if TYPE_CHECKING:
+    import pandas as pd
+
+EXAMPLE = "Example: decompbench leaderboard quick --budget params=30% --sort latency_b1_ratio --markdown"
 
 
 def leaderboard_command(
@@ -18,9 +21,33 @@ def leaderboard_command(
         str | None, typer.Argument(help="A suite's name or its YAML file. Default: all that have records.")
     ] = None,
     results: Results = DEFAULT_RESULTS,
+    filters: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--filter",
+            metavar="EXPR",
+            help="Only rows with COLUMN=TEXT, where * is a wildcard, or COLUMN<NUMBER: method=tucker2, model=resnet*, "
+            "conv_weights_percent<40. The dense row stays. Repeatable.",
+        ),
+    ] = None,
+    budget: Annotated[
+        str | None, typer.Option(help="Only rows of this budget: params=30% is --filter budget=params=30%.")
+    ] = None,
+    sort: Annotated[
+        str | None,
+        typer.Option(metavar="COLUMN[:desc]", help="Order of the rows within a table; --csv shows all columns."),
+    ] = None,
+    metric: Annotated[
+        str | None,
+        typer.Option(help="Show, order and mark by this metric, such as 'psnr_y[Set14]'. Default: the main one."),
+    ] = None,
+    published: Annotated[
+        bool, typer.Option("--published", help="Below each table what papers publish of its model and data.")
+    ] = False,
     wide: Annotated[bool, typer.Option("--wide", help="All columns, however narrow the terminal is.")] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="CSV with all columns, unrounded.")] = False,
     as_markdown: Annotated[bool, typer.Option("--markdown", help="Markdown tables.")] = False,
+    as_latex: Annotated[bool, typer.Option("--latex", help="LaTeX tables, for the package booktabs.")] = False,
     as_json: AsJson = False,
     superseded: Superseded = False,
 ) -> None:
@@ -28,34 +55,47 @@ def leaderboard_command(
 
     On a terminal the table has as many columns as fit; piped, or with --wide, it has all.
     """
-    from ..errors import BenchError
-    from ..leaderboard import find_records, latest, leaderboard
-    from ..render import print_tables, to_csv, to_markdown, to_rows
-    from ..store import describe_damages
-    from ..suite_file import load_suite
-    from ..superseded import describe_superseded
+    from ..leaderboard import leaderboard
+    from ..render import print_tables, to_csv, to_latex, to_markdown, to_rows
+    from ..row_filter import filter_rows, parse_filter, sort_rows
+    from ..shown_metrics import with_metric
 
-    if as_csv + as_markdown + as_json > 1:
-        raise typer.BadParameter("give one of --csv, --markdown and --json")
-    if suite is not None and (suite.endswith((".yaml", ".yml")) or Path(suite).is_file()):
-        suite = load_suite(suite).name
-    records, damages = find_records(results, suite)
-    for line in describe_damages(damages):
-        print(line, file=sys.stderr)
-    if not records:
-        raise BenchError(f"no readable records of {f'suite {suite!r}' if suite else 'any suite'} in {results}")
-    shown = latest(records, superseded=superseded)
-    left_out = None if superseded else describe_superseded(records)
-    if not shown:
-        raise BenchError(f"nothing to show: {left_out}")
-    if left_out:
-        print(left_out, file=sys.stderr)
-    frame = leaderboard(shown)
+    if as_csv + as_markdown + as_latex + as_json > 1:
+        raise typer.BadParameter("give one of --csv, --markdown, --latex and --json")
+    conditions = [parse_filter(text) for text in [*_budget_filter(budget), *(filters or [])]]
+    records = shown_records(results, suite, superseded=superseded)
+    frame = leaderboard(records if metric is None else with_metric(records, metric))
+    if conditions:
+        frame = filter_rows(frame, conditions)
+    if sort is not None:
+        frame = sort_rows(frame, sort)
     if as_json:
-        print_json(to_rows(frame))
+        print_json(to_rows(frame, published=published))
     elif as_csv:
-        sys.stdout.write(to_csv(frame))
+        sys.stdout.write(to_csv(frame, published=published))
     elif as_markdown:
-        sys.stdout.write(to_markdown(frame))
+        sys.stdout.write(to_markdown(frame, published=published))
+    elif as_latex:
+        sys.stdout.write(to_latex(frame, published=published))
     else:
-        print_tables(frame, output(), wide=wide)
+        print_tables(frame, output(), wide=wide, published=published)
+    if published:
+        _tell_unpublished(frame)
+
+
+def _budget_filter(budget: str | None) -> list[str]:
+    """Return the condition that a budget stands for, in the words of the tables: ``params=0.3`` is ``params=30%``."""
+    if budget is None:
+        return []
+    from ..ranking import parse_budget
+
+    return [f"budget={parse_budget(budget)}"]
+
+
+def _tell_unpublished(frame: pd.DataFrame) -> None:
+    """Say on standard error of which models and data there are no published numbers."""
+    from ..published.rows import points_beside
+
+    places = [(first["model"], first["data"]) for first, points in points_beside(frame) if not points]
+    for model, data in dict.fromkeys(places):
+        print(f"no numbers are published of {model} on {data} with these metrics", file=sys.stderr)

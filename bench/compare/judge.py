@@ -7,12 +7,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from ..record import Record
+from ..seeds import CONFIDENCE
 from ..words import counted
 from .counts import judge_counts
 from .findings import Comparison, Finding, RowComparison
 from .latency import THRESHOLD, is_noisy, judge_latency
 from .matching import Row, match_rows
-from .quality import CONFIDENCE, judge_quality, same_weights
+from .quality import judge_quality, same_weights
 from .sources import RecordSet
 from .status import judge_settings, judge_status
 

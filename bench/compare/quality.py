@@ -4,38 +4,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from statistics import mean, variance
-
-from scipy import stats
 
 from ..record import Record
 from ..row_notes import NOTABLE_DIFFERENCE
+from ..seeds import welch_interval
+from ..shown_metrics import Metric, shown_metrics
 from .findings import Finding, Verdict
 from .matching import Row
 
-#: Confidence of the interval of the difference of means.
-CONFIDENCE = 0.95
 #: Where no spread is known: the difference by unit that counts nevertheless, and that of other units, relative to A.
 THRESHOLDS = {"%": 1.0, "dB": 0.1}
 RELATIVE_THRESHOLD = 0.01
 
 #: A metric's value by seed; None where it was not finite.
 Values = dict[int, float | None]
-
-
-@dataclass(frozen=True)
-class Metric:
-    """One metric of a row: its name and unit, and whether more of it is better."""
-
-    name: str
-    unit: str
-    higher_is_better: bool
-
-    @property
-    def heading(self) -> str:
-        """Name and unit."""
-        return f"{self.name} {self.unit}".rstrip()
 
 
 def judge_quality(row: Row, threshold: float | None = None) -> Iterator[Finding]:
@@ -53,7 +37,7 @@ def judge_quality(row: Row, threshold: float | None = None) -> Iterator[Finding]
     if not a or not b:
         return
     same = same_weights(row)
-    metrics, others = _metrics(a), _metrics(b)
+    metrics, others = (shown_metrics(next(iter(records.values())).measured) for records in (a, b))
     for metric in metrics:
         if metric not in others:
             yield Finding("quality", metric.heading, "changed", "scored", "–", "B has no such metric")
@@ -67,14 +51,6 @@ def same_weights(row: Row) -> bool:
     """Tell whether the finished models of both sets are equal to the last bit, for all seeds of either."""
     hashes = [(a.measured.state_sha256, b.measured.state_sha256) for a, b in row.pairs]
     return row.a.keys() == row.b.keys() and all(own is not None and own == other for own, other in hashes)
-
-
-def welch_interval(a: list[float], b: list[float]) -> tuple[float, float]:
-    """Return the interval of the difference of means, b's less a's, by Welch's t, of two values or more each."""
-    if not variance(a) and not variance(b):  # t is not defined; without spread the difference is what it is
-        return mean(b) - mean(a), mean(b) - mean(a)
-    interval = stats.ttest_ind(b, a, equal_var=False).confidence_interval(CONFIDENCE)
-    return float(interval.low), float(interval.high)
 
 
 def _judged(metric: Metric, a: Values, b: Values, same: bool, threshold: float | None) -> Finding:
@@ -135,16 +111,6 @@ def _gap(metric: Metric, records: dict[int, Record]) -> float:
 
 def _ok(records: dict[int, Record]) -> dict[int, Record]:
     return {seed: record for seed, record in sorted(records.items()) if record.status == "ok"}
-
-
-def _metrics(records: dict[int, Record]) -> list[Metric]:
-    """Return the metrics that tables show; further ones are as the main one, of other test sets or at other ranks."""
-    measured = next(iter(records.values())).measured
-    if measured.metric is None:
-        return []
-    higher = measured.higher_is_better is not False
-    shown = {measured.metric: measured.unit or "", **measured.also_shown}
-    return [Metric(name, unit, higher) for name, unit in shown.items()]
 
 
 def _values(records: dict[int, Record], metric: Metric, moment: str = "finished") -> Values:

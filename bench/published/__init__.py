@@ -1,6 +1,17 @@
-"""The papers' published sizes, each beside what our formulas give for the same network."""
+"""The papers' published numbers: their sizes beside what our formulas give, and their points beside our rows."""
 
+from .beside import PublishedPoint, published_points
 from .judge import Verdict, judge_all
 from .tables import OTHER_METRICS, PAPERS, SIZE_METRICS, PublishedRow, read_rows
 
-__all__ = ["OTHER_METRICS", "PAPERS", "SIZE_METRICS", "PublishedRow", "Verdict", "judge_all", "read_rows"]
+__all__ = [
+    "OTHER_METRICS",
+    "PAPERS",
+    "SIZE_METRICS",
+    "PublishedPoint",
+    "PublishedRow",
+    "Verdict",
+    "judge_all",
+    "published_points",
+    "read_rows",
+]

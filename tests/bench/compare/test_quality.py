@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from decompbench.bench.compare.quality import welch_interval
+from decompbench.bench.seeds import welch_interval
 
 from .conftest import compared, findings, with_machine
 

@@ -1,0 +1,80 @@
+"""``decompbench rank``: methods at equal budget, in every cell of model and data and over all of them."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from .common import DEFAULT_RESULTS, AsJson, Results, output, print_json
+from .shown import of_tables, shown_records
+
+EXAMPLE = "Example: decompbench rank cifar10-jpeg-short --budget params=30%"
+
+
+def rank_command(
+    budget: Annotated[
+        str,
+        typer.Option(
+            help="Share of the dense model at which methods are compared: params=30%, macs=50%, bits=15%, latency=80% "
+            "or, at another batch size than the smallest, latency_b8=80%."
+        ),
+    ],
+    suite: Annotated[
+        str | None, typer.Argument(help="A suite's name or its YAML file. Default: all that have records.")
+    ] = None,
+    table: Annotated[
+        list[str] | None,
+        typer.Option(help="Only tables with this in their name, or matching it: 'resnet*/cifar10'. Repeatable."),
+    ] = None,
+    metric: Annotated[
+        str | None, typer.Option(help="A metric that tables show, such as 'psnr_y[Set14]'. Default: the main one.")
+    ] = None,
+    tolerance: Annotated[
+        float, typer.Option(help="Relative distance from the budget up to which a point stands for it.")
+    ] = 0.1,
+    alpha: Annotated[float, typer.Option(help="Level of the tests; intervals have confidence 1 - alpha.")] = 0.05,
+    pool_machines: Annotated[
+        bool, typer.Option("--pool-machines", help="One cell for the trials of all machines; not for latencies.")
+    ] = False,
+    results: Results = DEFAULT_RESULTS,
+    wide: Annotated[bool, typer.Option("--wide", help="All columns, however narrow the terminal is.")] = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="CSV: a row for each method in each cell, unrounded.")] = False,
+    as_markdown: Annotated[bool, typer.Option("--markdown", help="Markdown tables.")] = False,
+    as_latex: Annotated[bool, typer.Option("--latex", help="LaTeX tables, for the package booktabs.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Rank methods at equal budget: in every cell of model, data and machine, and on average over the cells.
+
+    Of each method the point counts whose size is nearest to the budget, never the best one.
+    """
+    from ..latex import text_tables_to_latex
+    from ..ranking import average_ranks, parse_budget, rank_cells
+    from ..ranking.export import ranking_to_csv, ranking_to_json
+    from ..ranking.tables import ranking_tables
+    from ..text_output import print_text_tables, text_tables_to_markdown
+
+    if as_csv + as_markdown + as_latex + as_json > 1:
+        raise typer.BadParameter("give one of --csv, --markdown, --latex and --json")
+    records = shown_records(results, suite)
+    rankings = rank_cells(
+        of_tables(records, table) if table else records,
+        parse_budget(budget),
+        metric=metric,
+        tolerance=tolerance,
+        alpha=alpha,
+        pool_machines=pool_machines,
+    )
+    average = average_ranks(rankings, alpha)
+    tables = ranking_tables(rankings, average, tolerance, alpha)
+    if as_json:
+        print_json(ranking_to_json(rankings, average, tolerance, alpha))
+    elif as_csv:
+        sys.stdout.write(ranking_to_csv(rankings, average))
+    elif as_markdown:
+        sys.stdout.write(text_tables_to_markdown(tables))
+    elif as_latex:
+        sys.stdout.write(text_tables_to_latex(tables))
+    else:
+        print_text_tables(tables, output(), wide=wide, command="decompbench rank --wide")

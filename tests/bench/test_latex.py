@@ -1,0 +1,80 @@
+"""Tables in LaTeX: no sign that LaTeX would read as its own, and every brace and environment closed."""
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from decompbench.bench.latex import NEEDS, escape, text_tables_to_latex
+from decompbench.bench.text_table import Column, TextTable
+
+#: A sign that LaTeX reads as its own, unless a backslash makes it one to print.
+SPECIAL = re.compile(r"(?<!\\)[%&$#_~^]")
+
+
+def check_latex(text):
+    """Assert that LaTeX could read it: environments and braces closed, and as many cells in each row as columns."""
+    assert text.startswith(NEEDS)
+    body = "\n".join(line for line in text.splitlines() if not line.startswith("%"))
+    plain = re.sub(r"\\[{}%&#_$]", "", body)
+    depth = 0
+    for sign in plain:
+        depth += {"{": 1, "}": -1}.get(sign, 0)
+        assert depth >= 0
+    assert depth == 0
+    opened = []
+    for what, name in re.findall(r"\\(begin|end)\{([a-z*]+)\}", body):
+        if what == "begin":
+            opened.append(name)
+        else:
+            assert opened.pop() == name
+    assert opened == []
+    for table in body.split(r"\begin{table*}")[1:]:
+        (columns,) = re.findall(r"\\begin\{tabular\}\{([lr]+)\}", table)
+        rows = [line for line in table.splitlines() if line.endswith(r" \\")]
+        assert rows
+        for row in rows:
+            assert len(re.findall(r"(?<!\\)&", row)) == len(columns) - 1, row
+        math_signs = re.sub(r"(?<!\\)\$[^$]*(?<!\\)\$", "", table)
+        for line in math_signs.splitlines():
+            inner = line.replace(" & ", " ")
+            assert not SPECIAL.search(inner.replace("!}{%", "")), line
+
+
+def test_special_signs_are_escaped():
+    assert escape(r"30 % & a_b #1 {x} \y ~ ^2 $5") == (
+        r"30 \% \& a\_b \#1 \{x\} \textbackslash{}y \textasciitilde{} \textasciicircum{}2 \$5"
+    )
+    assert escape("1.0 ±0.1, 3×3, l–h, A → B ↓") == (r"1.0 $\pm$0.1, 3$\times$3, l--h, A $\to$ B $\downarrow$")
+    assert escape("[0.4, 0.6]") == "{[}0.4, 0.6{]}"
+
+
+@given(st.text(st.characters(codec="ascii", categories=["L", "N", "P", "S", "Zs"]), max_size=30))
+def test_nothing_of_a_text_is_left_that_latex_would_read(text):
+    assert not SPECIAL.search(escape(text).replace(r"\\", ""))
+    check_latex(text_tables_to_latex([table([text, text], title=text)]))
+
+
+def table(cells, title="t", **options):
+    columns = [Column("method", cells, number=False, meaning="m: 30 % of_it."), Column("%", ["1", "2"], **options)]
+    return TextTable(title, columns, ["a", "b"], ["a note & more"])
+
+
+def test_bold_groups_and_notes():
+    text = text_tables_to_latex([table(["x_1", "y"], bold=frozenset({1}))])
+    check_latex(text)
+    assert r"x\_1 & 1 \\" in text
+    assert r"y & \textbf{2} \\" in text
+    assert text.count(r"\midrule") == 2  # below the heading, and between the two groups
+    assert r"1) a note \& more" in text
+    assert r"m: 30 \% of\_it." in text
+    assert "resizebox" not in text
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_a_wide_table_is_shrunk_to_a_line(count):
+    wide = TextTable("t", [Column("x" * 50, ["1"])] * count, ["a"], [])
+    text = text_tables_to_latex([wide])
+    check_latex(text)
+    assert (r"\resizebox{\linewidth}{!}{%" in text) == (count == 3)

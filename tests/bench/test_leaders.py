@@ -1,0 +1,137 @@
+"""Who leads each budget, who is behind it, and what is said where a single seed leaves that unknown."""
+
+import io
+import re
+
+import pytest
+from rich.console import Console
+
+from decompbench.bench.columns import text_tables
+from decompbench.bench.errors import BenchError
+from decompbench.bench.leaderboard import leaderboard
+from decompbench.bench.render import print_tables, to_latex, to_markdown
+from decompbench.bench.shown_metrics import with_metric
+from decompbench.bench.suite_file import load_suite
+from decompbench.bench.trial import expand
+
+from .conftest import make_record, suite_content, write_suite
+from .test_latex import check_latex
+from .test_leaderboard import measured
+
+FINALS = {"dense": 91.0, "svd": 80.0, "tucker2": 85.0, "basis": 84.9}
+
+
+@pytest.fixture
+def made(tmp_path):
+    """A function that makes a frame of three methods at two budgets: by seeds, and by how far apart these are."""
+
+    def make(seeds=(0, 1, 2), spread=0.5, methods=("svd", "tucker2", "basis"), **more):
+        content = suite_content(seeds=list(seeds))
+        content["entries"][0] |= {"methods": list(methods), "budgets": [{"params": 0.5}, {"params": 0.3}]}
+        trials = expand(load_suite(str(write_suite(tmp_path, content))))
+        finals = {trial.name: FINALS[trial.method.name] + spread * trial.seed for trial in trials}
+        return [make_record(trial, **measured(finals[trial.name], **more)) for trial in trials]
+
+    return make
+
+
+def standings(frame):
+    return {(row["method"], row["budget"]): row["standing"] for row in frame.to_dict("records")}
+
+
+def test_every_budget_has_a_leader_and_the_spread_of_seeds_tells_who_is_behind(made):
+    frame = leaderboard(made())
+    for budget in ("params=50%", "params=30%"):
+        assert {m: s for (m, b), s in standings(frame).items() if b == budget} == {
+            "tucker2": "leader", "svd": "worse", "basis": "not told apart",
+        }  # fmt: skip
+    assert standings(frame)["dense", ""] is None
+
+
+def test_the_leader_is_bold_and_the_sign_has_a_legend(made):
+    frame = leaderboard(made())
+    markdown = to_markdown(frame)
+    assert markdown.count("**85.50 ±0.50**") == 2
+    assert markdown.count("80.50 ±0.50 ↓") == 2
+    assert "| 85.40 ±0.50 |" in markdown
+    (table,) = text_tables(frame)
+    assert "bold: the best of its budget. ↓: behind it beyond the spread of seeds (Welch's t, 95 %" in table.legend
+    assert "single seed" not in table.legend
+    latex = to_latex(frame)
+    check_latex(latex)
+    assert latex.count(r"\textbf{85.50 $\pm$0.50}") == 2
+    assert latex.count(r"80.50 $\pm$0.50 $\downarrow$") == 2
+
+
+@pytest.mark.parametrize("width", [80, 120, 300])
+def test_a_terminal_shows_it_bold_at_every_width(made, width):
+    console = Console(
+        file=io.StringIO(), width=width, force_terminal=True, color_system="standard", legacy_windows=False
+    )
+    print_tables(leaderboard(made()), console)
+    text = console.file.getvalue()
+    assert len(re.findall(r"\x1b\[1m *85\.50 ±0\.50\x1b\[0m", text)) == 2
+    assert text.count("80.50 ±0.50 ↓") == 2
+
+
+def test_a_single_seed_marks_nothing_and_the_legend_says_so(made):
+    frame = leaderboard(made(seeds=[0]))
+    assert set(standings(frame).values()) == {None, "leader", "unknown"}
+    markdown = to_markdown(frame)
+    assert "↓" not in markdown
+    assert "**85.00**" in markdown
+    assert "A single seed does not tell which rows differ from it." in markdown
+
+
+def test_a_row_alone_at_its_budget_leads_nothing(made):
+    frame = leaderboard(made(methods=["svd"]))
+    assert set(standings(frame).values()) == {None}
+    (table,) = text_tables(frame)
+    assert "bold" not in table.legend
+
+
+def test_less_is_better_turns_it_round(made):
+    frame = leaderboard(made(higher=False))
+    found = {method: standing for (method, _), standing in standings(frame).items()}
+    assert found == {"dense": None, "svd": "leader", "tucker2": "worse", "basis": "worse"}
+
+
+def test_trials_that_are_not_ok_never_lead(made):
+    records = [
+        record.model_copy(update={"status": "failed"}) if record.trial.method.name == "tucker2" else record
+        for record in made()
+    ]
+    found = {method: standing for (method, _), standing in standings(leaderboard(records)).items()}
+    assert found == {"dense": None, "tucker2": None, "basis": "leader", "svd": "worse"}
+
+
+def test_another_metric_is_shown_orders_and_marks(made):
+    """On a second test set svd is best; the main metric becomes the further one."""
+    records = []
+    for record in made(also_shown={"top1[v2]": "%"}):
+        other = {"svd": 70.0, "tucker2": 60.0, "basis": 50.0, "dense": 75.0}[record.trial.method.name]
+        finished = record.measured.quality["finished"] | {"top1[v2]": other + record.trial.seed}
+        quality = record.measured.quality | {"finished": finished}
+        records.append(record.model_copy(update={"measured": record.measured.model_copy(update={"quality": quality})}))
+    frame = leaderboard(with_metric(records, "top1[v2]"))
+    assert list(frame["method"])[:4] == ["dense", "svd", "tucker2", "basis"]
+    assert list(frame["final"])[:2] == [76.0, 71.0]
+    assert list(frame["drop"])[:2] == [0.0, 5.0]
+    assert standings(frame)["svd", "params=50%"] == "leader"
+    assert "| top1[v2] % | top1 % | drop |" in to_markdown(frame).splitlines()[2]
+    with pytest.raises(BenchError, match=r"no metric 'top1\[v3\]'.*there is top1, top1\[v2\]"):
+        with_metric(records, "top1[v3]")
+
+
+def test_tables_without_the_metric_are_left_out(made):
+    records = made()
+    other = [
+        record.model_copy(
+            update={
+                "table": "other",
+                "measured": record.measured.model_copy(update={"also_shown": {"top5": "%"}}),
+            }
+        )
+        for record in records
+    ]
+    assert {record.table for record in with_metric([*records, *other], "top5")} == {"other"}
