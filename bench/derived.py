@@ -53,7 +53,7 @@ def write_tables(
         yield from paths
     for name in dict.fromkeys([file.parent.parent.name for file in files] or [suite]):
         records, _ = find_records(results, name)
-        if line := describe_superseded(records):
+        if line := describe_superseded(records, "'leaderboard --superseded' shows them"):
             on_note(f"leaderboard of {name}: {line}")
         for path, content in _leaderboards(leaderboard(latest(records))):
             yield _write((out or results) / str(name) / path, content)

@@ -6,9 +6,11 @@ stays good for the part of the file it was made from; what came after is parsed 
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -77,7 +79,7 @@ class Flat:
     damages : list of Damage
         The lines that could not be read.
     size, lines : int
-        Of what it was made from, in bytes and lines.
+        Of what it was made from, in bytes and whole lines.
     tail : str
         SHA-256 of the last ``TAIL`` bytes of that.
     """
@@ -102,30 +104,35 @@ def read_flat(records: Path) -> Flat:
     BenchError
         The file cannot be read.
     """
-    try:
+    with _read_errors(records):
         kept = _read_kept(records)
-        if kept is None:
-            return parse_flat(records)
-        if records.stat().st_size == kept.size:
+        if kept is not None and records.stat().st_size == kept.size:
             return kept
-        more = parse_flat(records, kept)
-    except OSError as error:
-        raise BenchError(f"cannot read {records}: {error.strerror or error}") from None
+    if kept is None:
+        return parse_flat(records)
+    more = parse_flat(records, kept)
     table = concatenated([kept.table, more.table])
     return Flat(table, [*kept.damages, *more.damages], more.size, more.lines, more.tail)
 
 
 def parse_flat(records: Path, start: Flat | None = None) -> Flat:
-    """Return the lines of a records file as a flat table, those after ``start`` where that is given."""
-    size, before = (start.size, start.lines) if start else (0, 0)
-    number = before
+    """Return the lines of a records file as a flat table, those after ``start`` where that is given.
+
+    Raises
+    ------
+    BenchError
+        The file cannot be read.
+    """
+    size, lines = (start.size, start.lines) if start else (0, 0)
     damages: list[Damage] = []
     tables: list[pa.Table] = []
     rows: list[dict[str, Any]] = []
-    with records.open("rb") as file:
+    with _read_errors(records), records.open("rb") as file:
         file.seek(size)
-        for number, line in enumerate(file, start=before + 1):
+        for line in file:
             size += len(line)
+            number = lines + 1
+            lines += line.endswith(b"\n")  # the last may be one that was cut off: what is appended later ends it first
             if line.strip():
                 try:
                     rows.append(flat_row(*read_line(line.removesuffix(b"\n"))))
@@ -134,7 +141,8 @@ def parse_flat(records: Path, start: Flat | None = None) -> Flat:
             if len(rows) == ROWS:
                 tables.append(_table(rows))
                 rows = []
-    return Flat(concatenated([*tables, _table(rows)]), damages, size, number, _tail(records, size))
+        tail = _tail(records, size)
+    return Flat(concatenated([*tables, _table(rows)]), damages, size, lines, tail)
 
 
 def concatenated(tables: list[pa.Table]) -> pa.Table:
@@ -180,6 +188,15 @@ def _read_kept(records: Path) -> Flat | None:
         return None
     damages = [Damage(records, line, reason) for line, reason in made_from["damages"]]
     return Flat(table.replace_schema_metadata(None), damages, size, made_from["lines"], made_from["tail"])
+
+
+@contextlib.contextmanager
+def _read_errors(records: Path) -> Iterator[None]:
+    """Say which file could not be read."""
+    try:
+        yield
+    except OSError as error:
+        raise BenchError(f"cannot read {records}: {error.strerror or error}") from None
 
 
 def _tail(records: Path, size: int) -> str:

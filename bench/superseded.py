@@ -59,8 +59,8 @@ def current(records: Iterable[Record]) -> list[Record]:
     return [record for record in records if versions.why(record) is None]
 
 
-def describe_superseded(records: Iterable[Record]) -> str | None:
-    """Return the line that tells how many records are left out, and how to see them; None where none are."""
+def describe_superseded(records: Iterable[Record], how: str) -> str | None:
+    """Return the line that tells how many records are left out, and ``how`` they are seen; None where none are."""
     records = list(records)
     versions = Versions.among(records)
     reasons = [why for why in map(versions.why, records) if why]
@@ -68,8 +68,7 @@ def describe_superseded(records: Iterable[Record]) -> str | None:
         return None
     listed = "; ".join(sorted(set(reasons)))
     are = "is" if len(reasons) == 1 else "are"
-    told = f"{counted(len(reasons), 'record')} {are} superseded and left out ({listed})"
-    return f"{told}: 'decompbench leaderboard --superseded' shows them"
+    return f"{counted(len(reasons), 'record')} {are} superseded and left out ({listed}): {how}"
 
 
 def _methods_of(record: Record) -> Iterator[tuple[str, int]]:

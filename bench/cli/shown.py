@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def shown_records(results: Path, suite: str | None, *, superseded: bool = False) -> list[Record]:
-    """Read the records, and say on standard error which lines cannot be read and what is left out.
+    """Read the records; say on standard error which lines cannot be read, and how many records are superseded.
 
     Parameters
     ----------
@@ -20,12 +20,12 @@ def shown_records(results: Path, suite: str | None, *, superseded: bool = False)
     suite
         A suite's name or its YAML file; None for all that have records.
     superseded
-        Those of older versions of a suite or a method, too.
+        Take records of older versions of suites and methods, too.
 
     Raises
     ------
     BenchError
-        There are none, none that can be read, or none but superseded ones.
+        There are none, or none that can be read, or all are superseded.
     """
     from ..errors import BenchError
     from ..leaderboard import find_records, latest
@@ -41,7 +41,7 @@ def shown_records(results: Path, suite: str | None, *, superseded: bool = False)
     if not records:
         raise BenchError(f"no readable records of {f'suite {suite!r}' if suite else 'any suite'} in {results}")
     shown = latest(records, superseded=superseded)
-    left_out = None if superseded else describe_superseded(records)
+    left_out = None if superseded else describe_superseded(records, "'leaderboard --superseded' shows them")
     if not shown:
         raise BenchError(f"nothing to show: {left_out}")
     if left_out:

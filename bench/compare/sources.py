@@ -81,7 +81,7 @@ def read_set(name: str, results: Path, *, superseded: bool = False) -> RecordSet
     if not records:
         damaged = f": {damages[0]}" if damages else ""
         raise BenchError(f"no readable record in {source.words}{damaged}")
-    left_out = None if superseded else describe_superseded(records)
+    left_out = None if superseded else describe_superseded(records, "--superseded takes them")
     if superseded:
         chosen = sorted(latest(records, superseded=True), key=lambda r: (r.trial.suite_version, r.method.version))
     else:

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import warnings
 from pathlib import Path
 
 import pandas as pd
@@ -117,6 +118,23 @@ def test_damaged_lines_are_warned_of_from_lines_and_from_parquet(results):
         assert "records.jsonl:2: not JSON" in text[0]
         assert "records.jsonl:4: not a whole record: macs is 'many', not int64" in text[1]
         decompbench("tables", results=results)
+
+
+def test_a_line_that_was_cut_off_keeps_its_number(results, trials):
+    (file,) = results.glob("quick/*/records.jsonl")
+    with file.open("ab") as end:
+        end.write(b'{"cut')
+    decompbench("tables", "quick", results=results)
+    RecordStore(file.parent).append(make_record(trials[0], **measured(91.0)))
+    with file.open("ab") as end:
+        end.write(b"rubbish\n")
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        frame = load_frame(results, "quick")
+    assert len(frame) == 24
+    text = " ".join(str(warning.message) for warning in caught)
+    assert ":24: " in text
+    assert ":26: " in text
 
 
 def test_nothing_to_read_is_said(results):

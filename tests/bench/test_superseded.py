@@ -28,7 +28,7 @@ def records(trials):
 
 def test_present_versions_are_all_current(records):
     assert current(records) == records
-    assert describe_superseded(records) is None
+    assert describe_superseded(records, "how") is None
 
 
 def test_a_lower_version_than_the_registered_one_is_superseded(records):
@@ -86,8 +86,9 @@ def test_the_command_line_says_how_many(tmp_path, records, verb):
     )
     run = decompbench(*words)
     assert run.returncode == 0, run.stderr
-    line = f"1 record is superseded and left out (method tucker2, version {NOW - 1}, by now {NOW}): --superseded shows"
+    line = f"1 record is superseded and left out (method tucker2, version {NOW - 1}, by now {NOW}): "
     assert line in run.stderr
+    assert "--superseded" in run.stderr
     assert "tucker2" not in run.stdout
     shown = decompbench(*words, "--superseded")
     assert "tucker2" in shown.stdout
@@ -98,8 +99,8 @@ def test_a_set_of_nothing_else_is_said(tmp_path, records):
     RecordStore(tmp_path / "tiny" / "machine").append(versioned(records[2], method=NOW - 1))
     run = decompbench("compare", tmp_path, tmp_path)
     assert run.returncode == 2
-    assert "--superseded' shows them" in run.stderr
+    assert "--superseded" in run.stderr
     assert "Traceback" not in run.stderr
     run = decompbench("leaderboard", results=tmp_path)
     assert run.returncode == 2
-    assert "--superseded' shows them" in run.stderr
+    assert "--superseded" in run.stderr
