@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from .record import Record
+from .words import noise_in_words
 
 #: Relative distance from the budget above which a row must say why.
 BUDGET_TOLERANCE = 0.1
@@ -66,15 +67,11 @@ def load_note(record: Record) -> str | None:
     """Say what spoils the times, in words that rows timed under much the same conditions share."""
     noise = {kind for latency in record.measured.latency for kind in latency.noise}
     cores = math.ceil(other_load(record))
-    words = {
-        "load": f"other processes kept up to {cores} {'core' if cores == 1 else 'cores'} busy",
-        "steal": "the hypervisor gave time to other machines",
-        "clock": "the processor's clock changed",
-        "throttled": "heat, power or a quota held the processor back",
-    }
-    found = [text for kind, text in words.items() if kind in noise]
+    found = noise_in_words(noise, cores)
     if any(latency.warm is False for latency in record.measured.latency):
         found.append("times were still changing")
+    if any(0 < len(latency.cores) < latency.threads for latency in record.measured.latency):
+        found.append("there were fewer cores than threads")
     return f"timed while {' and '.join(found)}" if found else None
 
 

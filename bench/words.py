@@ -1,6 +1,8 @@
-"""Numbers in sentences."""
+"""Numbers and noise in sentences."""
 
-from collections.abc import Mapping
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
 
 
 def counted(count: int, thing: str) -> str:
@@ -12,3 +14,23 @@ def budget_words(budget: Mapping[str, float | None]) -> str:
     """Return ``params=30%`` for ``{"params": 0.3}``; counts without a value are left out."""
     given = {count: fraction for count, fraction in budget.items() if fraction is not None}
     return ",".join(f"{count}={100 * fraction:g}%" for count, fraction in given.items())
+
+
+def noise_in_words(noise: Collection[str], cores: int = 0) -> list[str]:
+    """Return what spoiled times, as in ``timed while ...``.
+
+    Parameters
+    ----------
+    noise
+        Kinds, as in a record's ``noise``.
+    cores
+        How many cores other processes kept busy at most; 0 where nobody asks.
+    """
+    busy = f"up to {counted(cores, 'core')}" if cores else "cores"
+    words = {
+        "load": f"other processes kept {busy} busy",
+        "steal": "the hypervisor gave time to other machines",
+        "clock": "the processor's clock changed",
+        "throttled": "heat, power or a quota held the processor back",
+    }
+    return [text for kind, text in words.items() if kind in noise]

@@ -9,17 +9,12 @@ from statistics import mean
 from ..form_name import EAGER
 from ..record import Latency, Record
 from ..timing_record import Noise
+from ..words import noise_in_words
 from .findings import Finding
 from .matching import Row
 
 #: By how much, relative to A's, B's ratio must be away to count.
 THRESHOLD = 0.05
-NOISES: dict[Noise, str] = {
-    "load": "other processes kept cores busy",
-    "steal": "a hypervisor took time away",
-    "clock": "the clock changed",
-    "throttled": "the processor was held back",
-}
 
 
 @dataclass(frozen=True)
@@ -89,7 +84,7 @@ def _judged(what: str, own: Ratio, other: Ratio, threshold: float) -> Finding:
     if not slower and not faster:
         return finding
     if noise := own.noise | other.noise:
-        told = f"{finding.change}, noisy: {', '.join(NOISES[kind] for kind in sorted(noise))}"
+        told = f"{finding.change}, noisy: {', '.join(noise_in_words(noise))}"
         return replace(finding, verdict="changed", change=told)
     return replace(finding, verdict="regression" if slower else "improvement")
 
