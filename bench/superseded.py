@@ -76,4 +76,5 @@ def _methods_of(record: Record) -> Iterator[tuple[str, int]]:
     if record.method.version:  # 0 is none: the method could not be made
         yield record.method.name, record.method.version
     for group in (record.measured.plan or {}).get("groups", ()):
-        yield group["method"]["name"], group["method"]["version"]
+        if method := group.get("method"):
+            yield method["name"], method["version"]

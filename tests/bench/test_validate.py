@@ -217,6 +217,15 @@ def test_a_size_that_its_settings_do_not_give_is_found(folder, documents):
     assert "planned again from the settings" in what
 
 
+def test_a_knob_that_the_budget_does_not_give_is_found(folder, documents):
+    document = copy.deepcopy(documents[1])
+    document["measured"]["planned"]["knob"]["high"] = 0.9
+    write(folder, line_of(document))
+    (what,) = found(folder, plan=True)
+    assert what.startswith("measured.planned.knob is rank")
+    assert "to 0.9, planned again from the settings rank" in what
+
+
 def test_what_is_not_at_hand_is_told_and_is_no_finding(folder, documents):
     own, older = copy.deepcopy(documents[1]), copy.deepcopy(documents[1])
     own["method"] |= {"name": "mine", "label": "mine"}
