@@ -24,7 +24,11 @@ ROUNDS = 9
 
 @untouched_random_numbers()
 def deploy(
-    model: nn.Module, example: Tensor | tuple[Any, ...], *, forms: Literal["fastest", "compact"] = "fastest"
+    model: nn.Module,
+    example: Tensor | tuple[Any, ...],
+    *,
+    forms: Literal["fastest", "compact"] = "fastest",
+    dtype: torch.dtype | None = None,
 ) -> nn.Module:
     """Return a copy of ``model`` for inference that computes the same, up to rounding.
 
@@ -41,6 +45,9 @@ def deploy(
     forms
         ``"fastest"`` times the forms of each layer here and now and takes the fastest; ``"compact"`` takes the form
         that does the multiply-accumulates the method promises, which is what MACs are counted on.
+    dtype
+        Precision that the model is going to be converted to: forms are timed in it, as another one may be fastest than
+        in the model's own, which is what is returned.
 
     Returns
     -------
@@ -71,7 +78,7 @@ def deploy(
                 if channels_last:  # forms are new modules, in the default layout
                     for form in candidates.values():
                         form.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
-                name, module = _fastest(candidates, inputs[path])
+                name, module = _fastest(candidates, inputs[path], dtype)
             chosen[path] = name
             for alias in paths[layer]:
                 replace_module(deployed, alias, module.eval().requires_grad_(False))
@@ -102,13 +109,15 @@ def _inputs(model: nn.Module, layers: Mapping[str, nn.Module], example: Tensor |
     return seen
 
 
-def _fastest(forms: Mapping[str, nn.Module], x: Tensor) -> tuple[str, nn.Module]:
-    """Time the forms in turn on ``x`` and return the one with the smallest median."""
+def _fastest(forms: Mapping[str, nn.Module], x: Tensor, dtype: torch.dtype | None) -> tuple[str, nn.Module]:
+    """Time the forms in turn on ``x``, both in a precision if one is given, and return the one of least median."""
     if len(forms) == 1:
         return next(iter(forms.items()))
+    timed = forms if dtype is None else {name: copy.deepcopy(form).to(dtype) for name, form in forms.items()}
+    x = x if dtype is None else x.to(dtype)
     times: dict[str, list[float]] = {name: [] for name in forms}
     for round_ in range(ROUNDS + 1):
-        for name, module in forms.items():
+        for name, module in timed.items():
             _synchronise(x.device)
             start = time.perf_counter()
             module(x)

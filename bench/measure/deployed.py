@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from ...methods import deploy
 from ..timing_record import Latency, MemoryUse
 from .counts import count_macs
-from .forms import layout_of, require
+from .forms import dtype_of, layout_of, require
 from .intervals import CONFIDENCE
 from .latency import Comparison, compare
 from .memory import PeakMemory
@@ -31,7 +31,8 @@ def time_deployed(
     example : Tensor
         ``(b, c, h, w)``; its first size is the batch size that is timed.
     form : str
-        How both are run, see `forms.check_form`. The form of each layer is the fastest run eagerly in float32.
+        How both are run, see `forms.check_form`. The form of each layer is the fastest run eagerly, in the same
+        memory format and precision.
     seconds, half_width : float
         See `latency.compare`. What it takes to choose the fastest form of each layer comes on top.
 
@@ -50,7 +51,7 @@ def time_deployed(
     require(form, example.device.type)
     layout = layout_of(form)
     example = example.to(memory_format=layout)
-    deployed = deploy(model.to(memory_format=layout), example)  # pyright: ignore[reportCallIssue]
+    deployed = deploy(model.to(memory_format=layout), example, dtype=dtype_of(form))  # pyright: ignore[reportCallIssue]
     deployed_dense = deploy(dense.to(memory_format=layout), example)  # pyright: ignore[reportCallIssue]
     memory, dense_memory = (memory_of(one, example) for one in (deployed, deployed_dense))
     pair = {MODEL: deployed, DENSE: deployed_dense}

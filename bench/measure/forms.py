@@ -23,6 +23,11 @@ MOST_COMPILED = 64
 CALLS_BEFORE_CAPTURE = 3
 
 
+def dtype_of(form: str) -> torch.dtype | None:
+    """Return the precision that a form converts models to; None where it leaves them as they are."""
+    return torch.bfloat16 if "bf16" in form.split("+") else None
+
+
 def layout_of(form: str) -> torch.memory_format:
     """Return the memory format of a form's weights and input."""
     return torch.channels_last if "channels_last" in check_form(form).split("+") else torch.contiguous_format

@@ -1,6 +1,7 @@
 """Deployment computes the same, folds what it can, and treats dense models alike."""
 
 import copy
+import time
 from dataclasses import dataclass
 
 import pytest
@@ -132,6 +133,30 @@ def test_forms_are_in_the_models_memory_format():
 
 class OwnLinear(nn.Linear):
     """A linear layer of a library's own class, such as timm's."""
+
+
+class SlowIn(nn.Module):
+    """A layer's form that takes its time in one precision."""
+
+    def __init__(self, form, dtype):
+        super().__init__()
+        self.form, self.slow = form, dtype
+
+    def forward(self, x):
+        assert x.dtype == next(self.parameters()).dtype
+        time.sleep(0.005 if x.dtype == self.slow else 0.0)
+        return self.form(x)
+
+
+@pytest.mark.parametrize(("dtype", "fastest"), [(None, "dense"), (torch.bfloat16, "compact")])
+def test_forms_are_timed_in_the_precision_that_will_be_run(dtype, fastest, monkeypatch):
+    net, x = nn.Sequential(nn.Conv2d(3, 8, 3), nn.Conv2d(8, 8, 3)), torch.zeros(1, 3, 8, 8)
+    small = compress(net, SVD(rank=0.3), x)  # leaves the first convolution alone
+    forms = {"compact": SlowIn(small[1].compact(), torch.float32), "dense": SlowIn(small[1].dense(), torch.bfloat16)}
+    monkeypatch.setattr(type(small[1]), "forms", lambda self: forms)
+    deployed = deploy(small, x, dtype=dtype)
+    assert deployed.decompbench_forms == {"1": fastest}
+    assert {one.dtype for one in deployed.parameters()} == {torch.float32}
 
 
 def test_a_linear_layer_of_another_class_stays_a_module():
