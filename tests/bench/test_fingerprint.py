@@ -20,8 +20,8 @@ IN_NO_KEY = {
         "variant.py", "variants",
     },
     "look before a trial, make its key and start it": {
-        "checked.py", "control_groups.py", "fingerprint.py", "machine.py", "preload.py", "preview.py", "process.py", "runner.py",
-        "shapes.py", "survey.py",
+        "checked.py", "control_groups.py", "fingerprint.py", "machine.py", "preload.py", "preview.py", "process.py",
+        "runner.py", "shapes.py", "survey.py",
     },
     "write, read and say": {
         "__init__.py", "atomic_file.py", "cache.py", "cli", "columns.py", "compare", "derived.py", "describe.py",
