@@ -1,4 +1,4 @@
-"""Write tables into the pages that show them: what stands between their marks is made from the records.
+"""Make anew what the repository shows of its records: tables between marks in pages, tables and page of results.
 
 python docs/tables.py          # after a run, from the top of the repository
 """
@@ -13,7 +13,9 @@ from pathlib import Path
 from typer.testing import CliRunner
 
 from decompbench.bench.cli import app
+from decompbench.bench.derived import write_tables
 from decompbench.bench.leaderboard import find_records, latest, leaderboard
+from decompbench.bench.page import write_page
 from decompbench.bench.render import to_markdown
 
 ROOT = Path(__file__).parents[1]
@@ -63,6 +65,10 @@ def main() -> None:
         if after != before:
             page.write_text(after, encoding="utf-8")
             print(f"{page.relative_to(ROOT)} has new tables", file=sys.stderr)
+    results = ROOT / "results"
+    for _ in write_tables(results, on_note=lambda note: print(note, file=sys.stderr)):
+        pass
+    write_page(latest(find_records(results)[0]), results, results)
 
 
 if __name__ == "__main__":

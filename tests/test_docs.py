@@ -1,6 +1,8 @@
 """What the README and the docs tell people to run does run."""
 
+import base64
 import doctest
+import gzip
 import re
 import runpy
 import shlex
@@ -10,8 +12,12 @@ import pytest
 import typer
 
 from decompbench.bench.cli import app
+from decompbench.bench.derived import write_tables
+from decompbench.bench.leaderboard import find_records, latest
+from decompbench.bench.page import write_page
 
 ROOT = Path(__file__).parents[1]
+RESULTS = ROOT / "results"
 TABLES = runpy.run_path(str(ROOT / "docs" / "tables.py"))
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), ROOT / "results" / "README.md"]
 
@@ -75,3 +81,32 @@ def test_leaderboards_shown_are_those_of_the_records(page):
     text = page.read_text(encoding="utf-8")
     assert TABLES["MARKED"].search(text) or TABLES["OUTPUT"].search(text)
     assert TABLES["refreshed"](text, ROOT / "results") == text, "python docs/tables.py makes them anew"
+
+
+@pytest.fixture(scope="module")
+def remade(tmp_path_factory):
+    """Tables and page of the repository's results, made anew elsewhere."""
+    folder = tmp_path_factory.mktemp("results")
+    list(write_tables(RESULTS, folder, on_note=lambda note: None))
+    write_page(latest(find_records(RESULTS)[0]), RESULTS, folder)
+    return folder
+
+
+def test_tables_of_results_are_those_of_the_records(remade):
+    shown = sorted(path.relative_to(RESULTS) for path in RESULTS.glob("*/leaderboard.*") if path.suffix != ".parquet")
+    assert {path.suffix for path in shown} == {".csv", ".md"}
+    assert sorted(path.relative_to(remade) for path in remade.glob("*/leaderboard.md")) == shown[1::2]
+    differing = [str(path) for path in shown if (RESULTS / path).read_bytes() != (remade / path).read_bytes()]
+    assert differing == [], "python docs/tables.py makes them anew"
+
+
+def test_page_of_results_is_that_of_the_records(remade):
+    shown, again = ((folder / "index.html").read_text(encoding="utf-8") for folder in (RESULTS, remade))
+    assert unpacked(shown) == unpacked(again), "python docs/tables.py makes it anew"
+
+
+def unpacked(page):
+    """Return a page's text and its data; another version of plotly, or of what compresses, is as good."""
+    packed = re.compile(r'id="data-(\w+)">([^<]*)<|script-src [^;]*;')
+    data = {match[1]: match[2] for match in packed.finditer(page) if match[1] not in (None, "plotly")}
+    return packed.sub("", page), {name: gzip.decompress(base64.b64decode(text)) for name, text in data.items()}
