@@ -12,8 +12,10 @@ from typing import Any
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
+from ...methods import list_methods
 from ..atomic_file import write_atomically
 from ..errors import BenchError
+from ..suite import DENSE
 
 #: Formats by suffix, with what would change from one run to the next left out of the file.
 FORMATS: dict[str, dict[str, None]] = {
@@ -65,10 +67,14 @@ class Look:
 
 
 def looks(methods: Iterable[str]) -> dict[str, Look]:
-    """Return the look of each method, by its label; the same labels look the same in every figure."""
+    """Return the look of each method, by its label: registered methods always have the same, other labels follow."""
+    wanted = set(methods)
+    known = [name for name in list_methods() if name != DENSE]
+    order = [*known, *sorted(wanted - set(known))]
     return {
         method: Look(COLOURS[number % len(COLOURS)], MARKERS[number % len(MARKERS)])
-        for number, method in enumerate(sorted(set(methods)))
+        for number, method in enumerate(order)
+        if method in wanted
     }
 
 

@@ -177,7 +177,7 @@ def test_every_format_shows_the_rows_that_were_asked_for_in_their_order(results)
         (["--budget", "params=40%"], "leaves no row: budget is params=30%, params=50%"),
         (["--sort", "finl"], "did you mean 'final'"),
         (["--metric", "top2"], "did you mean 'top1'"),
-        (["--latex", "--csv"], "give one of --csv, --markdown, --latex and --json"),
+        (["--latex", "--csv"], "give one of --csv, --markdown, --latex, --json and --html"),
     ],
 )
 def test_mistakes_are_one_line_and_exit_code_2(results, arguments, said):

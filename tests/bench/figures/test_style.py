@@ -40,6 +40,10 @@ def test_the_callers_style_stays():
     assert dict(mpl.rcParams) == before
 
 
+def test_a_method_looks_the_same_whoever_stands_beside_it():
+    assert looks(["svd", "mine"])["svd"] == looks(["basis", "svd", "tucker2"])["svd"]
+
+
 def test_methods_are_told_apart_whatever_their_order():
     names = [f"method{number}" for number in range(len(COLOURS) * len(MARKERS))]
     found = looks(names)
