@@ -113,9 +113,14 @@ def _fastest(forms: Mapping[str, nn.Module], x: Tensor, dtype: torch.dtype | Non
     """Time the forms in turn on ``x``, both in a precision if one is given, and return the one of least median."""
     if len(forms) == 1:
         return next(iter(forms.items()))
-    timed = forms if dtype is None else {name: copy.deepcopy(form).to(dtype) for name, form in forms.items()}
-    x = x if dtype is None else x.to(dtype)
-    times: dict[str, list[float]] = {name: [] for name in forms}
+    timed = forms
+    if dtype is not None:
+        x = x.to(dtype)
+        converted = {name: copy.deepcopy(form).to(dtype) for name, form in forms.items()}
+        timed = {name: form for name, form in converted.items() if _runs(form, x)}
+        if not timed:  # whoever runs the model in this precision is told
+            return next(iter(forms.items()))
+    times: dict[str, list[float]] = {name: [] for name in timed}
     for round_ in range(ROUNDS + 1):
         for name, module in timed.items():
             _synchronise(x.device)
@@ -126,6 +131,15 @@ def _fastest(forms: Mapping[str, nn.Module], x: Tensor, dtype: torch.dtype | Non
                 times[name].append(time.perf_counter() - start)
     name = min(times, key=lambda name: median(times[name]))
     return name, forms[name]
+
+
+def _runs(module: nn.Module, x: Tensor) -> bool:
+    """Tell whether a module can be run: not every operation has a kernel for every precision."""
+    try:
+        module(x)
+    except (RuntimeError, NotImplementedError):
+        return False
+    return True
 
 
 def _synchronise(device: torch.device) -> None:

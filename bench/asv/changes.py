@@ -11,7 +11,7 @@ from itertools import product
 from typing import Any
 
 from asv.benchmarks import Benchmarks
-from asv.commands.compare import Compare
+from asv.commands.compare import Compare, unroll_result
 from asv.config import Config
 from asv.results import Results, iter_results_for_machine_and_hash
 
@@ -125,7 +125,7 @@ def slower(
     conf: Config, benchmarks: Benchmarks, commits: tuple[str, str], results: tuple[list[Results], list[Results]],
     factor: float,
 ) -> list[str]:  # fmt: skip
-    """Print asv's comparison of times and memory, and return the names of the benchmarks that asv finds worse.
+    """Print asv's comparison of times and memory, and return what asv finds worse, each parameter by itself.
 
     A time is worse if it grew by more than ``factor`` and asv's test of the samples (Mann-Whitney U at 0.002, or 99 %
     intervals that do not overlap) says that the two differ; memory, of which there is one sample, by ``factor`` alone.
@@ -133,13 +133,22 @@ def slower(
     before, after = (list(_rows(benchmarks, one)) for one in results)
     if not before or not after or not _is_worse(conf, commits, before, after, factor):
         return []
-    names = sorted({row[0] for row in after})
+    first, second = _by_name(before), _by_name(after)
     with contextlib.redirect_stdout(io.StringIO()):  # the whole table is printed by now
         return [
             name
-            for name in names
-            if _is_worse(conf, commits, *([row for row in rows if row[0] == name] for rows in (before, after)), factor)
+            for name in sorted(first.keys() & second.keys())
+            if _is_worse(conf, commits, first[name], second[name], factor)
         ]
+
+
+def _by_name(rows: Rows) -> dict[str, Rows]:
+    """Return the results of each benchmark with its parameters, as if these were part of its name."""
+    found: dict[str, Rows] = {}
+    for key, params, value, stats, samples, *rest in rows:
+        for name, *one in unroll_result(key, params, value, stats, samples):
+            found.setdefault(name, []).append((name, [], *([each] for each in one), *rest))
+    return found
 
 
 def _is_worse(conf: Config, commits: tuple[str, str], before: Rows, after: Rows, factor: float) -> bool:

@@ -101,10 +101,12 @@ def compare(conf: Config, commits: tuple[str, str], machine: str, options: argpa
     if worse and not options.no_run:
         # of hundreds of times some differ by chance, and more where the machine has other work
         print(f"\nmeasured again, as they got worse: {', '.join(worse)}", flush=True)
-        patterns = [rf"^{re.escape(name)}(\(|$)" for name in worse]  # asv matches the name with its parameters
+        patterns = [f"^{re.escape(name)}$" for name in worse]  # asv matches the name with its parameters
         measure(commits, machine, options, patterns)
         again = Benchmarks.load(conf, regex=patterns)
-        worse = slower(conf, again, commits, both(conf, machine, commits), options.factor)
+        worse = [
+            name for name in slower(conf, again, commits, both(conf, machine, commits), options.factor) if name in worse
+        ]
     print(f"\n{len(common)} results compared, {options.base} -> {options.head}")
     for change in found:
         print(change)

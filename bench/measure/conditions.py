@@ -105,7 +105,7 @@ class Watch:
 
     def _now(self) -> tuple[float, float, float, float, float]:
         busy, steal = core_seconds(self._cores)
-        return time.perf_counter(), busy, time.process_time(), steal, throttle_count()
+        return time.perf_counter(), busy, time.process_time(), steal, throttle_count(self._cores)
 
 
 def clock_mhz(cores: Sequence[int] = ()) -> float | None:
@@ -120,11 +120,18 @@ def clock_mhz(cores: Sequence[int] = ()) -> float | None:
     return sum(kilohertz) / len(kilohertz) / 1000 if kilohertz else None
 
 
-def throttle_count() -> float:
-    """Return how often heat, power or a quota on processor time has held cores back so far, as far as can be read."""
-    count = 0
-    with contextlib.suppress(OSError):
-        for file in CPUS.glob("cpu[0-9]*/thermal_throttle/core_throttle_count"):
-            text = file.read_text(encoding="ascii").strip()
+def throttle_count(cores: Sequence[int] = ()) -> float:
+    """Return how often heat, power or a quota on processor time has held cores back so far, as far as can be read.
+
+    Parameters
+    ----------
+    cores : sequence of int
+        Logical cores; all of them where there are none. A quota holds wherever the process is.
+    """
+    every = [int(folder.name.removeprefix("cpu")) for folder in CPUS.glob("cpu[0-9]*")]
+    count = throttled_periods()
+    for first in {min(siblings(core)) for core in cores or every}:  # each of a physical core's has the same count
+        with contextlib.suppress(OSError):
+            text = (CPUS / f"cpu{first}/thermal_throttle/core_throttle_count").read_text(encoding="ascii").strip()
             count += int(text) if text.isdecimal() else 0
-    return float(count + throttled_periods())
+    return float(count)

@@ -36,7 +36,7 @@ WARM_UP_SHARE = 0.25
 #: A model is warm when the medians of its last samples and of as many before them agree so far.
 WARM_SAMPLES, WARM_AGREEMENT = 5, 0.02
 
-#: Seconds a call above which cold caches are too small a part of it to be worth another call.
+#: Seconds: where every call takes longer, cold caches are too small a part of it to be worth another call.
 LONG_CALL = 0.02
 #: Calls a sample with cold caches, each of which is emptied before.
 MOST_COLD_CALLS = 8
@@ -184,10 +184,9 @@ def compare_calls(
         once, warm = _warm_up(each, timer, WARM_UP_SHARE * seconds)
         times = [_calls_a_sample(call, timer, one) for call, one in zip(each, once, strict=True)]
         times = [min(one, MOST_COLD_CALLS) for one in times] if cold else times
-        samples, ended = _rounds(
-            each, times, timer if cold else _with_warm_caches(timer), names.index(baseline), start + seconds,
-            half_width, watch,
-        )  # fmt: skip
+        # the same for all models, or one would be timed warm and another cold
+        sample = timer if cold or min(once) >= LONG_CALL else _after_one_call(timer)
+        samples, ended = _rounds(each, times, sample, names.index(baseline), start + seconds, half_width, watch)
     timings = {
         name: Timing(samples[:, index], times[index], estimate(samples[:, index].mean(1)))
         for index, name in enumerate(names)
@@ -232,19 +231,12 @@ def _rounds(
     return np.array(rounds), ended
 
 
-def _with_warm_caches(timer: Timer) -> Timer:
-    """Return a timer that calls once, untimed, before a sample: the caches have another model's data.
-
-    What takes longer than `LONG_CALL` is timed as it comes: filling a cache takes a few ms.
-    """
-    took: dict[Call, float] = {}
+def _after_one_call(timer: Timer) -> Timer:
+    """Return a timer that calls once, untimed, before each sample: the caches have another model's data."""
 
     def sample(call: Call, times: int) -> float:
-        if took.get(call, 0.0) < LONG_CALL:
-            call()
-        seconds = timer(call, times)
-        took[call] = seconds / times
-        return seconds
+        call()
+        return timer(call, times)
 
     return sample
 

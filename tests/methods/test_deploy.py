@@ -159,6 +159,27 @@ def test_forms_are_timed_in_the_precision_that_will_be_run(dtype, fastest, monke
     assert {one.dtype for one in deployed.parameters()} == {torch.float32}
 
 
+class NotIn(SlowIn):
+    """A layer's form that has no kernel for one precision."""
+
+    def forward(self, x):
+        if x.dtype == self.slow:
+            raise RuntimeError(f"not implemented for {x.dtype}")
+        return self.form(x)
+
+
+@pytest.mark.parametrize("missing", [["dense"], ["dense", "compact"]])
+def test_forms_that_have_no_kernel_for_the_precision_are_left_out(missing, monkeypatch):
+    net, x = nn.Sequential(nn.Conv2d(3, 8, 3), nn.Conv2d(8, 8, 3)), torch.zeros(1, 3, 8, 8)
+    small = compress(net, SVD(rank=0.3), x)
+    forms = {
+        name: NotIn(getattr(small[1], name)(), torch.bfloat16 if name in missing else torch.float16)
+        for name in ("compact", "dense")
+    }
+    monkeypatch.setattr(type(small[1]), "forms", lambda self: forms)
+    assert deploy(small, x, dtype=torch.bfloat16).decompbench_forms == {"1": "compact"}
+
+
 def test_a_linear_layer_of_another_class_stays_a_module():
     net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Flatten(), OwnLinear(400, 5, bias=False)).eval()
     x = torch.randn(2, 3, 12, 12)

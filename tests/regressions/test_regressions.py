@@ -66,19 +66,22 @@ def test_a_time_has_to_grow_by_the_factor_and_significantly(project, capsys, sam
     assert ("got worse" in capsys.readouterr().out) == bool(code)
 
 
-@pytest.mark.parametrize(("second", "code"), [(SLOW, 1), (STEADY, 0)], ids=["slower again", "by chance"])
+@pytest.mark.parametrize(
+    ("second", "code"), [((STEADY, SLOW), 1), ((STEADY, STEADY), 0), ((SLOW, STEADY), 0)],
+    ids=["slower again", "by chance", "another one by chance"],
+)  # fmt: skip
 def test_what_got_worse_is_measured_a_second_time(project, capsys, monkeypatch, second, code):
     measured = []
 
     def measure(commits, machine, options, patterns):
         measured.append(patterns)
-        project.write(1, {COMPRESS: (STEADY, SLOW if len(measured) == 1 else second)})
+        project.write(1, {COMPRESS: (STEADY, SLOW) if len(measured) == 1 else second})
 
     monkeypatch.setattr(regressions, "measure", measure)
     assert regressions.main(["HEAD~1", "--config", str(project.config), "--machine", MACHINE]) == code
-    assert measured == [[], [r"^speed\.Compression\.time_compress(\(|$)"]]
+    assert measured == [[], [r"^speed\.Compression\.time_compress\('two'\)$"]]
     said = capsys.readouterr().out
-    assert f"measured again, as they got worse: {COMPRESS}\n" in said
+    assert f"measured again, as they got worse: {COMPRESS}('two')\n" in said
     assert ("no regression" in said) == (code == 0)
 
 

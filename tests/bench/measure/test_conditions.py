@@ -34,7 +34,8 @@ def test_a_watch_takes_differences_and_leaves_this_process_out(monkeypatch):
     monkeypatch.setattr(conditions.time, "process_time", iter([1.0, 6.0]).__next__)
     seen = iter([(100.0, 3.0), (120.0, 4.0)])
     monkeypatch.setattr(conditions, "core_seconds", lambda cores: next(seen))
-    monkeypatch.setattr(conditions, "throttle_count", iter([7.0, 9.0]).__next__)
+    throttled = iter([7.0, 9.0])
+    monkeypatch.setattr(conditions, "throttle_count", lambda cores: next(throttled))
     clocks = iter([3000.0, 2000.0])
     monkeypatch.setattr(conditions, "clock_mhz", lambda cores: next(clocks))
     watch = Watch()
@@ -66,14 +67,16 @@ def test_cores_that_the_system_does_not_list_leave_the_whole_machine(monkeypatch
     assert core_seconds((5,)) == (2.0, 0.0)
 
 
-def test_throttling_is_read_from_heat_counters_and_from_the_quotas(tmp_path, monkeypatch):
-    for core in (0, 1):
+def test_throttling_is_read_from_heat_counters_once_a_physical_core_and_from_the_quotas(tmp_path, monkeypatch):
+    for core in range(4):
         folder = tmp_path / f"cpu{core}" / "thermal_throttle"
         folder.mkdir(parents=True)
-        (folder / "core_throttle_count").write_text("2\n")
+        (folder / "core_throttle_count").write_text(f"{2 + core % 2}\n")
     monkeypatch.setattr(conditions, "CPUS", tmp_path)
     monkeypatch.setattr(conditions, "throttled_periods", lambda: 5)
-    assert conditions.throttle_count() == 9
+    monkeypatch.setattr(conditions, "siblings", lambda core: (core % 2, core % 2 + 2))  # 0 and 2 are one physical core
+    assert conditions.throttle_count() == 5 + 2 + 3
+    assert conditions.throttle_count((1, 3)) == 5 + 3
 
 
 def test_clock_is_the_mean_of_the_cores_or_unknown(tmp_path, monkeypatch):

@@ -102,15 +102,21 @@ def test_a_model_alone_ends_by_its_medians_interval(simulated):
     assert compare_calls(simulated, torch.device("cpu"), seconds=60, half_width=0.05).ended == "narrow"
 
 
-@pytest.mark.parametrize(("milliseconds", "more"), [(5, 1), (30, 0)])
-def test_a_call_before_each_sample_warms_the_caches_of_short_calls_only(milliseconds, more):
-    called = []
-    sample = latency_module._with_warm_caches(lambda call, times: [call() for _ in range(times)] and times * call.took)
-    call = Counted(called, milliseconds / 1000)
-    sample(call, 3)
-    called.clear()
-    assert sample(call, 3) == 3 * milliseconds / 1000
-    assert len(called) == 3 + more
+@pytest.mark.parametrize(("milliseconds", "more"), [((5, 5), 1), ((5, 30), 1), ((30, 40), 0)])
+def test_a_call_before_each_sample_warms_the_caches_unless_all_calls_are_long(milliseconds, more, monkeypatch):
+    timed, called = [], []
+    calls = {f"{took} ms {place}": Counted(called, took / 1000) for place, took in enumerate(milliseconds)}
+    monkeypatch.setattr(latency_module, "MOST_ROUNDS", 8)
+
+    def timer(call, times):
+        timed.append(times)
+        for _ in range(times):
+            call()
+        return times * call.took
+
+    monkeypatch.setattr(latency_module, "timer_for", lambda device, cold: timer)
+    found = compare_calls(calls, torch.device("cpu"), seconds=60)
+    assert len(called) - sum(timed) == more * 2 * len(calls) * found.rounds
 
 
 def test_it_ends_when_there_are_more_rounds_than_anyone_needs(monkeypatch):
