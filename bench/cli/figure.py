@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -27,7 +28,10 @@ def figure_command(
         typer.Option("--filter", help="Only rows like method=tucker2 or conv_weights_percent<40. Repeatable."),
     ] = None,
     cost: Annotated[
-        str, typer.Option(help="params, all-params, macs, bits, disk or latency; of layers params, macs or bits.")
+        str,
+        typer.Option(
+            help="params, conv-fc, all-params, effective, macs, bits, disk or latency; of layers params, macs or bits."
+        ),
     ] = "params",
     batch: Annotated[int | None, typer.Option(help="Batch size of the latency. Default: the smallest.")] = None,
     form: Annotated[str, typer.Option(help="How models were run for the latency.")] = EAGER,
@@ -64,5 +68,9 @@ def figure_command(
         quality_range=quality_range,
         width=width,
     )
-    save(make_figure(Kind(kind), shown_records(results, suite), options), output)
+    save(make_figure(Kind(kind), shown_records(results, suite), options, on_note=_tell), output)
     print(output)
+
+
+def _tell(note: str) -> None:
+    print(note, file=sys.stderr)

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 import pandas as pd
 
 from ..errors import BenchError, suggestion
-from ..form_name import EAGER
-from ..leaderboard import latency_prefix
+from ..form_name import EAGER, latency_prefix
 
 COUNTS = {
     "params": ("conv_weights_percent", "conv weights"),
+    "conv-fc": ("conv_fc_weights_percent", "weights of convolutions and linear layers"),
     "all-params": ("parameters_percent", "parameters"),
+    "effective": ("effective_percent", "effective parameters"),
     "macs": ("macs_percent", "MACs"),
     "bits": ("bits_percent", "bits of the conv weights"),
     "disk": ("disk_percent", "bytes on disk"),
@@ -34,7 +35,7 @@ class CostAxis:
     dense : float
         The dense model's own value.
     low, high : str, optional
-        Columns with the interval's ends, where the cost is measured.
+        Columns with the interval's ends, where the cost is measured: it is a machine's own.
     """
 
     column: str

@@ -12,7 +12,7 @@ from matplotlib.ticker import MaxNLocator
 
 from ..errors import BenchError
 from ..record import Record
-from .panels import legend_beside, panel_grid, scale_log, wrapped
+from .panels import Place, legend_beside, panel_grid, scale_log, titles_of, wrapped
 from .style import DEFAULT_WIDTH, DENSE_COLOUR, LINES, Look, looks, styled
 
 #: With more epochs than these there is a line without markers.
@@ -41,10 +41,11 @@ def draw_curves(records: Sequence[Record], *, linear: bool = False, width: float
     BenchError
         None was trained.
     """
-    tables: dict[str, list[Record]] = {}
+    tables: dict[Place, list[Record]] = {}
     for record in records:
         if record.measured.training and record.measured.training.history:
-            tables.setdefault(f"{record.table}, {record.trial.suite}", []).append(record)
+            place = (record.trial.suite, record.machine, record.trial.device, record.table)
+            tables.setdefault(place, []).append(record)
     if not tables:
         raise BenchError("nothing to draw: none of these trials was trained")
     look = looks(record.method.label for trained in tables.values() for record in trained if not record.trial.is_dense)
@@ -52,7 +53,7 @@ def draw_curves(records: Sequence[Record], *, linear: bool = False, width: float
     lines = dict(zip(budgets, itertools.cycle(LINES)))
     with styled():
         figure, grid = panel_grid(len(tables), width)
-        for axes, (title, trained) in zip(grid, tables.items(), strict=True):
+        for axes, title, trained in zip(grid, titles_of(list(tables)), tables.values(), strict=True):
             for record in trained:
                 one = Look(DENSE_COLOUR, "*") if record.trial.is_dense else look[record.method.label]
                 _draw(axes, record, one, lines[_budget(record)])

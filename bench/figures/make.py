@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -83,7 +83,9 @@ class Options:
     width: float = DEFAULT_WIDTH
 
 
-def make_figure(kind: Kind, records: Sequence[Record], options: Options) -> Figure:
+def make_figure(
+    kind: Kind, records: Sequence[Record], options: Options, *, on_note: Callable[[str], None] = lambda note: None
+) -> Figure:
     """Draw a figure of records.
 
     Parameters
@@ -94,6 +96,8 @@ def make_figure(kind: Kind, records: Sequence[Record], options: Options) -> Figu
         Each trial at most once.
     options : Options
         What was chosen.
+    on_note : callable
+        Told which tables are left out.
 
     Raises
     ------
@@ -102,16 +106,24 @@ def make_figure(kind: Kind, records: Sequence[Record], options: Options) -> Figu
     """
     frame = filter_rows(leaderboard(records), [parse_filter(text) for text in options.filters])
     if kind is Kind.PARETO:
-        return _pareto(frame, options)
+        return _pareto(frame, options, on_note)
     chosen = _records_of(frame, records)
     if kind is Kind.CURVES:
         return draw_curves(chosen, linear=options.linear, width=options.width)
     return _layers(chosen, options) if kind is Kind.LAYERS else _ranks(chosen, options)
 
 
-def _pareto(frame: pd.DataFrame, options: Options) -> Figure:
+def _pareto(frame: pd.DataFrame, options: Options, on_note: Callable[[str], None]) -> Figure:
     axis = cost_axis(options.cost, frame, batch=options.batch, form=options.form)
-    panels = list(tables_of(frame))
+    tables = list(tables_of(frame))
+    panels = [table for table in tables if len(table.with_cost(axis.column).query("kind != 'none'"))]
+    for table in tables:
+        if table not in panels:
+            on_note(
+                f"left out: {table.place[3]} of {table.place[0]}, where no row has both a quality and its {axis.label}"
+            )
+    if not panels:
+        raise BenchError(f"nothing to draw: no row has both a quality and its {axis.label}")
     places = [panel.frame[["model", "task", "data"]].iloc[0] for panel in panels]
     return draw_pareto(
         panels,

@@ -27,7 +27,11 @@ ACROSS = 2
 HEIGHT = 0.75
 
 
-@dataclass(frozen=True)
+#: Suite, machine, device, and model with data, as in `TABLE_KEYS`.
+Place = tuple[str, str, str, str]
+
+
+@dataclass(frozen=True, eq=False)
 class Panel:
     """One table of the leaderboard.
 
@@ -44,9 +48,15 @@ class Panel:
         return known.iloc[0] if len(known) else None
 
     @property
-    def title(self) -> str:
-        """Model and data."""
-        return str(self._first("table"))
+    def place(self) -> Place:
+        """Suite, machine, device, and model with data."""
+        suite, machine, device, table = (str(self._first(key)) for key in TABLE_KEYS)
+        return suite, machine, device, table
+
+    def with_cost(self, column: str) -> pd.DataFrame:
+        """Return the rows that have both a cost and a quality."""
+        frame = self.frame
+        return frame.dropna(subset=[column, "final"]) if column in frame else frame.iloc[:0]
 
     @property
     def metric(self) -> str:
@@ -69,6 +79,24 @@ def tables_of(frame: pd.DataFrame) -> Iterator[Panel]:
     """Yield the tables of a leaderboard in its order."""
     for _, rows in frame.groupby(TABLE_KEYS, sort=False, dropna=False):
         yield Panel(rows)
+
+
+def titles_of(places: Sequence[Place], *, machines: bool = False) -> list[str]:
+    """Return a title for each panel: model and data, and what else tells it from the others.
+
+    Parameters
+    ----------
+    places : sequence of Place
+        Of the panels.
+    machines : bool
+        Name the machines whether they differ or not: what is drawn is theirs.
+    """
+    differ = [len({place[number] for place in places}) > 1 for number in range(3)]
+    titles = []
+    for suite, machine, device, table in places:
+        start = f"{suite}: {table}" if differ[0] else table
+        titles.append(f"{start}, on {machine} ({device})" if machines or differ[1] or differ[2] else start)
+    return titles
 
 
 def panel_grid(count: int, width: float, *, height: float = HEIGHT, across: int = ACROSS) -> tuple[Figure, list[Axes]]:

@@ -12,7 +12,7 @@ from ..errors import BenchError
 from ..published.beside import PublishedPoint
 from ..ranking import pareto_front
 from .axes import CostAxis
-from .panels import Panel, legend_beside, panel_grid, scale_log, wrapped
+from .panels import Panel, legend_beside, panel_grid, scale_log, titles_of, wrapped
 from .style import DEFAULT_WIDTH, DENSE_COLOUR, Look, looks, styled
 
 #: Of what is not ours.
@@ -38,8 +38,8 @@ def draw_pareto(
     axis : CostAxis
         What is drawn to the right, on a logarithmic scale.
     published : sequence of sequence of PublishedPoint
-        For each panel the papers' points, drawn hollow; those without that cost or a quality in the panel's unit are
-        left out.
+        For each panel the papers' points, drawn hollow; those whose cost is not published as it is counted here, or
+        whose quality is not, are left out.
     linear : bool
         A linear scale instead.
     quality_range : tuple of float, optional
@@ -59,11 +59,12 @@ def draw_pareto(
         No row has both the cost and a quality.
     """
     look = looks(method for panel in panels for method in panel.frame["method"][panel.frame["kind"] != "none"])
+    titles = titles_of([panel.place for panel in panels], machines=axis.low is not None)
     with styled():
         figure, grid = panel_grid(len(panels), width)
         drawn = 0
         for number, (panel, axes) in enumerate(zip(panels, grid, strict=True)):
-            drawn += _draw_panel(axes, panel, axis, look)
+            drawn += _draw_panel(axes, panel, titles[number], axis, look)
             _draw_published(axes, panel, axis, published[number] if published else ())
             if not linear:
                 scale_log(axes, "x")
@@ -75,12 +76,9 @@ def draw_pareto(
     return figure
 
 
-def _draw_panel(axes: Axes, panel: Panel, axis: CostAxis, look: dict[str, Look]) -> int:
+def _draw_panel(axes: Axes, panel: Panel, title: str, axis: CostAxis, look: dict[str, Look]) -> int:
     """Draw a table's rows and return how many of them have what it takes."""
-    frame = panel.frame
-    if axis.column not in frame:
-        return 0
-    known = frame.dropna(subset=[axis.column, "final"])
+    known = panel.with_cost(axis.column)
     dense, rows = known.query("kind == 'none'"), known.query("kind != 'none'")
     for quality in dense["final"].astype(float).tolist():
         axes.axhline(quality, color=DENSE_COLOUR, linestyle="--", linewidth=0.8, label="dense")
@@ -106,31 +104,21 @@ def _draw_panel(axes: Axes, panel: Panel, axis: CostAxis, look: dict[str, Look])
     )
     if len(front) > 1:
         axes.step(
-            *zip(*front, strict=True), where="post", color="#BBBBBB", linewidth=2.5, zorder=0, label="Pareto front"
+            *zip(*front, strict=True), where="post", color=FRONT_COLOUR, linewidth=2.5, zorder=0, label="Pareto front"
         )
-    axes.set(title=wrapped(panel.title), xlabel=axis.label, ylabel=panel.quality_label)
+    axes.set(title=wrapped(title), xlabel=axis.label, ylabel=panel.quality_label)
     return len(rows)
 
 
 def _draw_published(axes: Axes, panel: Panel, axis: CostAxis, points: Sequence[PublishedPoint]) -> None:
-    """Draw the papers' points that have this cost and a quality of this metric."""
-    own = {"conv_weights_percent": "params_percent", "macs_percent": "macs_percent"}.get(axis.column)
-    if own is None:
-        return
+    """Draw the papers' compressed networks of which this cost, counted as here, and this quality are published."""
     for point in points:
-        cost = getattr(point, own)
-        if cost is None or point.quality is None or point.metric != panel.metric:
+        cost = point.shares.get(axis.column)
+        if cost is None or point.quality is None or point.metric != panel.metric or point.is_dense:
             continue
-        label = f"{point.method}, {point.paper} (published)"
-        axes.plot(
-            cost,
-            point.quality,
-            marker="o",
-            markerfacecolor="none",
-            color=PUBLISHED_COLOUR,
-            linestyle="none",
-            label=label,
-        )
+        label = f"{point.method}, {point.paper} (published{', on other data' if point.other_data else ''})"
+        hollow = {"marker": "o", "markerfacecolor": "none", "linestyle": "none"}
+        axes.plot(cost, point.quality, color=PUBLISHED_COLOUR, label=label, **hollow)
 
 
 def _interval(points: pd.DataFrame, axis: CostAxis) -> list[list[float]] | None:

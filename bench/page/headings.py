@@ -76,6 +76,10 @@ def _sizes() -> Iterator[Heading]:
     yield Heading("conv_weights_percent", "conv weights", f"{weights}; % {share}.", "%", main=True, axis="x")
     yield Heading("macs_percent", "MACs", f"{macs}; % {share}.", "%", main=True, axis="x")
     yield Heading("bits_percent", "bits", f"{bits}; % {share}.", "%", main=True, axis="x")
+    both = "Weights of convolutions and of linear layers"
+    effective = "Parameters and batch-norm statistics, one quantised to 8 bits or fewer counting 1/4"
+    yield Heading("conv_fc_weights_percent", "conv + linear weights", f"{both}; % {share}.", "%", axis="x")
+    yield Heading("effective_percent", "effective parameters", f"{effective}; % {share}.", "%", axis="x")
     yield Heading("disk_percent", "disk", "The saved safetensors file; % of the dense model's.", "%", axis="x")
     yield Heading("conv_weights", "conv weights", f"{weights}.", digits=0)
     yield Heading("parameters", "parameters", "All distinct parameters of the model.", digits=0)

@@ -29,6 +29,12 @@ PARAMS = ("params_ratio", "params_reduction", "compression_ratio", "params", "bl
 MACS = ("flops_ratio", "flops_reduction")
 BASELINE = "baseline"
 METHOD_NOT_OURS = "method not ours"
+#: The leaderboard's column that counts as a published share does, by the convention; a residual block's share of its
+#: own weights, or that of convolutions' MACs alone, has none.
+SHARE_COLUMNS = {
+    **{count: f"{count}_percent" for count in ("conv_weights", "conv_fc_weights", "parameters", "state", "effective")},
+    "macs": "macs_percent",
+}
 #: Decimals beyond which a difference of published numbers is rounding.
 DIGITS = 6
 
@@ -85,6 +91,14 @@ class PublishedPoint:
     def is_dense(self) -> bool:
         """Whether it is the paper's dense network."""
         return self.method == BASELINE
+
+    @property
+    def shares(self) -> dict[str, float]:
+        """The published shares of the dense network in percent, by the leaderboard's column that counts alike."""
+        stated = ((self.params_percent, self.params_count), (self.macs_percent, self.macs_count))
+        return {
+            SHARE_COLUMNS[count]: percent for percent, count in stated if percent is not None and count in SHARE_COLUMNS
+        }
 
     def to_json(self) -> dict[str, Any]:
         """Return the point as a plain mapping."""

@@ -16,7 +16,7 @@ def figure(*arguments):
 @pytest.mark.parametrize(
     ("kind", "options"),
     [
-        ("pareto", ["--published", "--cost", "latency", "--batch", "128", "--linear"]),
+        ("pareto", ["cifar10-jpeg-short", "--published", "--cost", "latency", "--batch", "128", "--linear"]),
         ("pareto", ["--cost", "macs", "--quality-range", "50", "95", "--width", "8.5"]),
         ("layers", ["--filter", "method=tucker2", "--filter", "budget=params=30%", "--cost", "macs"]),
         ("curves", ["--filter", "model=resnet*"]),
@@ -28,6 +28,16 @@ def test_every_kind_is_drawn_from_real_records(kind, options, tmp_path):
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.strip() == str(tmp_path / "new" / "x.svg")
     assert b"</svg>" in (tmp_path / "new" / "x.svg").read_bytes()
+
+
+def test_tables_without_the_cost_are_named_and_left_out(tmp_path):
+    done = figure("pareto", "--cost", "latency", "--batch", "128", "-o", tmp_path / "x.svg")
+    assert done.returncode == 0
+    assert len(done.stderr.splitlines()) == 2
+    assert "left out: edsr-r4f32x2/photographs of quick, where no row has both" in done.stderr
+    drawn = (tmp_path / "x.svg").read_bytes()
+    assert b"resnet20/cifar10-jpeg" in drawn
+    assert b"edsr" not in drawn
 
 
 @pytest.mark.parametrize(

@@ -72,7 +72,7 @@ def test_published_points_are_hollow_and_say_so():
     published = published_points("resnet56", "classification", "cifar10")
     (axes,) = draw(rows, published=[published]).axes
     hollow = [line for line in axes.lines if line.get_markerfacecolor() == "none"]
-    usable = [one for one in published if one.params_percent is not None and one.quality is not None]
+    usable = [one for one in published if "conv_weights_percent" in one.shares and one.quality is not None]
     assert len(hollow) == len(usable) > 0
     assert all("(published)" in line.get_label() for line in hollow)
     assert hollow[0].get_xydata().tolist() == [[usable[0].params_percent, usable[0].quality]]
@@ -105,3 +105,38 @@ def test_another_batch_size_than_those_timed_is_told():
     assert cost_axis("latency", frame, form="bf16").column == "latency_bf16_b1_ratio"
     with pytest.raises(BenchError, match="timed are batches of 1, 16"):
         cost_axis("latency", frame, batch=2, form="bf16")
+
+
+def test_published_points_stand_only_where_the_paper_counts_alike():
+    rows = [
+        one | {"table": "densenet40/cifar10", "conv_fc_weights_percent": one["conv_weights_percent"]} for one in ROWS
+    ]
+    published = published_points("densenet40", "classification", "cifar10")
+    assert {point.params_count for point in published} == {"conv_fc_weights"}
+    drawn = {
+        cost: [
+            line for line in draw(rows, cost, published=[published]).axes[0].lines if "(published" in line.get_label()
+        ]
+        for cost in ("params", "conv-fc")
+    }
+    assert not drawn["params"]
+    assert drawn["conv-fc"]
+
+
+def test_points_of_other_data_and_the_papers_dense_networks_are_told_apart():
+    rows = [one | {"table": "resnet56/cifar10-jpeg"} for one in ROWS]
+    published = published_points("resnet56", "classification", "cifar10-jpeg")
+    labels = [line.get_label() for line in draw(rows, published=[published]).axes[0].lines]
+    shown = [label for label in labels if "(published" in label]
+    assert shown
+    assert all(label.endswith("(published, on other data)") for label in shown)
+    assert not any(label.startswith("baseline") for label in shown)
+
+
+def test_tables_are_told_apart_by_what_differs():
+    both = [*ROWS, *(one | {"machine": "n"} for one in ROWS)]
+    assert [axes.get_title() for axes in draw(both).axes] == [f"resnet20/cifar10, on {name} (cpu)" for name in "mn"]
+    suites = [*ROWS, *(one | {"suite": "t"} for one in ROWS)]
+    assert [axes.get_title() for axes in draw(suites).axes] == ["s: resnet20/cifar10", "t: resnet20/cifar10"]
+    timed = [one | {"latency_b1_ratio": 1.0, "latency_b1_low": 1.0, "latency_b1_high": 1.0} for one in ROWS]
+    assert draw(timed, "latency").axes[0].get_title() == "resnet20/cifar10, on m (cpu)"
