@@ -117,8 +117,8 @@ def _draw_published(axes: Axes, panel: Panel, axis: CostAxis, points: Sequence[P
         if cost is None or point.quality is None or point.metric != panel.metric or point.is_dense:
             continue
         label = f"{point.method}, {point.paper} (published{', on other data' if point.other_data else ''})"
-        hollow = {"marker": "o", "markerfacecolor": "none", "linestyle": "none"}
-        axes.plot(cost, point.quality, color=PUBLISHED_COLOUR, label=label, **hollow)
+        (mark,) = axes.plot(cost, point.quality, color=PUBLISHED_COLOUR, label=label, marker="o", linestyle="none")
+        mark.set_markerfacecolor("none")
 
 
 def _interval(points: pd.DataFrame, axis: CostAxis) -> list[list[float]] | None:
