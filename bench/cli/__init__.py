@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import warnings
 
 import typer
 
@@ -68,6 +69,8 @@ for verb in VERBS:
 
 def main() -> None:
     """Run the command line. A mistake of the user's is one message and exit code 2."""
+    # of a library that ours import; nothing that who calls us could mend
+    warnings.filterwarnings("ignore", r"`torch\.jit\.script` is deprecated", FutureWarning)
     try:
         app()
     except Exception as error:

@@ -21,8 +21,9 @@ def figure_command(
         str | None, typer.Argument(help="A suite's name or its YAML file. Default: all that have records.")
     ] = None,
     output: Annotated[
-        Path, typer.Option("--output", "-o", help="The file; its suffix .svg, .pdf or .png is the format.")
-    ] = Path("figure.svg"),
+        Path | None,
+        typer.Option("--output", "-o", help="The file: .svg, .pdf or .png. Default: KIND.svg."),
+    ] = None,
     filters: Annotated[
         list[str] | None,
         typer.Option("--filter", help="Only rows like method=tucker2 or conv_weights_percent<40. Repeatable."),
@@ -55,6 +56,7 @@ def figure_command(
     kinds = [str(one) for one in Kind]
     if kind not in kinds:
         raise BenchError(f"unknown figure '{kind}'{suggestion(kind, kinds)}; there are {', '.join(kinds)}")
+    output = Path(f"{kind}.svg") if output is None else output
     check_path(output)
     options = Options(
         filters=filters or (),

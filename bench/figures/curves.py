@@ -12,7 +12,7 @@ from matplotlib.ticker import MaxNLocator
 
 from ..errors import BenchError
 from ..record import Record
-from .panels import Place, legend_beside, panel_grid, scale_log, titles_of, wrapped
+from .panels import Place, add_legend, panel_grid, scale_log, titles_of, wrapped
 from .style import DEFAULT_WIDTH, DENSE_COLOUR, LINES, Look, looks, styled
 
 #: With more epochs than these there is a line without markers.
@@ -64,7 +64,7 @@ def draw_curves(records: Sequence[Record], *, linear: bool = False, width: float
             if not linear:
                 scale_log(axes, "y")
         styles = [(Line2D([], [], color="grey", ls=lines[budget]), budget) for budget in budgets if budget]
-        legend_beside(figure, grid, *styles)
+        add_legend(figure, grid, *styles)
     return figure
 
 

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from ..errors import BenchError
 from ..record import Record
-from .panels import legend_beside, panel_grid, scale_log
+from .panels import add_legend, panel_grid, scale_log, wrapped
 from .style import DEFAULT_WIDTH, styled
 
 Cost = Literal["weights", "macs", "bits"]
@@ -56,7 +56,7 @@ def draw_layers(
             _draw(axes, record, cost)
             if not linear:
                 scale_log(axes, "y")
-        legend_beside(figure, grid)
+        add_legend(figure, grid)
     return figure
 
 
@@ -84,8 +84,9 @@ def _draw(axes: Axes, record: Record, cost: Cost) -> None:
             axes.bar(chosen, [after[place] for place in chosen], width=0.5, color=colour, label=label)
     share = 100 * sum(after) / sum(before)
     budget = f" at {record.trial.budget}" if record.trial.budget else ""
+    kept = f"{record.method.label}{budget}: {share:.1f} % of the convolutions' {LABELS[cost]}"
     axes.set(
-        title=f"{record.table}: {record.method.label}{budget}, {share:.1f} % of the {LABELS[cost]} of convolutions",
+        title=f"{wrapped(record.table)}\n{wrapped(kept)}",
         ylabel=LABELS[cost],
         xlim=(-0.7, len(paths) - 0.3),
     )

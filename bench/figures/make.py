@@ -18,7 +18,7 @@ from ..ranking import AverageRanks, average_ranks, parse_budget, rank_cells
 from ..record import Record
 from ..row_filter import filter_rows, parse_filter
 from ..words import counted
-from .axes import cost_axis
+from .axes import LATENCY, cost_axis
 from .curves import draw_curves
 from .layers import Cost, draw_layers
 from .panels import tables_of
@@ -104,11 +104,16 @@ def make_figure(
     BenchError
         The records have nothing to draw, or an option names what is not there.
     """
+    if options.cost != LATENCY and (options.batch is not None or options.form != EAGER):
+        raise BenchError(f"a batch size or form is of --cost {LATENCY}, which was not asked for")
     frame = filter_rows(leaderboard(records), [parse_filter(text) for text in options.filters])
     if kind is Kind.PARETO:
         return _pareto(frame, options, on_note)
     chosen = _records_of(frame, records)
     if kind is Kind.CURVES:
+        for table in dict.fromkeys(record.table for record in chosen):
+            if all(_epochs(record) < 2 for record in chosen if record.table == table):
+                on_note(f"{table}: trained for one epoch at most, which is a point and no curve")
         return draw_curves(chosen, linear=options.linear, width=options.width)
     return _layers(chosen, options) if kind is Kind.LAYERS else _ranks(chosen, options)
 
@@ -171,6 +176,11 @@ def _test_in_words(average: AverageRanks, budget: str) -> str:
     if average.friedman is None:
         return f"{cells}; no test: too few methods or cells"
     return f"{cells}; Friedman, Iman and Davenport: p = {average.friedman.f_p:.2g}; Nemenyi at {average.alpha:g}"
+
+
+def _epochs(record: Record) -> int:
+    """Return how many epochs a trial has lines of."""
+    return len(record.measured.training.history) if record.measured.training else 0
 
 
 def _records_of(frame: pd.DataFrame, records: Sequence[Record]) -> list[Record]:

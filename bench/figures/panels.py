@@ -15,14 +15,18 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import AutoLocator, FuncFormatter, LogLocator, NullFormatter
 
 from ..leaders import TABLE_KEYS
-from .style import new_figure
+from .style import INCH, new_figure
 
 #: Letters of a title in one line.
-TITLE_LETTERS = 40
+TITLE_LETTERS = 36
 #: An axis over less than this factor has its marks at equal distances.
 SHORT_WAY = 5
-#: Panels beside each other.
-ACROSS = 2
+#: A panel's height with all that is written around it, at least, in cm.
+LEAST_HEIGHT = 5.5
+#: Width that a panel takes at least where there are several beside each other, in cm, and how many are at most.
+LEAST_WIDTH, ACROSS = 7.0, 2
+#: A figure that is narrower has its legend below, in so many columns; a line of it takes so many cm.
+BESIDE_WIDTH, LEGEND_COLUMNS, LEGEND_LINE = 12.0, 2, 0.42
 #: Height of a panel relative to its width.
 HEIGHT = 0.75
 
@@ -113,9 +117,9 @@ def panel_grid(count: int, width: float, *, height: float = HEIGHT, across: int 
     across : int
         Panels beside each other at most.
     """
-    columns = min(count, across)
+    columns = max(1, min(count, across, int(width // LEAST_WIDTH)))
     rows = math.ceil(count / columns)
-    figure = new_figure(width, rows * height * width / columns)
+    figure = new_figure(width, rows * max(height * width / columns, LEAST_HEIGHT))
     grid = figure.subplots(rows, columns, squeeze=False).ravel().tolist()
     for spare in grid[count:]:
         figure.delaxes(spare)
@@ -134,15 +138,21 @@ def scale_log(axes: Axes, which: Literal["x", "y"]) -> None:
 
 
 def wrapped(title: str) -> str:
-    """Return a title in lines that a panel holds."""
+    """Return a title in lines that a panel of the least width holds."""
     return "\n".join(textwrap.wrap(title, TITLE_LETTERS))
 
 
-def legend_beside(figure: Figure, grid: Sequence[Axes], *more: tuple[Artist, str]) -> None:
-    """Put a legend to the right of all panels: each label of any of them once, then what is given."""
+def add_legend(figure: Figure, grid: Sequence[Axes], *more: tuple[Artist, str]) -> None:
+    """Put a legend beside all panels, or below them in a narrow figure: each label once, then what is given."""
     found: dict[str, Artist] = {}
     for axes in grid:
         for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
             found.setdefault(label, handle)
     found |= {label: handle for handle, label in more}
-    figure.legend(list(found.values()), list(found), loc="outside right upper")
+    width, height = figure.get_size_inches()
+    if width * INCH >= BESIDE_WIDTH:
+        figure.legend(list(found.values()), list(found), loc="outside right upper")
+        return
+    lines = math.ceil(len(found) / LEGEND_COLUMNS)
+    figure.set_size_inches(width, height + (lines * LEGEND_LINE + 0.3) / INCH)
+    figure.legend(list(found.values()), list(found), loc="outside lower center", ncols=LEGEND_COLUMNS)

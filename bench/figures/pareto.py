@@ -12,7 +12,7 @@ from ..errors import BenchError
 from ..published.beside import PublishedPoint
 from ..ranking import pareto_front
 from .axes import CostAxis
-from .panels import Panel, legend_beside, panel_grid, scale_log, titles_of, wrapped
+from .panels import Panel, add_legend, panel_grid, scale_log, titles_of, wrapped
 from .style import DEFAULT_WIDTH, DENSE_COLOUR, Look, looks, styled
 
 #: Of what is not ours.
@@ -56,8 +56,9 @@ def draw_pareto(
     Raises
     ------
     BenchError
-        No row has both the cost and a quality.
+        No row has both the cost and a quality, or a range of quality is empty or of several metrics.
     """
+    _check_range(quality_range, panels)
     look = looks(method for panel in panels for method in panel.frame["method"][panel.frame["kind"] != "none"])
     titles = titles_of([panel.place for panel in panels], machines=axis.low is not None)
     with styled():
@@ -72,8 +73,20 @@ def draw_pareto(
                 axes.set_ylim(quality_range)
         if not drawn:
             raise BenchError(f"nothing to draw: no row has both a quality and its {axis.label}")
-        legend_beside(figure, grid)
+        add_legend(figure, grid)
     return figure
+
+
+def _check_range(given: tuple[float, float] | None, panels: Sequence[Panel]) -> None:
+    if given is None:
+        return
+    if not given[0] < given[1]:
+        raise BenchError(f"the range of quality from {given[0]:g} to {given[1]:g} is empty")
+    metrics = list(dict.fromkeys(panel.metric for panel in panels))
+    if len(metrics) > 1:
+        raise BenchError(
+            f"one range of quality for {' and '.join(metrics)}: choose tables of one metric, as by --filter"
+        )
 
 
 def _draw_panel(axes: Axes, panel: Panel, title: str, axis: CostAxis, look: dict[str, Look]) -> int:

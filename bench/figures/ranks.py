@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Mapping, Sequence
 
 from matplotlib.axes import Axes
@@ -13,6 +14,8 @@ from .style import DEFAULT_WIDTH, looks, new_figure, styled
 
 #: Height of a line of text, of a bar, and of what stands above the axis, in cm.
 LINE, BAR, HEAD = 0.5, 0.25, 1.3
+#: Width of a letter of a name, and what is kept free, in cm; letters of the note to a cm.
+LETTER, GAP, NOTE_LETTERS = 0.17, 0.35, 5.5
 
 
 def draw_ranks(
@@ -49,14 +52,16 @@ def draw_ranks(
     lines = math.ceil(len(order) / 2)
     bars = [sorted(ranks[method] for method in group) for group in groups if len(group) > 1]
     depth = BAR * (len(bars) + 1)  # how far below the axis the first name stands
-    height = HEAD + depth + LINE * (lines + 0.5) + (LINE if note else 0)
+    notes = textwrap.wrap(note, round(NOTE_LETTERS * width))
+    height = HEAD + depth + LINE * (lines + 0.5 + len(notes))
+    side = LETTER * max(len(_name(method, ranks)) for method in order) + GAP
     with styled():
         figure = new_figure(width, height)
         figure.set_layout_engine("none")  # all places are given
         axes = figure.add_axes((0, 0, 1, 1))
         axes.set(xlim=(0, width), ylim=(-height + HEAD, HEAD))
         axes.axis("off")
-        scale = _Scale(len(order), width)
+        scale = _Scale(len(order), side + GAP, width)
         _draw_axis(axes, len(order), scale)
         if critical_difference is not None:
             _draw_difference(axes, critical_difference, scale)
@@ -67,21 +72,27 @@ def draw_ranks(
         for number, method in enumerate(order):
             left = number < lines
             line = number if left else len(order) - 1 - number
-            y, end = -depth - LINE * line, 0.25 * width if left else 0.75 * width
+            y, end = -depth - LINE * line, side if left else width - side
             x = scale(ranks[method])
-            axes.plot([x, x, end], [0, y, y], color=look[method].colour, linewidth=1)
-            text = f"{method}  {ranks[method]:.2f}"
-            axes.text(end + (-0.15 if left else 0.15), y, text, ha="right" if left else "left", va="center")
-        if note:
-            axes.text(width / 2, -height + HEAD + 0.5 * LINE, note, ha="center", va="center", fontsize="small")
+            one = look[method]
+            axes.plot([x, x, end], [0, y, y], color=one.colour, linewidth=1, marker=one.marker, markevery=[2])
+            name, away = _name(method, ranks), -GAP / 2 if left else GAP / 2
+            axes.text(end + away, y, name, ha="right" if left else "left", va="center")
+        for number, text in enumerate(reversed(notes)):
+            y = -height + HEAD + LINE * (number + 0.5)
+            axes.text(width / 2, y, text, ha="center", va="center", fontsize="small")
     return figure
+
+
+def _name(method: str, ranks: Mapping[str, float]) -> str:
+    return f"{method}  {ranks[method]:.2f}"
 
 
 class _Scale:
     """Place of a rank on the axis in cm."""
 
-    def __init__(self, count: int, width: float) -> None:
-        self.start, self.length, self.count = 0.28 * width, 0.44 * width, count
+    def __init__(self, count: int, start: float, width: float) -> None:
+        self.start, self.length, self.count = start, width - 2 * start, count
 
     def __call__(self, rank: float) -> float:
         return self.start + self.length * (rank - 1) / (self.count - 1)

@@ -39,7 +39,7 @@ def test_layers_left_alone_have_a_colour_of_their_own(record):
     assert [label.get_text() for label in axes.get_xticklabels()] == [layer.path for layer in todo.layers]
     left = [bar for bars in axes.containers if bars.get_label() == "left alone" for bar in bars]
     assert len(left) == sum(layer.group is None for layer in todo.layers)
-    assert axes.get_title().startswith("resnet8/fashion-mnist-10k: svd at params=50%")
+    assert axes.get_title().startswith("resnet8/fashion-mnist-10k\nsvd at params=50%: ")
     assert {to_hex(bar.get_facecolor()) for bar in left} == {LEFT_ALONE.lower()}
 
 

@@ -82,6 +82,18 @@ def test_the_range_of_quality_can_be_given():
     assert draw(ROWS, quality_range=(85.0, 95.0)).axes[0].get_ylim() == (85.0, 95.0)
 
 
+@pytest.mark.parametrize(
+    ("rows", "given", "message"),
+    [
+        (ROWS, (95.0, 85.0), "from 95 to 85 is empty"),
+        ([*ROWS, row("svd", 30.0, 33.0, table="edsr/x", metric="psnr_y")], (85.0, 95.0), "for top1 and psnr_y: choose"),
+    ],
+)
+def test_a_range_of_nothing_or_of_two_metrics_is_refused(rows, given, message):
+    with pytest.raises(BenchError, match=message):
+        draw(rows, quality_range=given)
+
+
 def test_rows_without_quality_leave_nothing_to_draw():
     with pytest.raises(BenchError, match="no row has both a quality and its conv weights"):
         draw([one | {"final": None} for one in ROWS])
@@ -140,3 +152,16 @@ def test_tables_are_told_apart_by_what_differs():
     assert [axes.get_title() for axes in draw(suites).axes] == ["s: resnet20/cifar10", "t: resnet20/cifar10"]
     timed = [one | {"latency_b1_ratio": 1.0, "latency_b1_low": 1.0, "latency_b1_high": 1.0} for one in ROWS]
     assert draw(timed, "latency").axes[0].get_title() == "resnet20/cifar10, on m (cpu)"
+
+
+def test_a_narrow_figure_has_its_panels_and_legend_below_each_other():
+    both = [*ROWS, *(one | {"table": "resnet56/cifar10"} for one in ROWS)]
+    wide, narrow = draw(both), draw(both, width=8.5)
+    columns = [len({axes.get_subplotspec().colspan.start for axes in figure.axes}) for figure in (wide, narrow)]
+    assert columns == [2, 1]
+    narrow.canvas.draw()
+    (legend,) = narrow.legends
+    box, (_, lowest), page = legend.get_window_extent(), narrow.axes[1].get_window_extent().get_points()[0], narrow.bbox
+    assert box.y1 <= lowest
+    assert page.x0 <= box.x0
+    assert box.x1 <= page.x1
