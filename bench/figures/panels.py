@@ -21,6 +21,8 @@ from .style import INCH, new_figure
 TITLE_LETTERS = 36
 #: An axis over less than this factor has its marks at equal distances.
 SHORT_WAY = 5
+#: One over more than this factor has fewer marks to a power of ten.
+LONG_WAY = 50
 #: A panel's height with all that is written around it, at least, in cm.
 LEAST_HEIGHT = 5.5
 #: Width that a panel takes at least where there are several beside each other, in cm, and how many are at most.
@@ -132,7 +134,8 @@ def scale_log(axes: Axes, which: Literal["x", "y"]) -> None:
     low, high = axes.get_xlim() if which == "x" else axes.get_ylim()
     axis = axes.xaxis if which == "x" else axes.yaxis
     # powers of ten and their multiples are too few over a short way
-    axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 3.0, 5.0)) if high > SHORT_WAY * low else AutoLocator())
+    marks = (1.0, 3.0) if high > LONG_WAY * low else (1.0, 2.0, 3.0, 5.0)
+    axis.set_major_locator(LogLocator(subs=marks) if high > SHORT_WAY * low else AutoLocator())
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axis.set_minor_formatter(NullFormatter())
 
