@@ -137,6 +137,24 @@ def test_a_line_that_was_cut_off_keeps_its_number(results, trials):
     assert ":26: " in text
 
 
+@pytest.mark.parametrize("missing", [1, 30, 5000])
+def test_a_line_that_is_being_written_while_tables_are_made_is_not_lost(results, missing):
+    """Cut off before its newline, within its checksum, and somewhere else."""
+    (file,) = results.glob("quick/*/records.jsonl")
+    content = file.read_bytes()
+    file.write_bytes(content[:-missing])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        read = len(load_frame(results, "quick"))
+        assert decompbench("tables", "quick", results=results).returncode == 0
+        assert len(load_frame(results, "quick")) == read == (23 if missing == 1 else 22)
+    assert pq.read_metadata(file.with_suffix(".parquet")).num_rows == 22
+    file.write_bytes(content)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert len(load_frame(results, "quick")) == 23
+
+
 def test_nothing_to_read_is_said(results):
     with pytest.raises(BenchError, match="no records of suite 'quik'"):
         load_frame(results, "quik")
