@@ -19,7 +19,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from . import frame_columns, migrations
+from . import form_name, frame_columns, machine, migrations, record_line, seal, words
 from .errors import BenchError
 from .frame_columns import FIXED, flat_row, ordered
 from .record_line import read_line
@@ -30,6 +30,8 @@ TAIL = 64 * 1024
 #: Rows that are gathered before they become a table.
 ROWS = 2000
 METADATA = b"decompbench"
+#: What makes rows of lines, beside this module.
+ROW_MODULES = (form_name, frame_columns, machine, migrations, record_line, seal, words)
 SORTED_BY = ("suite", "machine", "device", "table", "name", "started", "key")
 
 
@@ -222,8 +224,8 @@ def _tail(records: Path, size: int) -> str:
 
 def _code() -> str:
     """Return a hash over the code that makes rows of lines: what other code made is made anew."""
-    sources = (Path(str(module.__file__)).read_bytes() for module in (frame_columns, migrations))
-    return hashlib.sha256(b"\0".join(sources)).hexdigest()
+    files = [Path(__file__), *(Path(str(module.__file__)) for module in ROW_MODULES)]
+    return hashlib.sha256(b"\0".join(file.read_bytes() for file in files)).hexdigest()
 
 
 def _table(rows: list[dict[str, Any]]) -> pa.Table:
