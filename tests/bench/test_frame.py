@@ -38,6 +38,10 @@ def results(tmp_path):
     return tmp_path / "results"
 
 
+def file_of(module):
+    return Path(str(module.__file__))
+
+
 def no_lines(*_):
     raise AssertionError("lines were parsed that Parquet has")
 
@@ -166,7 +170,7 @@ def test_a_line_that_is_being_written_while_tables_are_made_is_not_lost(results,
 def test_all_code_that_makes_rows_is_in_the_hash(results):
     """Whatever runs between a line and its row, in this package."""
     (file,) = results.glob("quick/*/records.jsonl")
-    bench = Path(frame_module.__file__).parent
+    bench = file_of(frame_module).parent
     ran = set()
 
     def note(frame, event, _):
@@ -178,21 +182,21 @@ def test_all_code_that_makes_rows_is_in_the_hash(results):
         frame_module.parse_flat(file)
     finally:
         sys.setprofile(None)
-    hashed = {Path(module.__file__) for module in (frame_module, *frame_module.ROW_MODULES)}
+    hashed = {file_of(module) for module in (frame_module, *frame_module.ROW_MODULES)}
     ran = {path for path in ran if bench in path.parents}
     assert bench / "words.py" in ran
     assert ran <= hashed
-    assert Path(sys.modules[migrations.__name__].__file__) in hashed
+    assert file_of(migrations) in hashed
     constants = {name for name in vars(migrations) if name.isupper() and hasattr(machine, name)}
     assert constants == {"NOTABLE_LOAD"}
-    assert Path(machine.__file__) in hashed
+    assert file_of(machine) in hashed
 
 
 @pytest.mark.parametrize("module", frame_module.ROW_MODULES, ids=lambda module: module.__name__)
 def test_other_code_has_another_hash(module, tmp_path, monkeypatch):
     before = frame_module._code()
     changed = tmp_path / "changed.py"
-    changed.write_text(Path(module.__file__).read_text() + "# changed\n")
+    changed.write_text(file_of(module).read_text() + "# changed\n")
     monkeypatch.setattr(module, "__file__", str(changed))
     assert frame_module._code() != before
 
