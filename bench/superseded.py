@@ -54,7 +54,7 @@ class Versions:
         newest, key = self.suites[place]
         if trial.suite_version < newest and record.key != key:
             return f"suite {trial.suite}, version {trial.suite_version}, by now {newest}"
-        packaged, names = _packaged(trial.suite)
+        packaged, names = packaged_trials(trial.suite)
         if trial.suite_version < packaged and record.name not in names:
             return f"suite {trial.suite}, version {trial.suite_version}, by now {packaged}, without such a trial"
         for name, version in _methods_of(record):
@@ -87,7 +87,7 @@ def describe_superseded(records: Iterable[Record], how: str) -> str | None:
 
 
 @functools.cache
-def _packaged(suite: str) -> tuple[int, frozenset[str]]:
+def packaged_trials(suite: str) -> tuple[int, frozenset[str]]:
     """Return the version of the packaged suite of a name, and its trials' names; 0 where none is packaged."""
     if suite not in packaged_suites():
         return 0, frozenset()

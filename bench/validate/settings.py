@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from ...methods import list_methods, method_class
 from ..migrations import migrated
 from ..record import Record
-from ..suite_file import load_suite, packaged_suites
+from ..superseded import packaged_trials
 from ..trial import Trial
 from .read import RecordLine
 from .report import Finding
@@ -99,5 +99,6 @@ def _versions(record: Record) -> Iterator[str]:
     if name in list_methods() and version > method_class(name).version:
         yield f"method.version is {version}, but {name} has version {method_class(name).version} here"
     suite, version = record.trial.suite, record.trial.suite_version
-    if suite in packaged_suites() and version > (known := load_suite(suite).version):
+    known, _ = packaged_trials(suite)
+    if 0 < known < version:
         yield f"trial.suite_version is {version}, but {suite} has version {known} here"
