@@ -62,14 +62,17 @@ def write_tables(
 def write_flat(records: Path, place: Path) -> tuple[Flat, list[Path]]:
     """Write the flat table of a records file as Parquet and CSV; ``place`` is the path that the file would have there.
 
+    Neither has a last line that does not end, which may be in the middle of being written.
+
     Raises
     ------
     StoreError
         A table cannot be written.
     """
     flat = parse_flat(records)
-    table = sorted_rows(flat.table)
-    described = table.replace_schema_metadata(parquet_metadata(flat))
+    kept = flat.without_unfinished()
+    table = sorted_rows(kept.table)
+    described = table.replace_schema_metadata(parquet_metadata(kept))
     return flat, [_write(parquet_of(place), _parquet(described)), _write(place.with_suffix(".csv"), _csv(table))]
 
 

@@ -11,7 +11,7 @@ import hashlib
 import json
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from . import frame_columns, migrations
+from . import form_name, frame_columns, machine, migrations, record_line, seal, words
 from .errors import BenchError
 from .frame_columns import FIXED, flat_row, ordered
 from .record_line import read_line
@@ -30,6 +30,8 @@ TAIL = 64 * 1024
 #: Rows that are gathered before they become a table.
 ROWS = 2000
 METADATA = b"decompbench"
+#: What makes rows of lines, beside this module.
+ROW_MODULES = (form_name, frame_columns, machine, migrations, record_line, seal, words)
 SORTED_BY = ("suite", "machine", "device", "table", "name", "started", "key")
 
 
@@ -72,6 +74,9 @@ def load_frame(results: Path | str = "results", suite: str | None = None) -> pd.
 class Flat:
     """A records file, or its beginning, as a flat table, and what it was made from.
 
+    A last line that does not end yet is read, but does not count among what the table was made from: more of it may
+    come.
+
     Attributes
     ----------
     table : Table
@@ -79,16 +84,24 @@ class Flat:
     damages : list of Damage
         The lines that could not be read.
     size, lines : int
-        Of what it was made from, in bytes and whole lines.
+        Of what it was made from, in bytes and lines: up to the last newline.
+    rows : int
+        How many of the rows are of these lines: all, or all but the last.
     tail : str
-        SHA-256 of the last ``TAIL`` bytes of that.
+        SHA-256 of the last ``TAIL`` bytes up to there.
     """
 
     table: pa.Table
     damages: list[Damage] = field(default_factory=list)
     size: int = 0
     lines: int = 0
+    rows: int = 0
     tail: str = ""
+
+    def without_unfinished(self) -> Flat:
+        """Return the part that stays true whatever is appended to the file."""
+        damages = [damage for damage in self.damages if damage.line <= self.lines]
+        return replace(self, table=self.table.slice(0, self.rows), damages=damages)
 
 
 def parquet_of(records: Path) -> Path:
@@ -112,7 +125,8 @@ def read_flat(records: Path) -> Flat:
         return parse_flat(records)
     more = parse_flat(records, kept)
     table = concatenated([kept.table, more.table])
-    return Flat(table, [*kept.damages, *more.damages], more.size, more.lines, more.tail)
+    damages = [*kept.damages, *more.damages]
+    return replace(more, table=table, damages=damages, rows=kept.rows + more.rows)
 
 
 def parse_flat(records: Path, start: Flat | None = None) -> Flat:
@@ -123,26 +137,27 @@ def parse_flat(records: Path, start: Flat | None = None) -> Flat:
     BenchError
         The file cannot be read.
     """
-    size, lines = (start.size, start.lines) if start else (0, 0)
+    size, lines, finished = (start.size, start.lines, 0) if start else (0, 0, 0)
     damages: list[Damage] = []
     tables: list[pa.Table] = []
     rows: list[dict[str, Any]] = []
     with _read_errors(records), records.open("rb") as file:
         file.seek(size)
         for line in file:
-            size += len(line)
-            number = lines + 1
-            lines += line.endswith(b"\n")  # the last may be one that was cut off: what is appended later ends it first
+            ends = line.endswith(b"\n")
             if line.strip():
                 try:
                     rows.append(flat_row(*read_line(line.removesuffix(b"\n"))))
+                    finished += ends
                 except ValueError as error:
-                    damages.append(Damage(records, number, str(error)))
+                    damages.append(Damage(records, lines + 1, str(error)))
+            if ends:
+                size, lines = size + len(line), lines + 1
             if len(rows) == ROWS:
                 tables.append(_table(rows))
                 rows = []
         tail = _tail(records, size)
-    return Flat(concatenated([*tables, _table(rows)]), damages, size, lines, tail)
+    return Flat(concatenated([*tables, _table(rows)]), damages, size, lines, finished, tail)
 
 
 def concatenated(tables: list[pa.Table]) -> pa.Table:
@@ -157,7 +172,7 @@ def sorted_rows(table: pa.Table) -> pa.Table:
 
 
 def parquet_metadata(flat: Flat) -> dict[bytes, bytes]:
-    """Return what a Parquet file is to say of what it was made from."""
+    """Return what a Parquet file is to say of what it was made from; without an unfinished line."""
     made_from = {
         "bytes": flat.size,
         "lines": flat.lines,
@@ -187,7 +202,8 @@ def _read_kept(records: Path) -> Flat | None:
     except (pa.ArrowException, KeyError, ValueError):
         return None
     damages = [Damage(records, line, reason) for line, reason in made_from["damages"]]
-    return Flat(table.replace_schema_metadata(None), damages, size, made_from["lines"], made_from["tail"])
+    table = table.replace_schema_metadata(None)
+    return Flat(table, damages, size, made_from["lines"], table.num_rows, made_from["tail"])
 
 
 @contextlib.contextmanager
@@ -208,8 +224,8 @@ def _tail(records: Path, size: int) -> str:
 
 def _code() -> str:
     """Return a hash over the code that makes rows of lines: what other code made is made anew."""
-    sources = (Path(str(module.__file__)).read_bytes() for module in (frame_columns, migrations))
-    return hashlib.sha256(b"\0".join(sources)).hexdigest()
+    files = [Path(__file__), *(Path(str(module.__file__)) for module in ROW_MODULES)]
+    return hashlib.sha256(b"\0".join(file.read_bytes() for file in files)).hexdigest()
 
 
 def _table(rows: list[dict[str, Any]]) -> pa.Table:

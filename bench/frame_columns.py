@@ -29,6 +29,21 @@ COUNTS = {
     "macs_shared": _MACS,
 }
 
+#: What every record has, by part; a test holds it against :class:`.record.Record`.
+REQUIRED = {
+    "": (
+        "key", "name", "table", "status", "trial", "method", "measured", "fingerprint", "started", "seconds", "machine",
+        "software",
+    ),
+    "trial": (
+        "suite", "suite_version", "entry", "model", "model_options", "pretrained", "task", "data", "task_options",
+        "method", "budget", "recipe", "seed", "measure", "limits", "plugins", "device",
+    ),
+    "method": ("name", "label", "version", "kind", "paper", "summary", "settings"),
+}  # fmt: skip
+#: How a trial can end, as in :data:`.record.Status`.
+STATUSES = ("ok", "skipped", "diverged", "oom", "timeout", "failed")
+
 #: What each type's values are in Python; whole numbers do for fractions.
 PYTHON = {"string": str, "int64": int, "double": (int, float), "bool": bool}
 
@@ -81,8 +96,16 @@ def flat_row(document: Document, written: int) -> dict[str, Any]:
     Raises
     ------
     ValueError
-        A value is of another type than it should be.
+        A value is of another type than it should be, or what every record has is missing.
     """
+    for part, names in REQUIRED.items():
+        members = document.get(part) if part else document
+        if not isinstance(members, dict):
+            raise ValueError(f"not a whole record: {part} is {members!r:.40}")
+        if missing := [name for name in names if name not in members]:
+            raise ValueError(f"not a whole record: no {f'{part}.' if part else ''}{missing[0]}")
+    if document["status"] not in STATUSES:
+        raise ValueError(f"not a whole record: status is {document['status']!r:.40}")
     row = {column.name: column.of(document) for column in FIXED} | {"schema_version": written}
     try:
         return row | dict(_metrics(document)) | dict(_latencies(document))

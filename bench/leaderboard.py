@@ -16,7 +16,7 @@ from .leaders import mark_leaders
 from .record import Counts, Latency, Record
 from .row_notes import final, notes, other_load, quality
 from .store import Damage, read_all
-from .superseded import Versions, current
+from .superseded import Versions, place_of
 
 #: Counts that become columns, each with its share of the dense model's.
 COUNTS = (
@@ -59,14 +59,17 @@ def find_records(results: Path, suite: str | None = None) -> tuple[list[Record],
 def latest(records: Iterable[Record], *, superseded: bool = False) -> list[Record]:
     """Return the last record of each trial's name on each machine.
 
-    Records of older versions of a suite or a method are left out, or with ``superseded`` there, too: the last of each
-    version.
+    Records that are superseded (see :mod:`.superseded`) are left out, or with ``superseded`` there, too: the last of
+    each version.
     """
+    records = list(records)
+    known = Versions.among(records)
     last: dict[tuple[Any, ...], Record] = {}
-    for record in records if superseded else current(records):
-        trial = record.trial
-        versions = (trial.suite_version, record.method.version) if superseded else ()
-        last[(trial.suite, record.machine, trial.device, record.name, *versions)] = record
+    for record in records:
+        old = known.why(record) is not None
+        if superseded or not old:
+            versions = (record.trial.suite_version, record.method.version) if old else ()
+            last[(*place_of(record), *versions)] = record
     return list(last.values())
 
 
@@ -97,14 +100,22 @@ def leaderboard(records: Iterable[Record]) -> pd.DataFrame:
     tables: dict[tuple[Any, ...], dict[tuple[Any, ...], list[Record]]] = {}
     for record in records:
         trial = record.trial
-        place = (trial.suite, trial.suite_version, record.machine, trial.device, record.table)
-        point = (trial.method.row, str(trial.budget or ""), record.method.version)
+        place = (trial.suite, record.machine, trial.device, record.table)
+        old = trial.suite_version if versions.why(record) else None
+        point = (trial.method.row, str(trial.budget or ""), record.method.version, old)
         tables.setdefault(place, {}).setdefault(point, []).append(record)
     rows: list[Row] = []
     for points in tables.values():
-        dense = {r.trial.seed: r for group in points.values() for r in group if r.trial.is_dense}
-        rows += sorted((_row(group, dense, versions) for group in points.values()), key=_order)
+        dense = [record for group in points.values() for record in group if record.trial.is_dense]
+        of_table = [_row(group, _references(dense, old), versions) for (*_, old), group in points.items()]
+        rows += sorted(of_table, key=_order)
     return mark_leaders(pd.DataFrame(rows))
+
+
+def _references(dense: list[Record], suite_version: int | None) -> dict[int, Record]:
+    """Return by seed the dense record to compare with: the newest, for superseded rows the newest of their time."""
+    ordered = sorted(dense, key=lambda record: (record.trial.suite_version, record.method.version))
+    return {r.trial.seed: r for r in ordered if suite_version is None or r.trial.suite_version <= suite_version}
 
 
 def _row(group: list[Record], dense: dict[int, Record], versions: Versions) -> Row:

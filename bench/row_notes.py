@@ -25,6 +25,9 @@ def notes(group: list[Record], dense: dict[int, Record]) -> list[str]:
             found.append("no dense trial with this seed to compare with")
         elif differing := differences(record, reference):
             found.append(f"made with another {', another '.join(differing)} than the dense row")
+    settings = [record.trial.outcome_settings() | {"seed": None} for record in group]
+    if any(one != settings[0] for one in settings):
+        found.append("its seeds were run with different settings")
     return list(dict.fromkeys(found))
 
 
@@ -87,6 +90,8 @@ def differences(record: Record, reference: Record) -> list[str]:
     differing = [text for name, text in names.items() if one.get(name) != other.get(name)]
     lengths = {r.measured.training.epochs if r.measured.training else None for r in (record, reference)} - {None}
     differing += ["length of training"] if len(lengths) > 1 else []
+    older = record.trial.suite_version < reference.trial.suite_version  # a dense record of before may be as good as new
+    differing += ["version of the suite"] if older else []
     return differing + (["recipe"] if record.trial.recipe != reference.trial.recipe else [])
 
 

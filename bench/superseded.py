@@ -1,50 +1,67 @@
-"""Which records are superseded: made by an older version of their suite or of a method than there is by now."""
+"""Which records are superseded: another one of the trial is by a newer version of the suite or of a method."""
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from ..methods import list_methods, method_class
 from .record import Record
+from .suite_file import load_suite, packaged_suites
+from .trial import expand
 from .words import counted
+
+#: A trial on a machine: suite, machine, device and the trial's name. Only records of the same one say what is newer.
+Place = tuple[str, str, str, str]
 
 
 @dataclass(frozen=True)
 class Versions:
-    """The newest versions that are known.
+    """The newest versions that are known of each trial on each machine.
 
     Attributes
     ----------
     suites
-        By name, the highest among the records.
+        Version of the suite, and key, of the record whose suite is newest; of several the last.
     methods
-        By name, the highest among the records and what is registered here.
+        By place and method's name, the highest version among the trial's records.
     """
 
-    suites: dict[str, int]
-    methods: dict[str, int]
+    suites: dict[Place, tuple[int, str]]
+    methods: dict[tuple[Place, str], int]
 
     @classmethod
     def among(cls, records: Iterable[Record]) -> Versions:
-        """Return the newest versions that some records and the methods at hand have."""
-        suites: dict[str, int] = {}
-        methods = {name: method_class(name).version for name in list_methods()}
+        """Return the newest versions that some records have."""
+        suites: dict[Place, tuple[int, str]] = {}
+        methods: dict[tuple[Place, str], int] = {}
         for record in records:
-            suite = record.trial.suite
-            suites[suite] = max(suites.get(suite, 0), record.trial.suite_version)
+            place = place_of(record)
+            if place not in suites or record.trial.suite_version >= suites[place][0]:
+                suites[place] = record.trial.suite_version, record.key
             for name, version in _methods_of(record):
-                methods[name] = max(methods.get(name, 0), version)
+                methods[place, name] = max(methods.get((place, name), 0), version)
         return cls(suites, methods)
 
     def why(self, record: Record) -> str | None:
-        """Return by what a record is superseded, None where it is not."""
-        newest = self.suites[record.trial.suite]
-        if record.trial.suite_version < newest:
-            return f"suite {record.trial.suite}, version {record.trial.suite_version}, by now {newest}"
+        """Return by what a record is superseded, None where it is not.
+
+        A suite's newer version supersedes the records of trials that it has changed, once they were run again, and of
+        those that it no longer has. All others are what the newer version asks for: a run takes them as done.
+        """
+        place, trial = place_of(record), record.trial
+        newest, key = self.suites[place]
+        if trial.suite_version < newest and record.key != key:
+            return f"suite {trial.suite}, version {trial.suite_version}, by now {newest}"
+        packaged, names = packaged_trials(trial.suite)
+        if trial.suite_version < packaged and record.name not in names:
+            return f"suite {trial.suite}, version {trial.suite_version}, by now {packaged}, without such a trial"
         for name, version in _methods_of(record):
-            if version < self.methods[name]:
-                return f"method {name}, version {version}, by now {self.methods[name]}"
+            registered = method_class(name).version if name in list_methods() else 0
+            highest = max(self.methods[place, name], registered)
+            if version < highest:
+                return f"method {name}, version {version}, by now {highest}"
         return None
 
     def notes(self, records: Iterable[Record]) -> list[str]:
@@ -52,11 +69,9 @@ class Versions:
         return [f"superseded: {why}" for why in dict.fromkeys(map(self.why, records)) if why]
 
 
-def current(records: Iterable[Record]) -> list[Record]:
-    """Return the records that are not superseded by any of the others or by the methods at hand."""
-    records = list(records)
-    versions = Versions.among(records)
-    return [record for record in records if versions.why(record) is None]
+def place_of(record: Record) -> Place:
+    """Return which trial a record is of, and where that ran."""
+    return record.trial.suite, record.machine, record.trial.device, record.name
 
 
 def describe_superseded(records: Iterable[Record], how: str) -> str | None:
@@ -69,6 +84,15 @@ def describe_superseded(records: Iterable[Record], how: str) -> str | None:
     listed = "; ".join(sorted(set(reasons)))
     are = "is" if len(reasons) == 1 else "are"
     return f"{counted(len(reasons), 'record')} {are} superseded and left out ({listed}): {how}"
+
+
+@functools.cache
+def packaged_trials(suite: str) -> tuple[int, frozenset[str]]:
+    """Return the version of the packaged suite of a name, and its trials' names; 0 where none is packaged."""
+    if suite not in packaged_suites():
+        return 0, frozenset()
+    known = load_suite(suite)
+    return known.version, frozenset(trial.name for trial in expand(known))
 
 
 def _methods_of(record: Record) -> Iterator[tuple[str, int]]:

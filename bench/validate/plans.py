@@ -31,7 +31,10 @@ def plan_again(lines: Sequence[RecordLine], report: Report) -> None:
         else:
             skipped[why] += 1
     for line, planned in zip(todo, _planned([line.record for line in todo]), strict=True):
-        size = line.record.measured.planned
+        size, kind = line.record.measured.planned, line.record.method.kind
+        if planned.method.version and planned.method.kind != kind:  # 0: it could not be made here
+            what = f"method.kind is {kind}, by its settings {planned.method.kind}"
+            report.findings.append(Finding(line.path, line.number, what))
         if planned.size is None or size is None:
             skipped[planned.problem or "there is no plan"] += 1
             continue

@@ -18,12 +18,13 @@ from .report import Finding
 
 @dataclass(frozen=True)
 class RecordLine:
-    """A record, where it stands, and the line itself."""
+    """A record, where it stands, the line itself, and the schema's version that it was written in."""
 
     path: Path
     number: int
     content: bytes
     record: Record
+    written: int
 
 
 def read_lines(path: Path) -> tuple[list[RecordLine], list[Finding]]:
@@ -46,21 +47,21 @@ def read_lines(path: Path) -> tuple[list[RecordLine], list[Finding]]:
         if not line.strip():
             continue
         try:
-            record = _record(line)
+            record, written = _record(line)
         except ValidationError as error:
             findings += [Finding(path, number, f"{_place(one['loc'])}: {one['msg']}") for one in error.errors()]
         except ValueError as error:
             findings.append(Finding(path, number, str(error)))
         else:
             findings += [Finding(path, number, f"unknown field {name}") for name in _unknown(record)]
-            lines.append(RecordLine(path, number, line, record))
+            lines.append(RecordLine(path, number, line, record, written))
     return lines, findings
 
 
-def _record(line: bytes) -> Record:
-    document, _ = read_line(line)
+def _record(line: bytes) -> tuple[Record, int]:
+    document, written = read_line(line)
     json.loads(line, parse_constant=_refuse, object_pairs_hook=_unique)
-    return Record.model_validate(document)
+    return Record.model_validate(document), written
 
 
 def _refuse(constant: str) -> None:

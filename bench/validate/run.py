@@ -8,6 +8,7 @@ from ..errors import BenchError
 from .plans import plan_again
 from .read import RecordLine, read_lines
 from .report import Finding, Report
+from .settings import check_metrics, check_settings
 from .summaries import check_summaries
 from .sums import check_sums
 from .values import check_values
@@ -51,7 +52,9 @@ def validate(folder: Path, *, plan: bool = True) -> Report:
             report.findings += [
                 Finding(line.path, line.number, what) for check in CHECKS for what in check(line.record, line.path)
             ]
+            report.findings += [Finding(line.path, line.number, what) for what in check_settings(line)]
         report.findings += check_repeats(own)
+    report.findings += check_metrics(lines)
     report.records = len(lines)
     if plan:
         plan_again(lines, report)

@@ -40,7 +40,8 @@ def check_sums(record: Record, path: Path) -> Iterator[str]:
         counts: Counts | None = getattr(measured, name)
         if counts is not None:
             macs = cost.macs + linear
-            counted = {"conv_weights": cost.weights, "macs": macs, "macs_formula": macs, "macs_torch": macs}
+            counted = {"conv_weights": cost.weights, "bits": cost.bits}
+            counted |= {"macs": macs, "macs_formula": macs, "macs_torch": macs}
             yield from _differences(counts, f"measured.{name}", counted)
 
 

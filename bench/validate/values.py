@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from pydantic import BaseModel
 
-from ..record import Latency, Record
+from ..record import FINAL, Counts, Latency, Record
 from ..timing_record import MemoryUse
 
 #: How far a machine's clock may be ahead.
@@ -30,6 +31,10 @@ def check_values(record: Record, path: Path) -> Iterator[str]:
     yield from _start(record.started)
     yield from _qualities(record)
     yield from _budget(record)
+    yield from _training(record)
+    yield from _disk(record)
+    timed = Counter((latency.batch_size, latency.form) for latency in measured.latency)
+    yield from (f"measured.latency has batch_size {b}, form {f}, {n} times" for (b, f), n in timed.items() if n > 1)
     for number, latency in enumerate(measured.latency):
         yield from (f"measured.latency.{number}: {what}" for what in _latency(record, latency))
 
@@ -47,6 +52,8 @@ def _status(record: Record) -> Iterator[str]:
     if record.status != "ok":
         if record.failure is None:
             yield f"status is {record.status}, but there is no failure"
+        if record.status in FINAL and _has_quality(record):
+            yield f"status is {record.status}, but the finished model has a quality"
         return
     if record.failure is not None:
         yield "status is ok, but there is a failure"
@@ -64,6 +71,29 @@ def _status(record: Record) -> Iterator[str]:
         )
     if record.trial.is_dense and measured.counts.conv_weights != measured.dense_counts.conv_weights:
         yield "the dense model's counts.conv_weights differ from dense_counts"
+
+
+def _has_quality(record: Record) -> bool:
+    """Tell whether a model was finished, and not found to have diverged when it was deployed."""
+    metric, quality = record.measured.metric or "", record.measured.quality
+    deployed = quality.get("deployed", {metric: 0.0}).get(metric)
+    return quality.get("finished", {}).get(metric) is not None and deployed is not None
+
+
+def _training(record: Record) -> Iterator[str]:
+    training, recipe = record.measured.training, record.trial.recipe
+    if training is None or recipe.cycles == "method":  # as often as in the method's paper
+        return
+    step = training.epochs / training.steps if training.steps else 0.0  # the last may lie beyond
+    if training.epochs > (recipe.total_epochs + step) * (1 + ROUNDING):
+        yield f"measured.training.epochs is {training.epochs:g}, more than the recipe's {recipe.total_epochs:g}"
+
+
+def _disk(record: Record) -> Iterator[str]:
+    for name in ("counts", "dense_counts"):
+        counts: Counts | None = getattr(record.measured, name)
+        if counts is not None and 8 * counts.disk < counts.bits:
+            yield f"measured.{name}.disk is {counts.disk} bytes, too few for its {counts.bits} bits"
 
 
 def _start(started: str) -> Iterator[str]:

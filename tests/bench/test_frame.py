@@ -1,19 +1,27 @@
 """The flat table of records: the same from Parquet and from lines, whatever was appended or damaged since."""
 
+import copy
 import json
 import shutil
+import sys
 import warnings
 from pathlib import Path
+from typing import get_args
 
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
 from decompbench.bench import frame as frame_module
+from decompbench.bench import machine, migrations
 from decompbench.bench.errors import BenchError
 from decompbench.bench.frame import load_frame
+from decompbench.bench.frame_columns import REQUIRED, STATUSES, flat_row
 from decompbench.bench.leaderboard import find_records, latest, leaderboard
+from decompbench.bench.record import MethodInfo, Record, Status
+from decompbench.bench.record_line import read_line
 from decompbench.bench.store import RecordStore
+from decompbench.bench.trial import Trial
 
 from .conftest import decompbench, decompbench_process, make_record
 from .test_leaderboard import measured
@@ -28,6 +36,10 @@ def results(tmp_path):
         (tmp_path / "results" / file.parent.relative_to(RESULTS)).mkdir(parents=True)
         shutil.copy(file, tmp_path / "results" / file.relative_to(RESULTS))
     return tmp_path / "results"
+
+
+def file_of(module):
+    return Path(str(module.__file__))
 
 
 def no_lines(*_):
@@ -135,6 +147,88 @@ def test_a_line_that_was_cut_off_keeps_its_number(results, trials):
     text = " ".join(str(warning.message) for warning in caught)
     assert ":24: " in text
     assert ":26: " in text
+
+
+@pytest.mark.parametrize("missing", [1, 30, 5000])
+def test_a_line_that_is_being_written_while_tables_are_made_is_not_lost(results, missing):
+    """Cut off before its newline, within its checksum, and somewhere else."""
+    (file,) = results.glob("quick/*/records.jsonl")
+    content = file.read_bytes()
+    file.write_bytes(content[:-missing])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        read = len(load_frame(results, "quick"))
+        assert decompbench("tables", "quick", results=results).returncode == 0
+        assert len(load_frame(results, "quick")) == read == (23 if missing == 1 else 22)
+    assert pq.read_metadata(file.with_suffix(".parquet")).num_rows == 22
+    file.write_bytes(content)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert len(load_frame(results, "quick")) == 23
+
+
+def test_all_code_that_makes_rows_is_in_the_hash(results):
+    """Whatever runs between a line and its row, in this package."""
+    (file,) = results.glob("quick/*/records.jsonl")
+    bench = file_of(frame_module).parent
+    ran = set()
+
+    def note(frame, event, _):
+        if event == "call":
+            ran.add(Path(frame.f_code.co_filename))
+
+    sys.setprofile(note)
+    try:
+        frame_module.parse_flat(file)
+    finally:
+        sys.setprofile(None)
+    hashed = {file_of(module) for module in (frame_module, *frame_module.ROW_MODULES)}
+    ran = {path for path in ran if bench in path.parents}
+    assert bench / "words.py" in ran
+    assert ran <= hashed
+    assert file_of(migrations) in hashed
+    constants = {name for name in vars(migrations) if name.isupper() and hasattr(machine, name)}
+    assert constants == {"NOTABLE_LOAD"}
+    assert file_of(machine) in hashed
+
+
+@pytest.mark.parametrize("module", frame_module.ROW_MODULES, ids=lambda module: module.__name__)
+def test_other_code_has_another_hash(module, tmp_path, monkeypatch):
+    before = frame_module._code()
+    changed = tmp_path / "changed.py"
+    changed.write_text(file_of(module).read_text() + "# changed\n")
+    monkeypatch.setattr(module, "__file__", str(changed))
+    assert frame_module._code() != before
+
+
+@pytest.fixture(scope="module")
+def document():
+    (file,) = RESULTS.glob("quick/*/records.jsonl")
+    return read_line(file.read_bytes().splitlines()[1])[0]
+
+
+@pytest.mark.parametrize(("part", "model"), [("", Record), ("trial", Trial), ("method", MethodInfo)])
+def test_a_row_has_what_a_record_must_have(document, part, model):
+    required = [name for name, field in model.model_fields.items() if field.is_required()]
+    assert list(REQUIRED[part]) == required
+    for name in required:
+        damaged = copy.deepcopy(document)
+        del (damaged[part] if part else damaged)[name]
+        with pytest.raises(ValueError, match=f"no {part}{'.' if part else ''}{name}$"):
+            flat_row(damaged, 2)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [({"status": "banana"}, "status is 'banana'"), ({"trial": []}, "trial is"), ({"method": None}, "method is None")],
+)
+def test_a_row_is_of_a_record(document, changes, said):
+    with pytest.raises(ValueError, match=said):
+        flat_row(document | changes, 2)
+
+
+def test_a_row_knows_every_status():
+    assert get_args(Status) == STATUSES
 
 
 def test_nothing_to_read_is_said(results):

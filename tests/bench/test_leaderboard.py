@@ -170,8 +170,8 @@ def test_latest_record_of_the_newest_version_counts(records):
     again = records[0].model_copy(update={"status": "failed"})
     assert latest([*records, again])[0].status == "failed"
     trial = records[1].trial.model_copy(update={"suite_version": 2})
-    newer = records[1].model_copy(update={"trial": trial})
-    assert latest([*records, newer]) == [newer]
+    newer = records[1].model_copy(update={"trial": trial, "key": "of other settings"})
+    assert latest([*records, newer]) == [records[0], *records[2:], newer]
 
 
 def test_all_formats_show_every_row_and_footnotes(records):

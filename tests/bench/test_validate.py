@@ -122,6 +122,24 @@ DAMAGES = {
     "confidence": ({LATENCY + "confidence": 99.0}, "confidence is 99.0"),
     "batch size": ({LATENCY + "batch_size": 3}, "batch_size 3 was not asked for"),
     "form": ({LATENCY + "form": "bf16"}, "form bf16 was not asked for"),
+    "recipe is not the key's": ({"trial.recipe.epochs": 100}, "trial.recipe.epochs is 100.0, by the fingerprint 1.0"),
+    "device is not the key's": ({"trial.device": "cuda"}, "trial.device is cuda, by the fingerprint cpu"),
+    "fingerprint has no trial": ({"fingerprint": {}}, "fingerprint.trial is not one: KeyError"),
+    "method's settings are not the key's": ({"method.settings.samples": 9}, "method.settings.samples is 9, by the"),
+    "method's version is not the key's": ({"method.version": 0}, "method.version is 0, by the fingerprint 1"),
+    "method's version is none": ({"method.version": 99}, "method.version is 99, but svd has version 1 here"),
+    "suite's version is none": ({"trial.suite_version": 99}, "trial.suite_version is 99, but quick has version"),
+    "label": ({"method.label": "best"}, "method.label is best, by the trial svd"),
+    "longer than the recipe": ({"measured.training.epochs": 500.0}, "training.epochs is 500, more than the recipe's 1"),
+    "bits": ({"measured.counts.bits": 1}, "measured.counts.bits is 1, by the plan's layers"),
+    "disk": ({"measured.counts.disk": 1}, "measured.counts.disk is 1 bytes, too few for its"),
+    "a quality though it diverged": (
+        {"status": "diverged", "failure": {"type": "diverged", "message": "y"}},
+        "status is diverged, but the finished model has a quality",
+    ),
+    "timed twice": (
+        {"measured.latency": lambda items: [items[0], *items]}, "measured.latency has batch_size 1, form eager, 2 times"
+    ),
     "memory": ({LATENCY + "memory.peak": 1}, "memory goes from"),
 }  # fmt: skip
 
@@ -135,6 +153,33 @@ def test_what_cannot_be_is_found(folder, documents, changes, said):
     report = validate(folder, plan=False)
     assert any(said in finding.what for finding in report.findings), [str(one) for one in report.findings]
     assert {(finding.path, finding.line) for finding in report.findings} == {(file, 2)}
+
+
+def test_what_diverged_when_it_was_deployed_has_a_quality(folder, documents):
+    document = copy.deepcopy(documents[1]) | {"status": "diverged"}
+    document["failure"] = {"type": "diverged", "message": "not finite"}
+    document["measured"]["quality"]["deployed"]["top1"] = None
+    write(folder, line_of(document))
+    assert found(folder) == []
+
+
+def test_a_kind_that_the_method_is_not_of_is_found(folder, documents):
+    dense, svd = copy.deepcopy(documents)
+    dense["method"]["kind"], svd["method"]["kind"] = "weight-space", "none"
+    write(folder, line_of(dense), line_of(svd))
+    assert found(folder) == ["method.kind is weight-space, of the dense model none"]
+    assert found(folder, plan=True)[-1] == "method.kind is none, by its settings weight-space"
+
+
+@pytest.mark.parametrize(("name", "value", "others"), [("higher_is_better", False, True), ("unit", "dB", "%")])
+def test_a_metric_that_is_told_otherwise_is_found(folder, documents, name, value, others):
+    changed = copy.deepcopy(documents[1])
+    changed["measured"][name] = value
+    again = copy.deepcopy(documents[0]) | {"started": "2024-01-01T00:00:00+00:00"}
+    file = write(folder, line_of(documents[0]), line_of(changed), line_of(again))
+    (finding,) = validate(folder, plan=False).findings
+    assert (finding.path, finding.line) == (file, 2)
+    assert finding.what == f"measured.{name} is {value}, in other records of classification top1 has {others}"
 
 
 def test_dense_counts_of_the_dense_model(folder, documents):
@@ -229,11 +274,13 @@ def test_a_knob_that_the_budget_does_not_give_is_found(folder, documents):
 def test_what_is_not_at_hand_is_told_and_is_no_finding(folder, documents):
     own, older = copy.deepcopy(documents[1]), copy.deepcopy(documents[1])
     own["method"] |= {"name": "mine", "label": "mine"}
-    own["trial"]["method"] |= {"name": "mine"}
+    for part in (own["trial"], own["fingerprint"]["trial"], own["fingerprint"]):
+        part["method"]["name"] = "mine"
     own["name"] = own["name"].replace("/svd/", "/mine/")
-    older["method"]["version"] += 5
+    for part in (older, older["fingerprint"]):
+        part["method"]["version"] -= 1
     away = copy.deepcopy(documents[0])
-    away["trial"]["model"] = "net-of-mine"
+    away["trial"]["model"] = away["fingerprint"]["trial"]["model"] = "net-of-mine"
     away["name"], away["table"] = (away[name].replace("resnet8", "net-of-mine") for name in ("name", "table"))
     for number, document in enumerate((own, older, away)):
         document["fingerprint"]["number"] = number
@@ -244,7 +291,7 @@ def test_what_is_not_at_hand_is_told_and_is_no_finding(folder, documents):
     lines = run.stdout.splitlines()
     assert lines[0] == "3 records in 1 file: nothing found; the sizes of 0 were computed again"
     assert "method mine is not at hand" in run.stdout
-    assert "method svd has version 1 here, not 6" in run.stdout
+    assert "method svd has version 1 here, not 0" in run.stdout
     assert "net-of-mine" in lines[-1]
 
 
