@@ -8,11 +8,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from statistics import mean
 
+from ..cost_budget import CostBudget
 from ..errors import BenchError
 from ..record import Record
 from ..row_notes import differences, load_note, quality
 from ..shown_metrics import Metric, shown_metrics, unknown_metric
-from .budget import CostBudget
 
 
 @dataclass(frozen=True)
@@ -58,6 +58,8 @@ class Cell:
         Where it was run, each with its device: ``machine (cpu)``.
     metric
         What quality is.
+    budget
+        Its measure is the points' cost; a latency's batch size is the same for all of them.
     dense
         The dense model's point; None where it has no quality.
     points
@@ -71,6 +73,7 @@ class Cell:
     data: str
     machines: tuple[str, ...]
     metric: Metric
+    budget: CostBudget
     dense: Point | None
     points: tuple[Point, ...]
 
@@ -148,6 +151,7 @@ def _cell(records: list[Record], budget: CostBudget, metric: str | None) -> Cell
         group = dense if trial.is_dense else by_row.setdefault((record.method.label, str(trial.budget or "")), {})
         group[trial.seed] = record
     trial = records[0].trial
+    budget = budget.among(records)
     reference = _point(dense, budget, chosen, dense) if dense else None
     return Cell(
         trial.suite,
@@ -157,6 +161,7 @@ def _cell(records: list[Record], budget: CostBudget, metric: str | None) -> Cell
         trial.data,
         tuple(sorted({_machine(record) for record in records})),
         chosen,
+        budget,
         reference if reference and reference.quality else None,
         tuple(_point(group, budget, chosen, dense) for _, group in sorted(by_row.items())),
     )

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 
 from scipy import stats
 
+from ..cost_budget import CostBudget
 from ..errors import BenchError
 from ..record import Record
 from ..seeds import Interval, Standing, mean_interval, standings
-from .budget import CostBudget
 from .cells import Cell, Point, find_cells
 from .pareto import Reference, hypervolumes, pareto_front, reference_of
 
@@ -60,7 +60,7 @@ class CellRanking:
     Attributes
     ----------
     cell, budget
-        What was ranked.
+        What was ranked; the cell's own budget names the batch size of a latency.
     rows
         Best first; the dense model is not among them.
     lacking
@@ -136,7 +136,7 @@ def _rank(cell: Cell, methods: Sequence[str], budget: CostBudget, tolerance: flo
         if point is not None and point.quality:
             chosen.append(point)
         else:
-            lacking.append(Lacking(method, _why(points, point, budget)))
+            lacking.append(Lacking(method, _why(points, point, cell.budget)))
     known = [point for point in (cell.dense, *cell.points) if point and point.quality and point.cost is not None]
     front = pareto_front([_cost(point) for point in known], [cell.gain(point.mean) for point in known])
     reference = reference_of(cell)
@@ -179,7 +179,7 @@ def _why(points: Sequence[Point], chosen: Point | None, budget: CostBudget) -> s
     asked = [point for point in points if point.budget == str(budget)]
     near = nearest(asked or points, budget.share, math.inf)
     if near is None:
-        return asked[0].failure if asked and asked[0].failure else f"no {budget.measure} known"
+        return asked[0].failure if asked and asked[0].failure else f"no {budget.name} known"
     words = "out of reach" if asked else "not run"
     failed = f", {near.failure}" if asked and near.failure else ""
     return f"{words}: the nearest point has {100 * _cost(near):.3g} %{failed}"

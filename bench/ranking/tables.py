@@ -51,7 +51,7 @@ def _cell_table(ranking: CellRanking, tolerance: float, alpha: float) -> TextTab
         Column("rank", [f"{row.rank:g}" if row else "" for row in lines] + blank),
         Column("method", methods, number=False, folds=True),
         Column("budget", [point.budget for point in points] + blank, rank=4, number=False),
-        Column(f"{ranking.budget.name} %", [number(p.cost and 100 * p.cost, 1) for p in points] + blank),
+        Column(f"{cell.budget.name} %", [number(p.cost and 100 * p.cost, 1) for p in points] + blank),
         Column(
             cell.metric.heading,
             [_quality(row, point) for row, point in zip(lines, points, strict=True)] + blank,
@@ -69,7 +69,7 @@ def _cell_table(ranking: CellRanking, tolerance: float, alpha: float) -> TextTab
         *_hypervolume(ranking, methods),
         Column("status", status, number=False, folds=True, meaning=_front(ranking)),
     ]
-    title = f"{cell.title}: {ranking.budget} within {100 * tolerance:g} %"
+    title = f"{cell.title}: {cell.budget} within {100 * tolerance:g} %"
     groups = ["dense" if row is None else "ranked" for row in lines] + ["lacking"] * len(blank)
     return TextTable(title, columns, groups, notes)
 
@@ -84,7 +84,7 @@ def _hypervolume(ranking: CellRanking, methods: Sequence[str]) -> Iterator[Colum
 
 def _front(ranking: CellRanking) -> str:
     front = ", ".join(" ".join(filter(None, (point.method, point.budget))) for point in ranking.front)
-    return f"Of all points no other one dominates on {ranking.budget.name} and quality: {front}." if front else ""
+    return f"Of all points no other one dominates on {ranking.cell.budget.name} and quality: {front}." if front else ""
 
 
 def _average_table(first: CellRanking, average: AverageRanks) -> TextTable:

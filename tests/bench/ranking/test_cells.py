@@ -10,8 +10,10 @@ from scipy import stats
 from decompbench.bench.errors import BenchError
 from decompbench.bench.leaderboard import latest
 from decompbench.bench.ranking import average_ranks, parse_budget, rank_cells
+from decompbench.bench.ranking.tables import ranking_tables
 from decompbench.bench.record import Failure
 
+from ..test_leaderboard import latency
 from .conftest import record
 
 P30 = parse_budget("params=30%")
@@ -191,7 +193,24 @@ def test_latency_is_a_budget_by_batch_size(made):
     (ranking,) = rank_cells(records, parse_budget("latency_b8=25%"))
     assert len(ranking.rows) == 3
     (ranking,) = rank_cells(records, parse_budget("latency_b2=25%"))
-    assert reasons(ranking)["svd"] == "no latency known"
+    assert reasons(ranking)["svd"] == "no latency_b2 known"
+
+
+def test_all_methods_of_a_cell_are_ranked_at_one_batch_size(made):
+    """Without its b1 timing tucker2 is never held against the others' b1 by its own b8, which would fit the budget."""
+    records = []
+    for one in made(good):
+        timed = [latency(0.5), latency(0.5) | {"batch_size": 8}]
+        changes = {"latency": timed[1:] if one.trial.method.name == "tucker2" else timed}
+        measured = type(one.measured).model_validate(one.measured.model_dump() | changes)
+        records.append(one.model_copy(update={"measured": measured}))
+    (ranking,) = rank_cells(records, parse_budget("latency=50%"))
+    assert ranked(ranking) == {"svd": 1, "basis": 2}
+    assert reasons(ranking) == {"tucker2": "no latency_b1 known"}
+    (table, _) = ranking_tables([ranking], average_ranks([ranking]), 0.1, 0.05)
+    assert "latency_b1=50% within 10 %" in table.title
+    without_dense = [one for one in records if not one.trial.is_dense]
+    assert reasons(rank_cells(without_dense, parse_budget("latency=50%"))[0]) == {"tucker2": "no latency_b1 known"}
 
 
 def test_what_spoils_a_latency_is_told_where_it_chooses(made):
