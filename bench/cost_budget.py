@@ -5,15 +5,20 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from .errors import BenchError, suggestion
 from .form_name import EAGER
-from .record import Counts, Record
+
+if TYPE_CHECKING:
+    from .record import Counts, Record
 
 #: Counts by measure: of the measured model, and of the plan where it was never measured.
 COUNTS = {"params": ("conv_weights", "weights"), "macs": ("macs", "macs"), "bits": ("bits", "bits")}
 LATENCY = "latency"
 MEASURES = (*COUNTS, LATENCY)
+#: Relative distance from the budget up to which a size stands for it.
+TOLERANCE = 0.1
 FORM = "params=30%, macs=0.5, bits=15%, latency=80% or latency_b8=80%"
 PATTERN = re.compile(r"(?P<measure>[a-z]+)(?:_b(?P<batch>\d+))?=(?P<number>[\d.eE+-]+)(?P<percent>\s*%)?")
 
@@ -50,6 +55,14 @@ class CostBudget:
     def __str__(self) -> str:
         return f"{self.name}={100 * self.share:g}%"
 
+    def distance(self, cost: float) -> float:
+        """Return the relative distance of a share from the budget."""
+        return round(abs(cost / self.share - 1), 9)  # 0.3 and 0.5 are equally far from 0.4, and 0.33 a tenth from 0.3
+
+    def met_by(self, cost: float | None, tolerance: float = TOLERANCE) -> bool:
+        """Tell whether a share stands for the budget: within the tolerance, above or below."""
+        return cost is not None and self.distance(cost) <= tolerance
+
     def among(self, records: Iterable[Record]) -> CostBudget:
         """Return the budget with the smallest batch size that the dense records were timed at, else any of them.
 
@@ -81,6 +94,14 @@ class CostBudget:
     def _latency(self, record: Record) -> float | None:
         timed = {one.batch_size: one.ratio for one in record.measured.latency if one.form == EAGER}
         return None if self.batch_size is None else timed.get(self.batch_size)
+
+
+def budget_of(record: Record) -> CostBudget | None:
+    """Return the budget that a trial was given; None for a size of its own."""
+    if record.trial.budget is None:
+        return None
+    ((measure, share),) = record.trial.budget.as_dict().items()
+    return CostBudget(measure, share)
 
 
 def parse_budget(text: str) -> CostBudget:

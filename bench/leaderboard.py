@@ -10,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 
+from .cost_budget import budget_of
 from .errors import BenchError, suggestion
 from .form_name import EAGER, latency_prefix
 from .leaders import mark_leaders
@@ -87,6 +88,7 @@ def leaderboard(records: Iterable[Record]) -> pd.DataFrame:
         Percentages are of the dense model's counts; sizes are in bytes, latencies in ms a batch, times in s,
         quality in the unit of ``metric``; further metrics that the task shows have columns such as
         ``final psnr_y[Set14] dB``. ``drop`` is how much worse the final quality is than the dense one.
+        ``budget_percent`` is what the row comes to on its budget's measure, in % of the dense model.
         ``settings`` are without the setting that a budget moves: ``knob`` has its field and the values it took.
         ``other_load`` is how many cores other processes kept busy during timing.
         ``notes`` is a list of texts. What was not measured is missing. ``standing`` is how a row stands to the leader
@@ -127,6 +129,7 @@ def _row(group: list[Record], dense: dict[int, Record], versions: Versions) -> R
         "knob": _knob(group),
         "kind": first.method.kind,
         "budget": str(trial.budget or ""),
+        "budget_percent": _budget_percent(group),
         "seeds": len(group),
         "status": ", ".join(sorted({record.status for record in group})),
         **_sizes(group),
@@ -171,6 +174,13 @@ def _knob(group: list[Record]) -> Row | None:
     """Return the values that the budget gave to the method's knob; the plan is the same for every seed."""
     planned = group[0].measured.planned
     return planned.knob.model_dump() if planned and planned.knob else None
+
+
+def _budget_percent(group: list[Record]) -> float | None:
+    """Return what the row comes to on its budget's measure; None for a size of its own."""
+    budget = budget_of(group[0])
+    share = budget and _mean(budget.cost(record) for record in group)
+    return None if share is None else 100 * share
 
 
 def _sizes(group: list[Record]) -> Row:

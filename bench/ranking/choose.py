@@ -8,15 +8,13 @@ from dataclasses import dataclass, field
 
 from scipy import stats
 
-from ..cost_budget import CostBudget
+from ..cost_budget import TOLERANCE, CostBudget
 from ..errors import BenchError
 from ..record import Record
 from ..seeds import Interval, Standing, mean_interval, standings
 from .cells import Cell, Point, find_cells
 from .pareto import Reference, hypervolumes, pareto_front, reference_of
 
-#: Relative distance from the budget up to which a point stands for it.
-TOLERANCE = 0.1
 ALPHA = 0.05
 
 
@@ -132,7 +130,7 @@ def _rank(cell: Cell, methods: Sequence[str], budget: CostBudget, tolerance: flo
     lacking: list[Lacking] = []
     for method in methods:
         points = [point for point in cell.points if point.method == method]
-        point = nearest(points, budget.share, tolerance)
+        point = nearest(points, budget, tolerance)
         if point is not None and point.quality:
             chosen.append(point)
         else:
@@ -151,23 +149,19 @@ def _rank(cell: Cell, methods: Sequence[str], budget: CostBudget, tolerance: flo
     )
 
 
-def nearest(points: Iterable[Point], share: float, tolerance: float) -> Point | None:
-    """Return the point whose cost is nearest to a share, if it is within the relative tolerance; never by quality.
+def nearest(points: Iterable[Point], budget: CostBudget, tolerance: float) -> Point | None:
+    """Return the point whose cost is nearest to a budget, if it is within the relative tolerance; never by quality.
 
     Of two equally near ones the smaller counts.
     """
     known = [point for point in points if point.cost is not None]
-    best = min(known, key=lambda point: (_distance(point, share), _cost(point), point.budget), default=None)
-    return best if best is not None and _distance(best, share) <= tolerance else None
+    best = min(known, key=lambda point: (budget.distance(_cost(point)), _cost(point), point.budget), default=None)
+    return best if best is not None and budget.met_by(best.cost, tolerance) else None
 
 
 def _cost(point: Point) -> float:
     assert point.cost is not None
     return point.cost
-
-
-def _distance(point: Point, share: float) -> float:
-    return round(abs(_cost(point) / share - 1), 9)  # 0.3 and 0.5 are equally far from 0.4, and 0.33 a tenth from 0.3
 
 
 def _why(points: Sequence[Point], chosen: Point | None, budget: CostBudget) -> str:
@@ -177,7 +171,7 @@ def _why(points: Sequence[Point], chosen: Point | None, budget: CostBudget) -> s
     if chosen is not None:
         return chosen.failure
     asked = [point for point in points if point.budget == str(budget)]
-    near = nearest(asked or points, budget.share, math.inf)
+    near = nearest(asked or points, budget, math.inf)
     if near is None:
         return asked[0].failure if asked and asked[0].failure else f"no {budget.name} known"
     words = "out of reach" if asked else "not run"

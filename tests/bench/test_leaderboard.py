@@ -137,21 +137,25 @@ def test_rows_without_quality_come_last_and_say_why(points):
 )
 def test_missed_budget_has_a_footnote(points, ratio, note, expected):
     dense = make_record(points["dense", "", 0], **measured(91.0))
-    svd = make_record(points["svd", "params=50%", 0], **measured(80.0, planned=planned(ratio, note)))
+    svd = make_record(
+        points["svd", "params=50%", 0], **measured(80.0, round(1000 * ratio), planned=planned(ratio, note))
+    )
     assert leaderboard([dense, svd]).iloc[1]["notes"] == expected
 
 
 def test_what_makes_a_row_not_comparable_is_said(points):
     dense = make_record(points["dense", "", 0], **measured(91.0))
-    svd = make_record(points["svd", "params=50%", 0], **measured(80.0))
+    svd = make_record(points["svd", "params=50%", 0], **measured(80.0, weights=500))
     other_code = svd.model_copy(update={"fingerprint": svd.fingerprint | {"source": "older"}})
     assert leaderboard([dense, other_code]).iloc[1]["notes"] == ["made with another code than the dense row"]
     assert "no dense trial" in leaderboard([svd]).iloc[0]["notes"][0]
-    changed = make_record(points["svd", "params=50%", 0], **measured(80.0, deployed=79.5))
+    changed = make_record(points["svd", "params=50%", 0], **measured(80.0, weights=500, deployed=79.5))
     assert leaderboard([dense, changed]).iloc[1]["notes"] == ["deployed it has 79.50 %"]
-    folded = make_record(points["svd", "params=50%", 0], **measured(80.0, latency=[latency(0.5, folded=False)]))
+    folded = make_record(
+        points["svd", "params=50%", 0], **measured(80.0, weights=500, latency=[latency(0.5, folded=False)])
+    )
     assert "folded into one of the two" in leaderboard([dense, folded]).iloc[1]["notes"][0]
-    busy = make_record(points["svd", "params=50%", 0], **measured(80.0, latency=[latency(0.5, 1.25)]))
+    busy = make_record(points["svd", "params=50%", 0], **measured(80.0, weights=500, latency=[latency(0.5, 1.25)]))
     assert leaderboard([dense, busy]).iloc[1]["other_load"] == 1.25
     assert leaderboard([dense, busy]).iloc[1]["notes"] == ["timed while other processes kept up to 2 cores busy"]
 

@@ -9,6 +9,7 @@ from rich.console import Console
 from decompbench.bench.columns import text_tables
 from decompbench.bench.errors import BenchError
 from decompbench.bench.leaderboard import leaderboard
+from decompbench.bench.ranking import parse_budget, rank_cells
 from decompbench.bench.render import print_tables, to_latex, to_markdown
 from decompbench.bench.shown_metrics import with_metric
 from decompbench.bench.suite_file import load_suite
@@ -16,7 +17,7 @@ from decompbench.bench.trial import expand
 
 from .conftest import make_record, suite_content, write_suite
 from .test_latex import check_latex
-from .test_leaderboard import measured
+from .test_leaderboard import counts, measured
 
 FINALS = {"dense": 91.0, "svd": 80.0, "tucker2": 85.0, "basis": 84.9}
 
@@ -30,7 +31,11 @@ def made(tmp_path):
         content["entries"][0] |= {"methods": list(methods), "budgets": [{"params": 0.5}, {"params": 0.3}]}
         trials = expand(load_suite(str(write_suite(tmp_path, content))))
         finals = {trial.name: FINALS[trial.method.name] + spread * trial.seed for trial in trials}
-        return [make_record(trial, **measured(finals[trial.name], **more)) for trial in trials]
+        shares = {trial.name: trial.budget.params if trial.budget else 1.0 for trial in trials}
+        return [
+            make_record(trial, **measured(finals[trial.name], weights=round(1000 * shares[trial.name]), **more))
+            for trial in trials
+        ]
 
     return make
 
@@ -88,6 +93,26 @@ def test_a_row_alone_at_its_budget_leads_nothing(made):
     assert set(standings(frame).values()) == {None}
     (table,) = text_tables(frame)
     assert "bold" not in table.legend
+
+
+@pytest.mark.parametrize(("weights", "leader"), [(330, "tucker2"), (331, "basis"), (600, "basis"), (269, "basis")])
+def test_a_row_that_misses_its_budget_has_no_standing_as_rank_has_it(made, weights, leader):
+    records = []
+    for record in made():
+        if record.trial.method.name == "tucker2" and str(record.trial.budget) == "params=30%":
+            own = record.measured.model_copy(update={"counts": type(record.measured.counts)(**counts(weights))})
+            record = record.model_copy(update={"measured": own})
+        records.append(record)
+    frame = leaderboard(records)
+    at = {method: standing for (method, budget), standing in standings(frame).items() if budget == "params=30%"}
+    assert at[leader] == "leader"
+    assert (at["tucker2"] is None) == (leader != "tucker2")
+    (ranking,) = rank_cells(records, parse_budget("params=30%"))
+    assert ranking.rows[0].point.method == leader
+    (row,) = (row for row in frame.to_dict("records") if (row["method"], row["budget"]) == ("tucker2", "params=30%"))
+    assert row["budget_percent"] == pytest.approx(weights / 10)
+    said = f"reaches {weights / 10:.1f} % of the dense params, asked for were 30 %"
+    assert row["notes"] == ([] if leader == "tucker2" else [said])
 
 
 def test_less_is_better_turns_it_round(made):
