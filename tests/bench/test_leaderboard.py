@@ -113,6 +113,26 @@ def test_means_over_seeds_are_paired_with_the_dense_trial_of_the_seed(records):
     assert (row["latency_b1_ratio"], row["latency_b1_low"], row["latency_b1_high"]) == (0.5, 0.4, 0.6)
 
 
+def test_qualities_are_means_over_the_seeds_that_are_ok_as_rank_has_them(points):
+    """Of a seed that timed out no quality counts, and none is held against a dense trial that is not ok."""
+    rows = {"dense": ("ok", "failed"), "svd": ("timeout", "ok"), "tucker2": ("ok", "timeout")}
+    records = []
+    for (method, budget, seed), trial in points.items():
+        if budget not in ("", "params=50%"):
+            continue
+        value = {"dense": 91.0, "svd": 75.0, "tucker2": 70.0}[method] + 20 * seed
+        made = measured(value, 1000 if method == "dense" else 500, also_shown={"top1[v2]": "%"})
+        made["quality"] |= {"trained": {"top1": value}}
+        made["quality"]["finished"] |= {"top1[v2]": value - 1}
+        records.append(make_record(trial, status=rows[method][seed], **made))
+    dense, svd, tucker2 = leaderboard(records).sort_values("method").to_dict("records")
+    assert [tucker2[name] for name in ("trained", "final", "deployed", "final top1[v2] %", "drop")] == [
+        70.0, 70.0, 70.0, 69.0, 21.0,
+    ]  # fmt: skip
+    assert (dense["final"], svd["final"]) == (91.0, 95.0)
+    assert pd.isna([tucker2["final_sd"], svd["final_sd"], svd["drop"]]).all()
+
+
 def test_rows_without_quality_come_last_and_say_why(points):
     dense = make_record(points["dense", "", 0], **measured(91.0))
     good = make_record(points["tucker2", "params=50%", 0], **measured(50.0))
