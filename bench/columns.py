@@ -13,6 +13,7 @@ from .leaderboard import ALSO_FINAL
 from .leaders import TABLE_KEYS
 from .seeds import CONFIDENCE
 from .text_table import Column, TextTable, number
+from .words import seeds_in_words
 
 #: Behind the quality of a row that is worse than its budget's leader.
 WORSE = "↓"
@@ -76,6 +77,7 @@ def _columns(rows: list[Row], footnotes: list[str]) -> list[Column]:
         Column("disk kB", disk, rank=11),
         *_times(rows),
         *_qualities(rows),
+        *_seeds(rows),
         Column("status", [_status(row, footnotes) for row in rows], number=False, folds=True),
     ]
 
@@ -131,6 +133,15 @@ def _also_final(rows: list[Row]) -> Iterator[Column]:
     named = dict.fromkeys(name for row in rows for name in row if name.startswith(ALSO_FINAL) and row[name] is not None)
     for name in named:
         yield Column(name.removeprefix(ALSO_FINAL), _numbers(rows, name, 2), rank=1)
+
+
+def _seeds(rows: list[Row]) -> Iterator[Column]:
+    """Yield how many seeds a row is of, where any has several."""
+    if any(row["seeds"] > 1 for row in rows):
+        meaning = "seeds: 1 of 3: the quality is of one seed, as two are not ok; such a row leads nothing."
+        cells = [seeds_in_words(row["ok_seeds"], row["seeds"]) for row in rows]
+        few = any(row["ok_seeds"] < row["seeds"] for row in rows)
+        yield Column("seeds", cells, rank=4, meaning=meaning if few else "")
 
 
 def _with_interval(ratio: str, row: Row, prefix: str) -> str:

@@ -90,6 +90,7 @@ def leaderboard(records: Iterable[Record]) -> pd.DataFrame:
         ``final psnr_y[Set14] dB``. Qualities of the trained, finished and deployed model are means over the seeds that
         are ok; ``drop`` is how much worse the final quality is than the dense one.
         ``budget_percent`` is what the row comes to on its budget's measure, in % of the dense model.
+        ``seeds`` is how many were run, ``ok_seeds`` how many of these are ok.
         ``settings`` are without the setting that a budget moves: ``knob`` has its field and the values it took.
         ``other_load`` is how many cores other processes kept busy during timing.
         ``notes`` is a list of texts. What was not measured is missing. ``standing`` is how a row stands to the leader
@@ -134,6 +135,7 @@ def _row(group: list[Record], dense: dict[int, Record], versions: Versions) -> R
         "budget": str(trial.budget or ""),
         "budget_percent": _budget_percent(group),
         "seeds": len(group),
+        "ok_seeds": len(ok),
         "status": ", ".join(sorted({record.status for record in group})),
         **_sizes(group),
         **_latencies(group),

@@ -17,20 +17,20 @@ def mark_leaders(frame: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     frame
-        With ``final_by_seed``: by seed the final quality of trials that are ok.
+        With ``final_by_seed``: by seed the final quality of trials that are ok; and ``seeds``, how many were run.
 
     Returns
     -------
     pandas.DataFrame
         ``standing`` is ``leader``, ``worse``, ``not told apart`` or ``unknown``, see :func:`.seeds.standings`; missing
-        for the dense model, for rows without quality, for those that miss their budget by more than
+        for the dense model, for rows of which a seed has no quality, for those that miss their budget by more than
         :data:`.cost_budget.TOLERANCE`, and where a budget has one row alone.
     """
     if frame.empty:
         return frame
     marked = frame.assign(standing=None)
     # several rows of one model at one budget; a method's size of its own is no budget
-    rivals = frame[(frame["kind"] != "none") & frame["final_by_seed"].map(bool) & _on_budget(frame)]
+    rivals = frame[(frame["kind"] != "none") & (frame["final_by_seed"].map(len) == frame["seeds"]) & _on_budget(frame)]
     for _, group in rivals.groupby([*TABLE_KEYS, "budget"], sort=False):
         if len(group) < 2:
             continue

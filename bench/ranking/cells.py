@@ -27,6 +27,8 @@ class Point:
         Share of the dense model on the measure, the mean over seeds; None where it is not known.
     quality
         Of the finished model by seed, in the metric's unit: trials that are ok and whose metric is finite.
+    seeds
+        How many seeds were run.
     failure
         Why other seeds have none, or all; empty where every seed has one.
     notes
@@ -37,8 +39,14 @@ class Point:
     budget: str
     cost: float | None
     quality: dict[int, float]
+    seeds: int
     failure: str = ""
     notes: tuple[str, ...] = ()
+
+    @property
+    def complete(self) -> bool:
+        """Whether every seed has a quality: the mean of those that survive is no mean of the method's."""
+        return len(self.quality) == self.seeds
 
     @property
     def mean(self) -> float:
@@ -187,6 +195,7 @@ def _point(group: dict[int, Record], budget: CostBudget, metric: Metric, dense: 
         str(records[0].trial.budget or ""),
         mean(costs) if costs else None,
         finite,
+        len(records),
         _failure([record for record in records if record.trial.seed not in finite], len(records)),
         tuple(dict.fromkeys(notes)),
     )

@@ -64,8 +64,8 @@ class CellRanking:
     lacking
         Methods that other cells or budgets have, and this one has not.
     front
-        Of all points of the cell, the dense model's too, those that no other one dominates on cost and quality, from
-        small to large.
+        Of all points of the cell that have every seed, and the dense model's, those that no other one dominates on cost
+        and quality, from small to large.
     reference
         Of the hypervolumes; None where the metric has none.
     hypervolumes
@@ -93,7 +93,8 @@ def rank_cells(
     """Rank the methods at equal budget in every cell.
 
     Of a method's points the one counts whose size is nearest to the budget, if it is within the tolerance, above or
-    below. If that trial failed the method has none: it never gets a rank by another one.
+    below. If that trial failed with any seed the method has none: it never gets a rank by another point, nor by the
+    seeds that survive.
 
     Parameters
     ----------
@@ -131,11 +132,12 @@ def _rank(cell: Cell, methods: Sequence[str], budget: CostBudget, tolerance: flo
     for method in methods:
         points = [point for point in cell.points if point.method == method]
         point = nearest(points, budget, tolerance)
-        if point is not None and point.quality:
+        if point is not None and point.complete:
             chosen.append(point)
         else:
             lacking.append(Lacking(method, _why(points, point, cell.budget)))
-    known = [point for point in (cell.dense, *cell.points) if point and point.quality and point.cost is not None]
+    complete = [point for point in cell.points if point.complete]
+    known = [point for point in (cell.dense, *complete) if point and point.cost is not None]
     front = pareto_front([_cost(point) for point in known], [cell.gain(point.mean) for point in known])
     reference = reference_of(cell)
     return CellRanking(

@@ -7,7 +7,7 @@ from string import ascii_lowercase
 
 from ..seeds import Interval
 from ..text_table import Column, TextTable, number
-from ..words import counted
+from ..words import counted, seeds_in_words
 from .average import AverageRanks
 from .cells import Point
 from .choose import CellRanking, RankedRow
@@ -39,9 +39,9 @@ def ranking_tables(
 def _cell_table(ranking: CellRanking, tolerance: float, alpha: float) -> TextTable:
     """Dense first, then the ranked methods, then those that lack a point."""
     cell, rows, dense = ranking.cell, ranking.rows, ranking.cell.dense
-    notes = list(dict.fromkeys(note for row in rows for note in _notes(row.point)))
     lines: list[RankedRow | None] = [*([None] if dense else []), *rows]
     points = [*([dense] if dense else []), *(row.point for row in rows)]
+    notes = list(dict.fromkeys(note for point in points for note in _notes(point)))
     methods = [*(point.method for point in points), *(one.method for one in ranking.lacking)]
     blank = [""] * len(ranking.lacking)
     interval = f"{100 * (1 - alpha):g} % interval"
@@ -58,7 +58,7 @@ def _cell_table(ranking: CellRanking, tolerance: float, alpha: float) -> TextTab
             meaning=in_brackets if any(row and row.interval for row in lines) else "",
             bold=frozenset(place for place, row in enumerate(lines) if row and row.standing == "leader"),
         ),
-        Column("seeds", [str(len(point.quality)) for point in points] + blank, rank=2),
+        Column("seeds", [seeds_in_words(len(point.quality), point.seeds) for point in points] + blank, rank=2),
         Column(
             "to the leader",
             [_standing(row) for row in lines] + blank,

@@ -130,6 +130,26 @@ def test_trials_that_are_not_ok_never_lead(made):
     assert found == {"dense": None, "tucker2": None, "basis": "leader", "svd": "worse"}
 
 
+def test_survivors_lead_nothing_and_the_row_says_how_many_seeds_are_ok(made):
+    records = [
+        record.model_copy(update={"status": "diverged"})
+        if record.trial.method.name == "tucker2" and record.trial.seed < 2
+        else record
+        for record in made()
+    ]
+    frame = leaderboard(records)
+    found = {method: standing for (method, _), standing in standings(frame).items()}
+    assert found == {"dense": None, "tucker2": None, "basis": "leader", "svd": "worse"}
+    rows = frame.to_dict("records")
+    assert {row["method"]: (row["seeds"], row["ok_seeds"]) for row in rows} == {
+        "dense": (3, 3), "tucker2": (3, 1), "basis": (3, 3), "svd": (3, 3),
+    }  # fmt: skip
+    markdown = to_markdown(frame)
+    assert markdown.count("| 1 of 3 | diverged, ok") == 2
+    assert "such a row leads nothing" in markdown
+    assert "1 of 3" not in to_markdown(leaderboard(made()))
+
+
 def test_another_metric_is_shown_orders_and_marks(made):
     """On a second test set svd is best; the main metric becomes the further one."""
     records = []

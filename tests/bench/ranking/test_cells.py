@@ -154,11 +154,21 @@ def test_reasons_for_lacking(made):
     assert reasons(half[0])["svd"] == "not run: the nearest point has 30 %"
 
 
-def test_seeds_that_failed_are_told_and_left_out(made):
-    records = replaced(made(good), lambda trial: trial.method.name == "svd" and trial.seed == 2, status="diverged")
+def test_survivors_have_no_rank_and_are_on_no_front(made):
+    """The one seed of tucker2 that did not diverge would lead; dense, of which one failed, says so."""
+    records = replaced(made(good), lambda trial: trial.method.name == "tucker2" and trial.seed < 2, status="diverged")
+    records = replaced(records, lambda trial: trial.is_dense and trial.seed == 2, status="failed")
     (ranking,) = rank_cells(records, P30)
-    (svd,) = [row.point for row in ranking.rows if row.point.method == "svd"]
-    assert (sorted(svd.quality), svd.failure) == ([0, 1], "1 of 3 seeds diverged")
+    assert ranked(ranking) == {"svd": 1, "basis": 2}
+    assert reasons(ranking) == {"tucker2": "2 of 3 seeds diverged"}
+    assert [point.method for point in ranking.front] == ["svd", "dense"]
+    assert set(ranking.hypervolumes) == {"svd", "basis"}
+    average = average_ranks([ranking])
+    assert average.lacking == {"tucker2": 0}
+    (table, _) = ranking_tables([ranking], average, 0.1, 0.05)
+    (seeds,) = (column.cells for column in table.columns if column.heading == "seeds")
+    assert seeds == ["2 of 3", "3", "3", ""]
+    assert table.footnotes == ["1 of 3 seeds failed"]
 
 
 def test_a_metric_that_is_not_finite_is_no_quality(made):
