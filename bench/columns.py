@@ -161,7 +161,7 @@ def _standing_meaning(rows: list[Row]) -> str:
     texts = ["bold: the best of its budget."]
     if found & {"worse", "not told apart"}:
         level = f"{100 * CONFIDENCE:g} %"
-        texts.append(f"{WORSE}: behind it beyond the spread of seeds (Welch's t, {level}, for each row by itself).")
+        texts.append(f"{WORSE}: behind it beyond the spread of seeds (Welch's t with Holm's correction, {level}).")
     if "unknown" in found:
         texts.append("A single seed does not tell which rows differ from it.")
     return " ".join(texts)

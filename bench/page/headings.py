@@ -113,7 +113,8 @@ def _timed(name: str) -> Any:
 def _qualities(rows: Sequence[Row]) -> Iterator[Heading]:
     about = (
         "The table's metric of the finished model, the mean over the seeds that are ok; ± is their standard deviation. "
-        f"Bold: the best of its budget; ↓: behind it beyond the spread of seeds (Welch's t, {100 * CONFIDENCE:g} %)."
+        f"Bold: the best of its budget; ↓: behind it beyond the spread of seeds (Welch's t with "
+        f"Holm's correction, {100 * CONFIDENCE:g} %)."
     )
     yield Heading("final", "quality", about, digits=2, main=True, descending=None, sd="final_sd", axis="y")
     for name in dict.fromkeys(name for row in rows for name in row if name.startswith(ALSO_FINAL)):

@@ -31,9 +31,9 @@ class RankedRow:
     rank
         1 is best; methods of equal mean share the average of their ranks.
     standing
-        To the leader, by Welch's t over seeds, not corrected for the number of methods.
+        To the leader, by Welch's t over seeds with Holm's correction for the number of methods.
     difference
-        Interval of how much better than the leader, negative where worse; None where it is unknown.
+        Interval of how much better than the leader, negative where worse, not corrected; None where unknown.
     """
 
     point: Point

@@ -149,7 +149,10 @@ def _standing_meaning(rows: Sequence[RankedRow], width: str) -> str:
     unknown = any(row.standing == "unknown" for row in rows)
     texts = []
     if known:
-        texts.append(f"to the leader: {width} of the difference (Welch's t), not corrected for the number of methods.")
+        texts.append(
+            f"to the leader: worse by Welch's t with Holm's correction for the number of methods; [ ]: {width} of the "
+            "difference, of each row by itself."
+        )
     if unknown:
         texts.append("unknown: a single seed does not tell whether a method differs from the leader.")
     return " ".join(texts)

@@ -60,7 +60,10 @@ def test_the_leader_is_bold_and_the_sign_has_a_legend(made):
     assert markdown.count("80.50 ±0.50 ↓") == 2
     assert "| 85.40 ±0.50 |" in markdown
     (table,) = text_tables(frame)
-    assert "bold: the best of its budget. ↓: behind it beyond the spread of seeds (Welch's t, 95 %" in table.legend
+    assert (
+        "bold: the best of its budget. ↓: behind it beyond the spread of seeds (Welch's t with Holm's correction, 95 %"
+        in table.legend
+    )
     assert "single seed" not in table.legend
     latex = to_latex(frame)
     check_latex(latex)
