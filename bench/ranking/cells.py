@@ -119,7 +119,8 @@ def find_cells(
     metric
         Name of the metric, one that tables show; by default each cell's main one.
     pool_machines
-        Let one cell have the trials of all machines and devices: a seed that several have counts once, the last one.
+        Let one cell have the trials of all machines and devices. A seed that several have counts once: one that is ok
+        before others, of these the one started last.
 
     Returns
     -------
@@ -157,7 +158,7 @@ def _cell(records: list[Record], budget: CostBudget, metric: str | None) -> Cell
     for record in records:
         trial = record.trial
         group = dense if trial.is_dense else by_row.setdefault((record.method.label, str(trial.budget or "")), {})
-        group[trial.seed] = record
+        group[trial.seed] = max(group.get(trial.seed, record), record, key=_precedence)
     trial = records[0].trial
     budget = budget.among(records)
     reference = _point(dense, budget, chosen, dense) if dense else None
@@ -173,6 +174,11 @@ def _cell(records: list[Record], budget: CostBudget, metric: str | None) -> Cell
         reference if reference and reference.quality else None,
         tuple(_point(group, budget, chosen, dense) for _, group in sorted(by_row.items())),
     )
+
+
+def _precedence(record: Record) -> tuple[bool, str]:
+    """Return which of several machines' records of one trial counts: the largest; ``started`` sorts as a text."""
+    return record.status == "ok", record.started
 
 
 def _machine(record: Record) -> str:

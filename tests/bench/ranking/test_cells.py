@@ -1,5 +1,6 @@
 """Ranks within a cell: points by size alone, intervals over seeds, and who lacks one and why."""
 
+import itertools
 import math
 
 import pytest
@@ -197,6 +198,27 @@ def test_machines_are_cells_of_their_own_unless_pooled(made):
     assert any("not independent" in note for note in average_ranks(rank_cells(both, P30)).notes)
 
 
+def test_of_pooled_records_of_a_trial_an_ok_one_counts_and_of_these_the_newest(made):
+    def elsewhere(machine, started, value, **changes):
+        return [
+            one.model_copy(update={"machine": machine, "started": started} | changes)
+            for one in made(lambda trial: good(trial) + value)
+        ]
+
+    records = [
+        *elsewhere("a", "2025-01-03T00:00:00+00:00", 0, status="failed"),
+        *elsewhere("b", "2025-01-02T00:00:00+00:00", 2),
+        *elsewhere("c", "2025-01-01T00:00:00+00:00", 1),
+        *elsewhere("d", "2025-01-04T00:00:00+00:00", 0, status="timeout"),
+    ]
+    for order in itertools.permutations(range(4)):
+        mixed = [record for place in order for record in records[place * len(records) // 4 :][: len(records) // 4]]
+        (pooled,) = rank_cells(mixed, P30, pool_machines=True)
+        assert pooled.lacking == ()
+        assert pooled.rows[0].point.quality == pytest.approx({0: 87.0, 1: 87.1, 2: 87.2})
+        assert pooled.cell.dense.failure == ""
+
+
 def test_latency_is_a_budget_by_batch_size(made):
     records = made(good)
     assert ranked(rank_cells(records, parse_budget("latency=50%"))[0]) == {"tucker2": 1, "svd": 2, "basis": 3}
@@ -246,6 +268,19 @@ def test_averages_are_over_the_methods_that_all_cells_have(made):
 def test_a_method_that_no_cell_has_is_listed_too(made):
     records = made(good, lambda trial: 0.9 if trial.method.name == "svd" else 0.3)
     assert average_ranks(rank_cells(records, P30)).lacking == {"svd": 0}
+
+
+def test_the_same_model_and_data_in_two_suites_are_told_not_to_be_independent(made):
+    def moved(records, suite):
+        return [one.model_copy(update={"trial": one.trial.model_copy(update={"suite": suite})}) for one in records]
+
+    one, two = made(good), made(good, models=["resnet14"])
+    said = "suites that share model and data are several cells here, which are not independent: resnet8 on "
+    average = average_ranks(rank_cells([*one, *two, *moved(one, "other")], P30))
+    assert average.cells == 3
+    assert [note for note in average.notes if "independent" in note] == [f"{said}{one[0].trial.data}"]
+    average = average_ranks(rank_cells([*one, *moved(two, "other")], P30))
+    assert not [note for note in average.notes if "independent" in note]
 
 
 def test_cells_without_any_point_do_not_count_and_are_told(made):
