@@ -116,13 +116,17 @@ def _times(rows: list[Row]) -> Iterator[Column]:
         # the first batch size goes last
         brief = Column(title, ratios, rank=3 if place else 2, meaning=f"{means}.")
         levels = sorted({row[f"{prefix}_confidence"] for row in rows if row.get(f"{prefix}_confidence") is not None})
-        interval = " or ".join(f"{100 * level:g} %" for level in levels)
+        level = " or ".join(f"{100 * level:g} %" for level in levels)
+        several = any(row["seeds"] > 1 for row in rows)
+        interval = (
+            f"from the lowest to the highest end of the seeds' {level} intervals" if several else f"{level} interval"
+        )
         yield Column(
             f"{title} / dense",
             full,
             rank=4,
             brief=brief,
-            meaning=f"{means}, {interval} interval, the widest of a row's seeds.",
+            meaning=f"{means}; [ ]: {interval}.",
         )
         run = "MACs run %: what that form computes."
         yield Column("MACs run %", _numbers(rows, f"{prefix}_percent", 1), rank=12, meaning=run)

@@ -200,7 +200,10 @@ def _sizes(group: list[Record]) -> Row:
 
 
 def _latencies(group: list[Record]) -> Row:
-    """Return medians and ratios by form and batch size; over several seeds the mean, with the widest interval."""
+    """Return medians and ratios by form and batch size; of several seeds the mean.
+
+    Low and high are the lowest and the highest end of the seeds' intervals; the confidence is that of a single one.
+    """
     row: Row = {}
     timed: dict[tuple[str, int], list[Latency]] = {}
     for record in group:

@@ -95,7 +95,7 @@ def _times(rows: Sequence[Row]) -> Iterator[Heading]:
             match.string,
             f"{title} / dense",
             f"Time of {timed}, relative to the dense model deployed alike and timed in turn; below 1 is faster. In "
-            "brackets the interval of the record's confidence, the widest of a row's seeds.",
+            "brackets its interval; of several seeds, from the lowest to the highest end of their intervals.",
             digits=2,
             main=True,
             low=f"{prefix}_low",

@@ -133,6 +133,21 @@ def test_qualities_are_means_over_the_seeds_that_are_ok_as_rank_has_them(points)
     assert pd.isna([tucker2["final_sd"], svd["final_sd"], svd["drop"]]).all()
 
 
+def test_the_interval_of_several_seeds_is_said_to_be_what_it_is(points):
+    records = [
+        make_record(trial, **measured(90.0, 1000 if trial.is_dense else 500, latency=[latency(0.5 + 0.4 * seed)]))
+        for (_, budget, seed), trial in points.items()
+        if budget in ("", "params=50%")
+    ]
+    row = leaderboard(records).iloc[1]
+    assert (row["latency_b1_low"], row["latency_b1_high"]) == (0.4, 1.0)
+    assert "; [ ]: from the lowest to the highest end of the seeds' 95 % intervals." in to_markdown(
+        leaderboard(records)
+    )
+    single = [record for record in records if record.trial.seed == 0]
+    assert "; [ ]: 95 % interval." in to_markdown(leaderboard(single))
+
+
 def test_rows_without_quality_come_last_and_say_why(points):
     dense = make_record(points["dense", "", 0], **measured(91.0))
     good = make_record(points["tucker2", "params=50%", 0], **measured(50.0))
