@@ -13,6 +13,7 @@ from .leaderboard import ALSO_FINAL
 from .leaders import TABLE_KEYS
 from .seeds import CONFIDENCE
 from .text_table import Column, TextTable, number
+from .words import seeds_in_words
 
 #: Behind the quality of a row that is worse than its budget's leader.
 WORSE = "↓"
@@ -76,6 +77,7 @@ def _columns(rows: list[Row], footnotes: list[str]) -> list[Column]:
         Column("disk kB", disk, rank=11),
         *_times(rows),
         *_qualities(rows),
+        *_seeds(rows),
         Column("status", [_status(row, footnotes) for row in rows], number=False, folds=True),
     ]
 
@@ -114,13 +116,17 @@ def _times(rows: list[Row]) -> Iterator[Column]:
         # the first batch size goes last
         brief = Column(title, ratios, rank=3 if place else 2, meaning=f"{means}.")
         levels = sorted({row[f"{prefix}_confidence"] for row in rows if row.get(f"{prefix}_confidence") is not None})
-        interval = " or ".join(f"{100 * level:g} %" for level in levels)
+        level = " or ".join(f"{100 * level:g} %" for level in levels)
+        several = any(row["seeds"] > 1 for row in rows)
+        interval = (
+            f"from the lowest to the highest end of the seeds' {level} intervals" if several else f"{level} interval"
+        )
         yield Column(
             f"{title} / dense",
             full,
             rank=4,
             brief=brief,
-            meaning=f"{means}, {interval} interval, the widest of a row's seeds.",
+            meaning=f"{means}; [ ]: {interval}.",
         )
         run = "MACs run %: what that form computes."
         yield Column("MACs run %", _numbers(rows, f"{prefix}_percent", 1), rank=12, meaning=run)
@@ -131,6 +137,15 @@ def _also_final(rows: list[Row]) -> Iterator[Column]:
     named = dict.fromkeys(name for row in rows for name in row if name.startswith(ALSO_FINAL) and row[name] is not None)
     for name in named:
         yield Column(name.removeprefix(ALSO_FINAL), _numbers(rows, name, 2), rank=1)
+
+
+def _seeds(rows: list[Row]) -> Iterator[Column]:
+    """Yield how many seeds a row is of, where any has several."""
+    if any(row["seeds"] > 1 for row in rows):
+        meaning = "seeds: 1 of 3: the quality is of one seed, as two are not ok; such a row leads nothing."
+        cells = [seeds_in_words(row["ok_seeds"], row["seeds"]) for row in rows]
+        few = any(row["ok_seeds"] < row["seeds"] for row in rows)
+        yield Column("seeds", cells, rank=4, meaning=meaning if few else "")
 
 
 def _with_interval(ratio: str, row: Row, prefix: str) -> str:
@@ -150,7 +165,7 @@ def _standing_meaning(rows: list[Row]) -> str:
     texts = ["bold: the best of its budget."]
     if found & {"worse", "not told apart"}:
         level = f"{100 * CONFIDENCE:g} %"
-        texts.append(f"{WORSE}: behind it beyond the spread of seeds (Welch's t, {level}, for each row by itself).")
+        texts.append(f"{WORSE}: behind it beyond the spread of seeds (Welch's t with Holm's correction, {level}).")
     if "unknown" in found:
         texts.append("A single seed does not tell which rows differ from it.")
     return " ".join(texts)

@@ -10,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 
+from .cost_budget import budget_of
 from .errors import BenchError, suggestion
 from .form_name import EAGER, latency_prefix
 from .leaders import mark_leaders
@@ -89,7 +90,10 @@ def leaderboard(records: Iterable[Record]) -> pd.DataFrame:
     pandas.DataFrame
         Percentages are of the dense model's counts; sizes are in bytes, latencies in ms a batch, times in s,
         quality in the unit of ``metric``; further metrics that the task shows have columns such as
-        ``final psnr_y[Set14] dB``. ``drop`` is how much worse the final quality is than the dense one.
+        ``final psnr_y[Set14] dB``. Qualities of the trained, finished and deployed model are means over the seeds that
+        are ok; ``drop`` is how much worse the final quality is than the dense one.
+        ``budget_percent`` is what the row comes to on its budget's measure, in % of the dense model.
+        ``seeds`` is how many were run, ``ok_seeds`` how many of these are ok.
         ``settings`` are without the setting that a budget moves: ``knob`` has its field and the values it took.
         ``other_load`` is how many cores other processes kept busy during timing.
         ``notes`` is a list of texts. What was not measured is missing. ``standing`` is how a row stands to the leader
@@ -121,9 +125,11 @@ def _references(dense: list[Record], suite_version: int | None) -> dict[int, Rec
 def _row(group: list[Record], dense: dict[int, Record], versions: Versions) -> Row:
     """Return the row of one method at one budget from its records, one a seed."""
     first = group[0]
-    trial, measured = first.trial, first.measured
-    finals = _known(final(record) for record in group)
-    drops = _known(_drop(record, dense.get(record.trial.seed)) for record in group)
+    ok = [record for record in group if record.status == "ok"]
+    trial, measured = first.trial, next(iter(ok), first).measured
+    by_seed = _by_seed(ok)
+    finals = list(by_seed.values())
+    drops = _known(_drop(record, dense.get(record.trial.seed)) for record in ok)
     superseded = versions.notes(group)
     return {
         "suite": trial.suite,
@@ -138,7 +144,9 @@ def _row(group: list[Record], dense: dict[int, Record], versions: Versions) -> R
         "knob": _knob(group),
         "kind": first.method.kind,
         "budget": str(trial.budget or ""),
+        "budget_percent": _budget_percent(group),
         "seeds": len(group),
+        "ok_seeds": len(ok),
         "status": ", ".join(sorted({record.status for record in group})),
         **_sizes(group),
         **_latencies(group),
@@ -148,13 +156,13 @@ def _row(group: list[Record], dense: dict[int, Record], versions: Versions) -> R
         "decomposed_at": measured.decomposition.at if measured.decomposition else None,
         "before_decomposition": _mean(_decomposition(record, "before") for record in group),
         "after_decomposition": _mean(_decomposition(record, "after") for record in group),
-        "trained": _mean(quality(record, "trained") for record in group),
+        "trained": _mean(quality(record, "trained") for record in ok),
         "final": mean(finals) if finals else None,
-        "deployed": _mean(quality(record, "deployed") for record in group),
+        "deployed": _mean(quality(record, "deployed") for record in ok),
         "final_sd": stdev(finals) if len(finals) > 1 else None,
-        "final_by_seed": {} if superseded else _by_seed(group),  # what is superseded leads nothing
+        "final_by_seed": {} if superseded else by_seed,  # what is superseded leads nothing
         **{
-            f"{ALSO_FINAL}{name} {unit}".rstrip(): _mean(quality(record, "finished", name) for record in group)
+            f"{ALSO_FINAL}{name} {unit}".rstrip(): _mean(quality(record, "finished", name) for record in ok)
             for name, unit in measured.also_shown.items()
         },
         "drop": mean(drops) if drops else None,
@@ -184,6 +192,13 @@ def _knob(group: list[Record]) -> Row | None:
     return planned.knob.model_dump() if planned and planned.knob else None
 
 
+def _budget_percent(group: list[Record]) -> float | None:
+    """Return what the row comes to on its budget's measure; None for a size of its own."""
+    budget = budget_of(group[0])
+    share = budget and _mean(budget.cost(record) for record in group)
+    return None if share is None else 100 * share
+
+
 def _sizes(group: list[Record]) -> Row:
     """Return the counts and their share of the dense model's."""
     row: Row = {}
@@ -196,7 +211,10 @@ def _sizes(group: list[Record]) -> Row:
 
 
 def _latencies(group: list[Record]) -> Row:
-    """Return medians and ratios by form and batch size; over several seeds the mean, with the widest interval."""
+    """Return medians and ratios by form and batch size; of several seeds the mean.
+
+    Low and high are the lowest and the highest end of the seeds' intervals; the confidence is that of a single one.
+    """
     row: Row = {}
     timed: dict[tuple[str, int], list[Latency]] = {}
     for record in group:
@@ -236,15 +254,15 @@ def _decomposition(record: Record, which: str) -> float | None:
     return getattr(decomposition, which).get(record.measured.metric) if decomposition else None
 
 
-def _by_seed(group: list[Record]) -> dict[int, float]:
-    """Return the final quality of the trials that are ok."""
-    finals = {record.trial.seed: final(record) for record in group if record.status == "ok"}
+def _by_seed(records: list[Record]) -> dict[int, float]:
+    """Return the final quality by seed, where it is finite."""
+    finals = {record.trial.seed: final(record) for record in records}
     return {seed: value for seed, value in finals.items() if value is not None and math.isfinite(value)}
 
 
 def _drop(record: Record, dense: Record | None) -> float | None:
-    """Return how much worse the final quality is than the dense trial's."""
-    own, reference = final(record), final(dense) if dense else None
+    """Return how much worse the final quality is than that of the dense trial, if this is ok."""
+    own, reference = final(record), final(dense) if dense and dense.status == "ok" else None
     if own is None or reference is None:
         return None
     return own - reference if record.measured.higher_is_better is False else reference - own

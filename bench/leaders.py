@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
+from .cost_budget import parse_budget
 from .seeds import standings
 
 #: What tells one table of the leaderboard from another.
@@ -16,19 +17,20 @@ def mark_leaders(frame: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     frame
-        With ``final_by_seed``: by seed the final quality of trials that are ok.
+        With ``final_by_seed``: by seed the final quality of trials that are ok; and ``seeds``, how many were run.
 
     Returns
     -------
     pandas.DataFrame
         ``standing`` is ``leader``, ``worse``, ``not told apart`` or ``unknown``, see :func:`.seeds.standings`; missing
-        for the dense model, for rows without quality, and where a budget has one row alone.
+        for the dense model, for rows of which a seed has no quality, for those that miss their budget by more than
+        :data:`.cost_budget.TOLERANCE`, and where a budget has one row alone.
     """
     if frame.empty:
         return frame
     marked = frame.assign(standing=None)
     # several rows of one model at one budget; a method's size of its own is no budget
-    rivals = frame[(frame["kind"] != "none") & (frame["budget"] != "") & frame["final_by_seed"].map(bool)]
+    rivals = frame[(frame["kind"] != "none") & (frame["final_by_seed"].map(len) == frame["seeds"]) & _on_budget(frame)]
     for _, group in rivals.groupby([*TABLE_KEYS, "budget"], sort=False):
         if len(group) < 2:
             continue
@@ -37,3 +39,12 @@ def mark_leaders(frame: pd.DataFrame) -> pd.DataFrame:
         for index, (standing, _) in zip(group.index, standings(values, higher_is_better=higher), strict=True):
             marked.loc[index, "standing"] = standing
     return marked
+
+
+def _on_budget(frame: pd.DataFrame) -> pd.Series:
+    """Tell of each row whether it has a budget and the size that this asks for, as :mod:`.ranking` judges it, too."""
+    found = [
+        bool(budget) and not pd.isna(percent) and parse_budget(budget).met_by(percent / 100)
+        for budget, percent in zip(frame["budget"], frame["budget_percent"], strict=True)
+    ]
+    return pd.Series(found, index=frame.index, dtype=bool)

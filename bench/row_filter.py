@@ -17,6 +17,10 @@ from .leaders import TABLE_KEYS, mark_leaders
 
 #: Columns that hold more than one value and can be neither compared nor sorted.
 COMPOUND = ("settings", "knob", "notes", "final_by_seed")
+#: Shares as fractions, with which 80 % is compared as 0.8.
+FRACTION = re.compile(r"latency_.+_(?:ratio|low|high|confidence)")
+#: What else may be compared with a number in %: shares in %, and qualities, which are in % as a rule.
+IN_PERCENT = re.compile(r".+_percent|final|final .+|final_sd|drop|trained|deployed|(?:before|after)_decomposition")
 #: How many of a column's values an error names.
 NAMED = 12
 FORM = "method=tucker2, model=resnet*, budget=params=30% or conv_weights_percent<40"
@@ -39,7 +43,7 @@ class RowFilter:
     ----------
     column, sign, value
         Texts are compared by ``=`` and ``!=``, with wildcards; numbers by all signs. What a row has not been measured
-        in meets no condition.
+        in meets no condition. A number may be in %: ``latency_b1_ratio<80%`` is ``latency_b1_ratio<0.8``.
     """
 
     column: str
@@ -72,8 +76,18 @@ class RowFilter:
             wanted = float(self.value.removesuffix("%"))
         except ValueError:
             raise BenchError(f"filter '{self}': {self.column} is a number, '{self.value}' is none") from None
+        if self.value.endswith("%"):
+            wanted /= self._percent()
         compare = ORDERS[self.sign]
         return lambda own: not pd.isna(own) and compare(float(own), wanted)
+
+    def _percent(self) -> float:
+        """Return by what a number in % is divided to be one of the column."""
+        if FRACTION.fullmatch(self.column):
+            return 100.0
+        if IN_PERCENT.fullmatch(self.column):
+            return 1.0
+        raise BenchError(f"filter '{self}': {self.column} is not in %, give a number without it")
 
 
 def parse_filter(text: str) -> RowFilter:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import math
 
+from .cost_budget import budget_of
 from .record import Record
 from .words import noise_in_words
 
-#: Relative distance from the budget above which a row must say why.
-BUDGET_TOLERANCE = 0.1
 #: Difference of the deployed model's quality, in the metric's unit, above which a row must say so.
 NOTABLE_DIFFERENCE = 0.1
 
@@ -41,15 +40,15 @@ def _failure_note(record: Record) -> str | None:
 
 def _budget_note(record: Record) -> str | None:
     """Say why the budget is missed, where it is; the plan's own words if it has some."""
-    planned, budget = record.measured.planned, record.trial.budget
-    if planned is None or budget is None or planned.budget_ratio is None:
+    budget, planned = budget_of(record), record.measured.planned
+    if budget is None:
         return None
-    if planned.note:
+    if planned is not None and planned.budget_ratio is not None and planned.note:
         return planned.note
-    ((count, wanted),) = budget.as_dict().items()
-    if abs(planned.budget_ratio / wanted - 1) <= BUDGET_TOLERANCE:
+    reached = budget.cost(record)
+    if reached is None or budget.met_by(reached):
         return None
-    return f"reaches {100 * planned.budget_ratio:.1f} % of the dense {count}, asked for were {100 * wanted:g} %"
+    return f"reaches {100 * reached:.1f} % of the dense {budget.measure}, asked for were {100 * budget.share:g} %"
 
 
 def _deployed_note(record: Record) -> str | None:

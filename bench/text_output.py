@@ -76,7 +76,7 @@ def text_tables_to_markdown(tables: Iterable[TextTable]) -> str:
     parts = []
     for text in tables:
         lines = [
-            f"**{text.title}**",
+            f"**{_escaped(text.title)}**",
             "",
             _markdown_row([column.heading for column in text.columns]),
             _markdown_row(["---:" if column.number else "---" for column in text.columns]),
@@ -84,9 +84,9 @@ def text_tables_to_markdown(tables: Iterable[TextTable]) -> str:
         for place in range(len(text.groups)):
             lines.append(_markdown_row([_bold(c.cells[place], place in c.bold) for c in text.columns]))
         if text.legend:
-            lines += ["", f"*{text.legend}*"]
+            lines += ["", f"*{_escaped(text.legend)}*"]
         if text.footnotes:
-            lines += ["", *(f"{number}) {note}  " for number, note in enumerate(text.footnotes, start=1))]
+            lines += ["", *(f"{number}) {_escaped(note)}  " for number, note in enumerate(text.footnotes, start=1))]
         parts.append("\n".join(lines))
     return "\n\n".join(parts) + "\n"
 
@@ -96,4 +96,9 @@ def _bold(cell: str, bold: bool) -> str:
 
 
 def _markdown_row(cells: list[str]) -> str:
-    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+    return "| " + " | ".join(_escaped(cell).replace("|", "\\|") for cell in cells) + " |"
+
+
+def _escaped(text: str) -> str:
+    """Return a text that neither ends its line nor begins a tag."""
+    return " ".join(text.splitlines()).replace("<", "&lt;")

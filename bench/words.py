@@ -10,6 +10,11 @@ def counted(count: int, thing: str) -> str:
     return f"{count:,} {thing}" if count == 1 else f"{count:,} {thing}s"
 
 
+def seeds_in_words(ok: int, seeds: int) -> str:
+    """Return ``3``, or ``1 of 3`` where not all seeds are ok."""
+    return str(seeds) if ok == seeds else f"{ok} of {seeds}"
+
+
 def budget_words(budget: Mapping[str, float | None]) -> str:
     """Return ``params=30%`` for ``{"params": 0.3}``; counts without a value are left out."""
     given = {count: fraction for count, fraction in budget.items() if fraction is not None}

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from ..cost_budget import TOLERANCE
 from .common import DEFAULT_RESULTS, AsJson, Results, output, print_json
 from .shown import of_tables, shown_records
 
@@ -33,7 +34,7 @@ def rank_command(
     ] = None,
     tolerance: Annotated[
         float, typer.Option(help="Relative distance from the budget up to which a point stands for it.")
-    ] = 0.1,
+    ] = TOLERANCE,
     alpha: Annotated[float, typer.Option(help="Level of the tests; intervals have confidence 1 - alpha.")] = 0.05,
     pool_machines: Annotated[
         bool, typer.Option("--pool-machines", help="One cell for the trials of all machines; not for latencies.")

@@ -19,7 +19,7 @@ THRESHOLD = 0.05
 
 @dataclass(frozen=True)
 class Ratio:
-    """Time relative to the dense model's, over a row's seeds: mean, and the widest interval, as in the leaderboard.
+    """Time relative to the dense model's, over a row's seeds: mean and interval as in the leaderboard.
 
     Attributes
     ----------

@@ -99,7 +99,7 @@ def _times(rows: Sequence[Row]) -> Iterator[Heading]:
             match.string,
             f"{title} / dense",
             f"Time of {timed}, relative to the dense model deployed alike and timed in turn; below 1 is faster. In "
-            "brackets the interval of the record's confidence, the widest of a row's seeds.",
+            "brackets its interval; of several seeds, from the lowest to the highest end of their intervals.",
             digits=2,
             main=True,
             low=f"{prefix}_low",
@@ -116,8 +116,9 @@ def _timed(name: str) -> Any:
 
 def _qualities(rows: Sequence[Row]) -> Iterator[Heading]:
     about = (
-        "The table's metric of the finished model, the mean over the seeds; ± is their standard deviation. Bold: the "
-        f"best of its budget; ↓: behind it beyond the spread of seeds (Welch's t, {100 * CONFIDENCE:g} %)."
+        "The table's metric of the finished model, the mean over the seeds that are ok; ± is their standard deviation. "
+        f"Bold: the best of its budget; ↓: behind it beyond the spread of seeds (Welch's t with "
+        f"Holm's correction, {100 * CONFIDENCE:g} %)."
     )
     yield Heading("final", "quality", about, digits=2, main=True, descending=None, sd="final_sd", axis="y")
     for name in dict.fromkeys(name for row in rows for name in row if name.startswith(ALSO_FINAL)):
@@ -147,4 +148,6 @@ def _costs() -> Iterator[Heading]:
     yield Heading("peak_rss", "peak memory", "Largest resident memory of the process.", "MB", digits=0, scale=1e6)
     about = "Cores that other processes kept busy while the row was timed."
     yield Heading("other_load", "other load", about, "cores", digits=2)
-    yield Heading("seeds", "seeds", "How many records the row is the mean of.", digits=0)
+    yield Heading("seeds", "seeds", "How many seeds were run; the sizes and times are means over these.", digits=0)
+    about = "How many of the seeds are ok: the quality is the mean over these. A row that lacks any never leads."
+    yield Heading("ok_seeds", "ok seeds", about, digits=0)

@@ -1,7 +1,7 @@
 """Fair ranking: methods at equal budget in cells of model and data, over cells, and by cost against quality."""
 
+from ..cost_budget import CostBudget, parse_budget
 from .average import AverageRanks, Friedman, average_ranks, compare_scores, critical_difference
-from .budget import CostBudget, parse_budget
 from .cells import Cell, Point, find_cells
 from .choose import CellRanking, Lacking, RankedRow, rank_cells
 from .pareto import hypervolume, pareto_front

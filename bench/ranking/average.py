@@ -100,12 +100,27 @@ def average_ranks(rankings: Sequence[CellRanking], alpha: float = ALPHA) -> Aver
     notes = list(result.notes)
     if empty := len(rankings) - len(ranked):
         notes.insert(0, f"{empty} of {len(rankings)} cells have no method at this budget and do not count")
-    if len({(ranking.cell.suite, ranking.cell.table) for ranking in ranked}) < len(ranked):
-        notes.append("the same trials on several machines are several cells here, which are not independent")
+    notes += _shared(ranked)
     return AverageRanks(
         result.ranks, len(ranked), alpha, result.friedman, result.critical_difference, result.groups,
         {method: present[method] for method in methods if present[method] < len(scores)}, tuple(notes),
     )  # fmt: skip
+
+
+def _shared(rankings: Sequence[CellRanking]) -> list[str]:
+    """Say which cells are not independent, as they are of the same trials, or of the same model and data."""
+    cells = [ranking.cell for ranking in rankings]
+    tables = {(cell.suite, cell.table) for cell in cells}
+    notes = []
+    if len(tables) < len(cells):
+        notes.append("the same trials on several machines are several cells here, which are not independent")
+    suites: dict[str, set[str]] = {}
+    for cell in cells:
+        suites.setdefault(f"{cell.model} on {cell.data}", set()).add(cell.suite)
+    if repeated := sorted(place for place, names in suites.items() if len(names) > 1):
+        listed = ", ".join(repeated)
+        notes.append(f"suites that share model and data are several cells here, which are not independent: {listed}")
+    return notes
 
 
 def compare_scores(scores: Mapping[str, Sequence[float]], alpha: float = ALPHA) -> AverageRanks:

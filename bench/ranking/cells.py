@@ -8,11 +8,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from statistics import mean
 
+from ..cost_budget import CostBudget
 from ..errors import BenchError
 from ..record import Record
 from ..row_notes import differences, load_note, quality
 from ..shown_metrics import Metric, shown_metrics, unknown_metric
-from .budget import CostBudget
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,8 @@ class Point:
         Share of the dense model on the measure, the mean over seeds; None where it is not known.
     quality
         Of the finished model by seed, in the metric's unit: trials that are ok and whose metric is finite.
+    seeds
+        How many seeds were run.
     failure
         Why other seeds have none, or all; empty where every seed has one.
     notes
@@ -37,8 +39,14 @@ class Point:
     budget: str
     cost: float | None
     quality: dict[int, float]
+    seeds: int
     failure: str = ""
     notes: tuple[str, ...] = ()
+
+    @property
+    def complete(self) -> bool:
+        """Whether every seed has a quality: the mean of those that survive is no mean of the method's."""
+        return len(self.quality) == self.seeds
 
     @property
     def mean(self) -> float:
@@ -58,6 +66,8 @@ class Cell:
         Where it was run, each with its device: ``machine (cpu)``.
     metric
         What quality is.
+    budget
+        Its measure is the points' cost; a latency's batch size is the same for all of them.
     dense
         The dense model's point; None where it has no quality.
     points
@@ -71,6 +81,7 @@ class Cell:
     data: str
     machines: tuple[str, ...]
     metric: Metric
+    budget: CostBudget
     dense: Point | None
     points: tuple[Point, ...]
 
@@ -108,7 +119,8 @@ def find_cells(
     metric
         Name of the metric, one that tables show; by default each cell's main one.
     pool_machines
-        Let one cell have the trials of all machines and devices: a seed that several have counts once, the last one.
+        Let one cell have the trials of all machines and devices. A seed that several have counts once: one that is ok
+        before others, of these the one started last.
 
     Returns
     -------
@@ -146,8 +158,9 @@ def _cell(records: list[Record], budget: CostBudget, metric: str | None) -> Cell
     for record in records:
         trial = record.trial
         group = dense if trial.is_dense else by_row.setdefault((record.method.label, str(trial.budget or "")), {})
-        group[trial.seed] = record
+        group[trial.seed] = max(group.get(trial.seed, record), record, key=_precedence)
     trial = records[0].trial
+    budget = budget.among(records)
     reference = _point(dense, budget, chosen, dense) if dense else None
     return Cell(
         trial.suite,
@@ -157,9 +170,15 @@ def _cell(records: list[Record], budget: CostBudget, metric: str | None) -> Cell
         trial.data,
         tuple(sorted({_machine(record) for record in records})),
         chosen,
+        budget,
         reference if reference and reference.quality else None,
         tuple(_point(group, budget, chosen, dense) for _, group in sorted(by_row.items())),
     )
+
+
+def _precedence(record: Record) -> tuple[bool, str]:
+    """Return which of several machines' records of one trial counts: the largest; ``started`` sorts as a text."""
+    return record.status == "ok", record.started
 
 
 def _machine(record: Record) -> str:
@@ -182,6 +201,7 @@ def _point(group: dict[int, Record], budget: CostBudget, metric: Metric, dense: 
         str(records[0].trial.budget or ""),
         mean(costs) if costs else None,
         finite,
+        len(records),
         _failure([record for record in records if record.trial.seed not in finite], len(records)),
         tuple(dict.fromkeys(notes)),
     )

@@ -8,15 +8,13 @@ from dataclasses import dataclass, field
 
 from scipy import stats
 
+from ..cost_budget import TOLERANCE, CostBudget
 from ..errors import BenchError
 from ..record import Record
 from ..seeds import Interval, Standing, mean_interval, standings
-from .budget import CostBudget
 from .cells import Cell, Point, find_cells
 from .pareto import Reference, hypervolumes, pareto_front, reference_of
 
-#: Relative distance from the budget up to which a point stands for it.
-TOLERANCE = 0.1
 ALPHA = 0.05
 
 
@@ -33,9 +31,9 @@ class RankedRow:
     rank
         1 is best; methods of equal mean share the average of their ranks.
     standing
-        To the leader, by Welch's t over seeds, not corrected for the number of methods.
+        To the leader, by Welch's t over seeds with Holm's correction for the number of methods.
     difference
-        Interval of how much better than the leader, negative where worse; None where it is unknown.
+        Interval of how much better than the leader, negative where worse, not corrected; None where unknown.
     """
 
     point: Point
@@ -60,14 +58,14 @@ class CellRanking:
     Attributes
     ----------
     cell, budget
-        What was ranked.
+        What was ranked; the cell's own budget names the batch size of a latency.
     rows
         Best first; the dense model is not among them.
     lacking
         Methods that other cells or budgets have, and this one has not.
     front
-        Of all points of the cell, the dense model's too, those that no other one dominates on cost and quality, from
-        small to large.
+        Of all points of the cell that have every seed, and the dense model's, those that no other one dominates on cost
+        and quality, from small to large.
     reference
         Of the hypervolumes; None where the metric has none.
     hypervolumes
@@ -95,7 +93,8 @@ def rank_cells(
     """Rank the methods at equal budget in every cell.
 
     Of a method's points the one counts whose size is nearest to the budget, if it is within the tolerance, above or
-    below. If that trial failed the method has none: it never gets a rank by another one.
+    below. If that trial failed with any seed the method has none: it never gets a rank by another point, nor by the
+    seeds that survive.
 
     Parameters
     ----------
@@ -132,12 +131,13 @@ def _rank(cell: Cell, methods: Sequence[str], budget: CostBudget, tolerance: flo
     lacking: list[Lacking] = []
     for method in methods:
         points = [point for point in cell.points if point.method == method]
-        point = nearest(points, budget.share, tolerance)
-        if point is not None and point.quality:
+        point = nearest(points, budget, tolerance)
+        if point is not None and point.complete:
             chosen.append(point)
         else:
-            lacking.append(Lacking(method, _why(points, point, budget)))
-    known = [point for point in (cell.dense, *cell.points) if point and point.quality and point.cost is not None]
+            lacking.append(Lacking(method, _why(points, point, cell.budget)))
+    complete = [point for point in cell.points if point.complete]
+    known = [point for point in (cell.dense, *complete) if point and point.cost is not None]
     front = pareto_front([_cost(point) for point in known], [cell.gain(point.mean) for point in known])
     reference = reference_of(cell)
     return CellRanking(
@@ -151,23 +151,19 @@ def _rank(cell: Cell, methods: Sequence[str], budget: CostBudget, tolerance: flo
     )
 
 
-def nearest(points: Iterable[Point], share: float, tolerance: float) -> Point | None:
-    """Return the point whose cost is nearest to a share, if it is within the relative tolerance; never by quality.
+def nearest(points: Iterable[Point], budget: CostBudget, tolerance: float) -> Point | None:
+    """Return the point whose cost is nearest to a budget, if it is within the relative tolerance; never by quality.
 
     Of two equally near ones the smaller counts.
     """
     known = [point for point in points if point.cost is not None]
-    best = min(known, key=lambda point: (_distance(point, share), _cost(point), point.budget), default=None)
-    return best if best is not None and _distance(best, share) <= tolerance else None
+    best = min(known, key=lambda point: (budget.distance(_cost(point)), _cost(point), point.budget), default=None)
+    return best if best is not None and budget.met_by(best.cost, tolerance) else None
 
 
 def _cost(point: Point) -> float:
     assert point.cost is not None
     return point.cost
-
-
-def _distance(point: Point, share: float) -> float:
-    return round(abs(_cost(point) / share - 1), 9)  # 0.3 and 0.5 are equally far from 0.4, and 0.33 a tenth from 0.3
 
 
 def _why(points: Sequence[Point], chosen: Point | None, budget: CostBudget) -> str:
@@ -177,9 +173,9 @@ def _why(points: Sequence[Point], chosen: Point | None, budget: CostBudget) -> s
     if chosen is not None:
         return chosen.failure
     asked = [point for point in points if point.budget == str(budget)]
-    near = nearest(asked or points, budget.share, math.inf)
+    near = nearest(asked or points, budget, math.inf)
     if near is None:
-        return asked[0].failure if asked and asked[0].failure else f"no {budget.measure} known"
+        return asked[0].failure if asked and asked[0].failure else f"no {budget.name} known"
     words = "out of reach" if asked else "not run"
     failed = f", {near.failure}" if asked and near.failure else ""
     return f"{words}: the nearest point has {100 * _cost(near):.3g} %{failed}"

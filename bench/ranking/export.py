@@ -106,7 +106,7 @@ def _flat(ranking: CellRanking, row: Row, average: AverageRanks) -> Row:
     return {
         **_place(ranking),
         "machines": "; ".join(ranking.cell.machines),
-        "at": str(ranking.budget),
+        "at": str(ranking.cell.budget),
         "method": method,
         "budget": row["budget"],
         "standing": row["standing"],

@@ -120,7 +120,8 @@ def hypervolumes(cell: Cell, reference: Reference) -> dict[str, float]:
     """Return each method's hypervolume, in halvings of the cost at the dense model's quality.
 
     That is the area less unit: 2 for a method that keeps the dense model's quality down to a quarter of its cost. A
-    method of which smaller models were made covers more: compare methods that were run at the same budgets.
+    method of which smaller models were made covers more: compare methods that were run at the same budgets. Points of
+    which a seed failed cover nothing.
 
     Returns
     -------
@@ -132,7 +133,7 @@ def hypervolumes(cell: Cell, reference: Reference) -> dict[str, float]:
         return {}
     areas: dict[str, float] = {}
     for method in cell.methods:
-        points = [p for p in cell.points if p.method == method and p.quality and p.cost is not None and p.cost > 0]
+        points = [p for p in cell.points if p.method == method and p.complete and p.cost is not None and p.cost > 0]
         if points:
             costs, qualities = [point.cost or 0.0 for point in points], [point.mean for point in points]
             areas[method] = hypervolume(costs, qualities, reference.quality) / height

@@ -7,7 +7,7 @@ from string import ascii_lowercase
 
 from ..seeds import Interval
 from ..text_table import Column, TextTable, number
-from ..words import counted
+from ..words import counted, seeds_in_words
 from .average import AverageRanks
 from .cells import Point
 from .choose import CellRanking, RankedRow
@@ -39,9 +39,9 @@ def ranking_tables(
 def _cell_table(ranking: CellRanking, tolerance: float, alpha: float) -> TextTable:
     """Dense first, then the ranked methods, then those that lack a point."""
     cell, rows, dense = ranking.cell, ranking.rows, ranking.cell.dense
-    notes = list(dict.fromkeys(note for row in rows for note in _notes(row.point)))
     lines: list[RankedRow | None] = [*([None] if dense else []), *rows]
     points = [*([dense] if dense else []), *(row.point for row in rows)]
+    notes = list(dict.fromkeys(note for point in points for note in _notes(point)))
     methods = [*(point.method for point in points), *(one.method for one in ranking.lacking)]
     blank = [""] * len(ranking.lacking)
     interval = f"{100 * (1 - alpha):g} % interval"
@@ -51,14 +51,14 @@ def _cell_table(ranking: CellRanking, tolerance: float, alpha: float) -> TextTab
         Column("rank", [f"{row.rank:g}" if row else "" for row in lines] + blank),
         Column("method", methods, number=False, folds=True),
         Column("budget", [point.budget for point in points] + blank, rank=4, number=False),
-        Column(f"{ranking.budget.name} %", [number(p.cost and 100 * p.cost, 1) for p in points] + blank),
+        Column(f"{cell.budget.name} %", [number(p.cost and 100 * p.cost, 1) for p in points] + blank),
         Column(
             cell.metric.heading,
             [_quality(row, point) for row, point in zip(lines, points, strict=True)] + blank,
             meaning=in_brackets if any(row and row.interval for row in lines) else "",
             bold=frozenset(place for place, row in enumerate(lines) if row and row.standing == "leader"),
         ),
-        Column("seeds", [str(len(point.quality)) for point in points] + blank, rank=2),
+        Column("seeds", [seeds_in_words(len(point.quality), point.seeds) for point in points] + blank, rank=2),
         Column(
             "to the leader",
             [_standing(row) for row in lines] + blank,
@@ -69,7 +69,7 @@ def _cell_table(ranking: CellRanking, tolerance: float, alpha: float) -> TextTab
         *_hypervolume(ranking, methods),
         Column("status", status, number=False, folds=True, meaning=_front(ranking)),
     ]
-    title = f"{cell.title}: {ranking.budget} within {100 * tolerance:g} %"
+    title = f"{cell.title}: {cell.budget} within {100 * tolerance:g} %"
     groups = ["dense" if row is None else "ranked" for row in lines] + ["lacking"] * len(blank)
     return TextTable(title, columns, groups, notes)
 
@@ -84,7 +84,7 @@ def _hypervolume(ranking: CellRanking, methods: Sequence[str]) -> Iterator[Colum
 
 def _front(ranking: CellRanking) -> str:
     front = ", ".join(" ".join(filter(None, (point.method, point.budget))) for point in ranking.front)
-    return f"Of all points no other one dominates on {ranking.budget.name} and quality: {front}." if front else ""
+    return f"Of all points no other one dominates on {ranking.cell.budget.name} and quality: {front}." if front else ""
 
 
 def _average_table(first: CellRanking, average: AverageRanks) -> TextTable:
@@ -149,7 +149,10 @@ def _standing_meaning(rows: Sequence[RankedRow], width: str) -> str:
     unknown = any(row.standing == "unknown" for row in rows)
     texts = []
     if known:
-        texts.append(f"to the leader: {width} of the difference (Welch's t), not corrected for the number of methods.")
+        texts.append(
+            f"to the leader: worse by Welch's t with Holm's correction for the number of methods; [ ]: {width} of the "
+            "difference, of each row by itself."
+        )
     if unknown:
         texts.append("unknown: a single seed does not tell whether a method differs from the leader.")
     return " ".join(texts)

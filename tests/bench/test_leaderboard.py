@@ -113,6 +113,41 @@ def test_means_over_seeds_are_paired_with_the_dense_trial_of_the_seed(records):
     assert (row["latency_b1_ratio"], row["latency_b1_low"], row["latency_b1_high"]) == (0.5, 0.4, 0.6)
 
 
+def test_qualities_are_means_over_the_seeds_that_are_ok_as_rank_has_them(points):
+    """Of a seed that timed out no quality counts, and none is held against a dense trial that is not ok."""
+    rows = {"dense": ("ok", "failed"), "svd": ("timeout", "ok"), "tucker2": ("ok", "timeout")}
+    records = []
+    for (method, budget, seed), trial in points.items():
+        if budget not in ("", "params=50%"):
+            continue
+        value = {"dense": 91.0, "svd": 75.0, "tucker2": 70.0}[method] + 20 * seed
+        made = measured(value, 1000 if method == "dense" else 500, also_shown={"top1[v2]": "%"})
+        made["quality"] |= {"trained": {"top1": value}}
+        made["quality"]["finished"] |= {"top1[v2]": value - 1}
+        records.append(make_record(trial, status=rows[method][seed], **made))
+    dense, svd, tucker2 = leaderboard(records).sort_values("method").to_dict("records")
+    assert [tucker2[name] for name in ("trained", "final", "deployed", "final top1[v2] %", "drop")] == [
+        70.0, 70.0, 70.0, 69.0, 21.0,
+    ]  # fmt: skip
+    assert (dense["final"], svd["final"]) == (91.0, 95.0)
+    assert pd.isna([tucker2["final_sd"], svd["final_sd"], svd["drop"]]).all()
+
+
+def test_the_interval_of_several_seeds_is_said_to_be_what_it_is(points):
+    records = [
+        make_record(trial, **measured(90.0, 1000 if trial.is_dense else 500, latency=[latency(0.5 + 0.4 * seed)]))
+        for (_, budget, seed), trial in points.items()
+        if budget in ("", "params=50%")
+    ]
+    row = leaderboard(records).iloc[1]
+    assert (row["latency_b1_low"], row["latency_b1_high"]) == (0.4, 1.0)
+    assert "; [ ]: from the lowest to the highest end of the seeds' 95 % intervals." in to_markdown(
+        leaderboard(records)
+    )
+    single = [record for record in records if record.trial.seed == 0]
+    assert "; [ ]: 95 % interval." in to_markdown(leaderboard(single))
+
+
 def test_rows_without_quality_come_last_and_say_why(points):
     dense = make_record(points["dense", "", 0], **measured(91.0))
     good = make_record(points["tucker2", "params=50%", 0], **measured(50.0))
@@ -137,21 +172,25 @@ def test_rows_without_quality_come_last_and_say_why(points):
 )
 def test_missed_budget_has_a_footnote(points, ratio, note, expected):
     dense = make_record(points["dense", "", 0], **measured(91.0))
-    svd = make_record(points["svd", "params=50%", 0], **measured(80.0, planned=planned(ratio, note)))
+    svd = make_record(
+        points["svd", "params=50%", 0], **measured(80.0, round(1000 * ratio), planned=planned(ratio, note))
+    )
     assert leaderboard([dense, svd]).iloc[1]["notes"] == expected
 
 
 def test_what_makes_a_row_not_comparable_is_said(points):
     dense = make_record(points["dense", "", 0], **measured(91.0))
-    svd = make_record(points["svd", "params=50%", 0], **measured(80.0))
+    svd = make_record(points["svd", "params=50%", 0], **measured(80.0, weights=500))
     other_code = svd.model_copy(update={"fingerprint": svd.fingerprint | {"source": "older"}})
     assert leaderboard([dense, other_code]).iloc[1]["notes"] == ["made with another code than the dense row"]
     assert "no dense trial" in leaderboard([svd]).iloc[0]["notes"][0]
-    changed = make_record(points["svd", "params=50%", 0], **measured(80.0, deployed=79.5))
+    changed = make_record(points["svd", "params=50%", 0], **measured(80.0, weights=500, deployed=79.5))
     assert leaderboard([dense, changed]).iloc[1]["notes"] == ["deployed it has 79.50 %"]
-    folded = make_record(points["svd", "params=50%", 0], **measured(80.0, latency=[latency(0.5, folded=False)]))
+    folded = make_record(
+        points["svd", "params=50%", 0], **measured(80.0, weights=500, latency=[latency(0.5, folded=False)])
+    )
     assert "folded into one of the two" in leaderboard([dense, folded]).iloc[1]["notes"][0]
-    busy = make_record(points["svd", "params=50%", 0], **measured(80.0, latency=[latency(0.5, 1.25)]))
+    busy = make_record(points["svd", "params=50%", 0], **measured(80.0, weights=500, latency=[latency(0.5, 1.25)]))
     assert leaderboard([dense, busy]).iloc[1]["other_load"] == 1.25
     assert leaderboard([dense, busy]).iloc[1]["notes"] == ["timed while other processes kept up to 2 cores busy"]
 

@@ -9,6 +9,7 @@ from rich.console import Console
 from decompbench.bench.columns import text_tables
 from decompbench.bench.errors import BenchError
 from decompbench.bench.leaderboard import leaderboard
+from decompbench.bench.ranking import parse_budget, rank_cells
 from decompbench.bench.render import print_tables, to_latex, to_markdown
 from decompbench.bench.shown_metrics import with_metric
 from decompbench.bench.suite_file import load_suite
@@ -16,7 +17,7 @@ from decompbench.bench.trial import expand
 
 from .conftest import make_record, suite_content, write_suite
 from .test_latex import check_latex
-from .test_leaderboard import measured
+from .test_leaderboard import counts, measured
 
 FINALS = {"dense": 91.0, "svd": 80.0, "tucker2": 85.0, "basis": 84.9}
 
@@ -30,7 +31,11 @@ def made(tmp_path):
         content["entries"][0] |= {"methods": list(methods), "budgets": [{"params": 0.5}, {"params": 0.3}]}
         trials = expand(load_suite(str(write_suite(tmp_path, content))))
         finals = {trial.name: FINALS[trial.method.name] + spread * trial.seed for trial in trials}
-        return [make_record(trial, **measured(finals[trial.name], **more)) for trial in trials]
+        shares = {trial.name: trial.budget.params if trial.budget else 1.0 for trial in trials}
+        return [
+            make_record(trial, **measured(finals[trial.name], weights=round(1000 * shares[trial.name]), **more))
+            for trial in trials
+        ]
 
     return make
 
@@ -55,7 +60,10 @@ def test_the_leader_is_bold_and_the_sign_has_a_legend(made):
     assert markdown.count("80.50 ±0.50 ↓") == 2
     assert "| 85.40 ±0.50 |" in markdown
     (table,) = text_tables(frame)
-    assert "bold: the best of its budget. ↓: behind it beyond the spread of seeds (Welch's t, 95 %" in table.legend
+    assert (
+        "bold: the best of its budget. ↓: behind it beyond the spread of seeds (Welch's t with Holm's correction, 95 %"
+        in table.legend
+    )
     assert "single seed" not in table.legend
     latex = to_latex(frame)
     check_latex(latex)
@@ -90,6 +98,26 @@ def test_a_row_alone_at_its_budget_leads_nothing(made):
     assert "bold" not in table.legend
 
 
+@pytest.mark.parametrize(("weights", "leader"), [(330, "tucker2"), (331, "basis"), (600, "basis"), (269, "basis")])
+def test_a_row_that_misses_its_budget_has_no_standing_as_rank_has_it(made, weights, leader):
+    records = []
+    for record in made():
+        if record.trial.method.name == "tucker2" and str(record.trial.budget) == "params=30%":
+            own = record.measured.model_copy(update={"counts": type(record.measured.counts)(**counts(weights))})
+            record = record.model_copy(update={"measured": own})
+        records.append(record)
+    frame = leaderboard(records)
+    at = {method: standing for (method, budget), standing in standings(frame).items() if budget == "params=30%"}
+    assert at[leader] == "leader"
+    assert (at["tucker2"] is None) == (leader != "tucker2")
+    (ranking,) = rank_cells(records, parse_budget("params=30%"))
+    assert ranking.rows[0].point.method == leader
+    (row,) = (row for row in frame.to_dict("records") if (row["method"], row["budget"]) == ("tucker2", "params=30%"))
+    assert row["budget_percent"] == pytest.approx(weights / 10)
+    said = f"reaches {weights / 10:.1f} % of the dense params, asked for were 30 %"
+    assert row["notes"] == ([] if leader == "tucker2" else [said])
+
+
 def test_less_is_better_turns_it_round(made):
     frame = leaderboard(made(higher=False))
     found = {method: standing for (method, _), standing in standings(frame).items()}
@@ -103,6 +131,26 @@ def test_trials_that_are_not_ok_never_lead(made):
     ]
     found = {method: standing for (method, _), standing in standings(leaderboard(records)).items()}
     assert found == {"dense": None, "tucker2": None, "basis": "leader", "svd": "worse"}
+
+
+def test_survivors_lead_nothing_and_the_row_says_how_many_seeds_are_ok(made):
+    records = [
+        record.model_copy(update={"status": "diverged"})
+        if record.trial.method.name == "tucker2" and record.trial.seed < 2
+        else record
+        for record in made()
+    ]
+    frame = leaderboard(records)
+    found = {method: standing for (method, _), standing in standings(frame).items()}
+    assert found == {"dense": None, "tucker2": None, "basis": "leader", "svd": "worse"}
+    rows = frame.to_dict("records")
+    assert {row["method"]: (row["seeds"], row["ok_seeds"]) for row in rows} == {
+        "dense": (3, 3), "tucker2": (3, 1), "basis": (3, 3), "svd": (3, 3),
+    }  # fmt: skip
+    markdown = to_markdown(frame)
+    assert markdown.count("| 1 of 3 | diverged, ok") == 2
+    assert "such a row leads nothing" in markdown
+    assert "1 of 3" not in to_markdown(leaderboard(made()))
 
 
 def test_another_metric_is_shown_orders_and_marks(made):

@@ -13,6 +13,8 @@ from decompbench.bench.leaderboard import leaderboard
 from decompbench.bench.record import KnobRange
 from decompbench.bench.render import print_tables, to_csv, to_rows
 from decompbench.bench.suite_file import load_suite
+from decompbench.bench.text_output import text_tables_to_markdown
+from decompbench.bench.text_table import Column, TextTable
 from decompbench.bench.trial import expand
 
 from .conftest import decompbench, make_record, suite_content, write_suite
@@ -130,3 +132,11 @@ def test_records_none_of_which_can_be_read_are_one_error_and_one_warning(tmp_pat
     assert len(run.stderr.splitlines()) == 2
     assert "41 lines are left out: 1-41" in run.stderr
     assert "Traceback" not in run.stderr
+
+
+def test_markdown_keeps_a_cell_on_its_line_and_no_text_is_a_tag():
+    table = TextTable("a <b>", [Column("x", ["1\n2|<i>"], meaning="if <u>")], [""], ["see\n<script>"])
+    lines = text_tables_to_markdown([table]).splitlines()
+    assert lines[0] == "**a &lt;b>**"
+    assert "| 1 2\\|&lt;i> |" in lines
+    assert lines[-3:] == ["*if &lt;u>*", "", "1) see &lt;script>  "]

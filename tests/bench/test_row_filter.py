@@ -16,7 +16,7 @@ from decompbench.bench.trial import expand
 
 from .conftest import decompbench, make_record, suite_content, write_suite
 from .test_latex import check_latex
-from .test_leaderboard import measured
+from .test_leaderboard import latency, measured
 
 FINALS = {"dense": 91.0, "svd": 80.0, "tucker2": 85.0, "basis": 70.0}
 
@@ -80,6 +80,26 @@ def test_a_number_is_compared_by_every_sign(frame, text, budgets):
     assert {budget for _, method, budget in kept(frame, text) if method != "dense"} == budgets
 
 
+@pytest.mark.parametrize(
+    ("text", "budgets"),
+    [
+        ("latency_b1_ratio<80%", {"params=30%"}),
+        ("latency_b1_ratio<0.8", {"params=30%"}),
+        ("latency_b1_high >= 80 %", {"params=50%"}),
+        ("final<80%", {"params=30%"}),
+    ],
+)
+def test_percent_of_a_ratio_is_a_fraction_and_of_a_quality_is_not(records, text, budgets):
+    slower = []
+    for record in records:
+        ratio, value = (0.5, 70.0) if str(record.trial.budget) == "params=30%" else (0.9, 90.0)
+        changes = {"latency": [latency(ratio)], "quality": {"finished": {"top1": value}}}
+        measured = type(record.measured).model_validate(record.measured.model_dump() | changes)
+        slower.append(record.model_copy(update={"measured": measured}))
+    found = kept(leaderboard(slower), text)
+    assert {budget for _, method, budget in found if method != "dense"} == budgets
+
+
 def test_who_leads_is_found_anew_among_the_rows_that_stay(frame):
     found = filter_rows(frame, [parse_filter("method!=tucker2")])
     assert {row["method"] for row in found.to_dict("records") if row["standing"] == "leader"} == {"svd"}
@@ -93,6 +113,7 @@ def test_who_leads_is_found_anew_among_the_rows_that_stay(frame):
         ("metod=svd", "no column 'metod' (did you mean 'method'"),
         ("method<svd", "filter 'method<svd': method is a text, which has = and != only"),
         ("final>many", "filter 'final>many': final is a number, 'many' is none"),
+        ("conv_weights<30%", "filter 'conv_weights<30%': conv_weights is not in %, give a number without it"),
         ("notes=x", "column 'notes' holds several values"),
         ("method=fsnet", "filter 'method=fsnet' leaves no row: method is basis, dense, svd, tucker2"),
         ("budget=params=40%", "leaves no row: budget is params=30%, params=50%"),

@@ -1,5 +1,6 @@
 """Ranks within a cell: points by size alone, intervals over seeds, and who lacks one and why."""
 
+import itertools
 import math
 
 import pytest
@@ -10,8 +11,10 @@ from scipy import stats
 from decompbench.bench.errors import BenchError
 from decompbench.bench.leaderboard import latest
 from decompbench.bench.ranking import average_ranks, parse_budget, rank_cells
+from decompbench.bench.ranking.tables import ranking_tables
 from decompbench.bench.record import Failure
 
+from ..test_leaderboard import latency
 from .conftest import record
 
 P30 = parse_budget("params=30%")
@@ -152,11 +155,21 @@ def test_reasons_for_lacking(made):
     assert reasons(half[0])["svd"] == "not run: the nearest point has 30 %"
 
 
-def test_seeds_that_failed_are_told_and_left_out(made):
-    records = replaced(made(good), lambda trial: trial.method.name == "svd" and trial.seed == 2, status="diverged")
+def test_survivors_have_no_rank_and_are_on_no_front(made):
+    """The one seed of tucker2 that did not diverge would lead; dense, of which one failed, says so."""
+    records = replaced(made(good), lambda trial: trial.method.name == "tucker2" and trial.seed < 2, status="diverged")
+    records = replaced(records, lambda trial: trial.is_dense and trial.seed == 2, status="failed")
     (ranking,) = rank_cells(records, P30)
-    (svd,) = [row.point for row in ranking.rows if row.point.method == "svd"]
-    assert (sorted(svd.quality), svd.failure) == ([0, 1], "1 of 3 seeds diverged")
+    assert ranked(ranking) == {"svd": 1, "basis": 2}
+    assert reasons(ranking) == {"tucker2": "2 of 3 seeds diverged"}
+    assert [point.method for point in ranking.front] == ["svd", "dense"]
+    assert set(ranking.hypervolumes) == {"svd", "basis"}
+    average = average_ranks([ranking])
+    assert average.lacking == {"tucker2": 0}
+    (table, _) = ranking_tables([ranking], average, 0.1, 0.05)
+    (seeds,) = (column.cells for column in table.columns if column.heading == "seeds")
+    assert seeds == ["2 of 3", "3", "3", ""]
+    assert table.footnotes == ["1 of 3 seeds failed"]
 
 
 def test_a_metric_that_is_not_finite_is_no_quality(made):
@@ -185,13 +198,51 @@ def test_machines_are_cells_of_their_own_unless_pooled(made):
     assert any("not independent" in note for note in average_ranks(rank_cells(both, P30)).notes)
 
 
+def test_of_pooled_records_of_a_trial_an_ok_one_counts_and_of_these_the_newest(made):
+    def elsewhere(machine, started, value, **changes):
+        return [
+            one.model_copy(update={"machine": machine, "started": started} | changes)
+            for one in made(lambda trial: good(trial) + value)
+        ]
+
+    records = [
+        *elsewhere("a", "2025-01-03T00:00:00+00:00", 0, status="failed"),
+        *elsewhere("b", "2025-01-02T00:00:00+00:00", 2),
+        *elsewhere("c", "2025-01-01T00:00:00+00:00", 1),
+        *elsewhere("d", "2025-01-04T00:00:00+00:00", 0, status="timeout"),
+    ]
+    for order in itertools.permutations(range(4)):
+        mixed = [record for place in order for record in records[place * len(records) // 4 :][: len(records) // 4]]
+        (pooled,) = rank_cells(mixed, P30, pool_machines=True)
+        assert pooled.lacking == ()
+        assert pooled.rows[0].point.quality == pytest.approx({0: 87.0, 1: 87.1, 2: 87.2})
+        assert pooled.cell.dense.failure == ""
+
+
 def test_latency_is_a_budget_by_batch_size(made):
     records = made(good)
     assert ranked(rank_cells(records, parse_budget("latency=50%"))[0]) == {"tucker2": 1, "svd": 2, "basis": 3}
     (ranking,) = rank_cells(records, parse_budget("latency_b8=25%"))
     assert len(ranking.rows) == 3
     (ranking,) = rank_cells(records, parse_budget("latency_b2=25%"))
-    assert reasons(ranking)["svd"] == "no latency known"
+    assert reasons(ranking)["svd"] == "no latency_b2 known"
+
+
+def test_all_methods_of_a_cell_are_ranked_at_one_batch_size(made):
+    """Without its b1 timing tucker2 is never held against the others' b1 by its own b8, which would fit the budget."""
+    records = []
+    for one in made(good):
+        timed = [latency(0.5), latency(0.5) | {"batch_size": 8}]
+        changes = {"latency": timed[1:] if one.trial.method.name == "tucker2" else timed}
+        measured = type(one.measured).model_validate(one.measured.model_dump() | changes)
+        records.append(one.model_copy(update={"measured": measured}))
+    (ranking,) = rank_cells(records, parse_budget("latency=50%"))
+    assert ranked(ranking) == {"svd": 1, "basis": 2}
+    assert reasons(ranking) == {"tucker2": "no latency_b1 known"}
+    (table, _) = ranking_tables([ranking], average_ranks([ranking]), 0.1, 0.05)
+    assert "latency_b1=50% within 10 %" in table.title
+    without_dense = [one for one in records if not one.trial.is_dense]
+    assert reasons(rank_cells(without_dense, parse_budget("latency=50%"))[0]) == {"tucker2": "no latency_b1 known"}
 
 
 def test_what_spoils_a_latency_is_told_where_it_chooses(made):
@@ -217,6 +268,19 @@ def test_averages_are_over_the_methods_that_all_cells_have(made):
 def test_a_method_that_no_cell_has_is_listed_too(made):
     records = made(good, lambda trial: 0.9 if trial.method.name == "svd" else 0.3)
     assert average_ranks(rank_cells(records, P30)).lacking == {"svd": 0}
+
+
+def test_the_same_model_and_data_in_two_suites_are_told_not_to_be_independent(made):
+    def moved(records, suite):
+        return [one.model_copy(update={"trial": one.trial.model_copy(update={"suite": suite})}) for one in records]
+
+    one, two = made(good), made(good, models=["resnet14"])
+    said = "suites that share model and data are several cells here, which are not independent: resnet8 on "
+    average = average_ranks(rank_cells([*one, *two, *moved(one, "other")], P30))
+    assert average.cells == 3
+    assert [note for note in average.notes if "independent" in note] == [f"{said}{one[0].trial.data}"]
+    average = average_ranks(rank_cells([*one, *moved(two, "other")], P30))
+    assert not [note for note in average.notes if "independent" in note]
 
 
 def test_cells_without_any_point_do_not_count_and_are_told(made):
