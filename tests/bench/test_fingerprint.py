@@ -24,7 +24,8 @@ IN_NO_KEY = {
         "runner.py", "shapes.py", "survey.py",
     },
     "write, read and say": {
-        "__init__.py", "atomic_file.py", "cache.py", "cli", "columns.py", "compare", "derived.py", "describe.py",
+        "__init__.py", "atomic_file.py", "cache.py", "cli", "columns.py", "compare", "cost_budget.py", "derived.py",
+        "describe.py",
         "errors.py", "figures", "frame.py", "frame_columns.py", "latex.py", "leaderboard.py", "leaders.py",
         "migrations.py", "page", "progress.py", "published", "ranking",
         "record.py", "record_line.py", "render.py", "row_filter.py", "row_notes.py", "seal.py", "seeds.py",

@@ -25,7 +25,10 @@ def versioned(record, *, method=None, suite=None, **changes):
 @pytest.fixture
 def records(trials):
     """dense, svd and tucker2, by present versions."""
-    return [make_record(trial, **measured(90.0 - number)) for number, trial in enumerate(trials)]
+    return [
+        make_record(trial, **measured(90.0 - number, 1000 if trial.is_dense else 500))
+        for number, trial in enumerate(trials)
+    ]
 
 
 def test_present_versions_are_all_latest(records):
@@ -70,7 +73,7 @@ def test_the_records_of_before_stand_beside_those_of_a_newer_suite(tmp_path, rec
     content = suite_content(version=2)
     content["entries"][0]["methods"].append("basis")
     *_, added = expand(load_suite(str(write_suite(tmp_path, content, "newer.yaml"))))
-    board = leaderboard(latest([*records, make_record(added, **measured(85.0))]))
+    board = leaderboard(latest([*records, make_record(added, **measured(85.0, 500))]))
     assert set(zip(board["method"], board["drop"], strict=True)) == {
         ("dense", 0.0), ("svd", 1.0), ("tucker2", 2.0), ("basis", 5.0),
     }  # fmt: skip
