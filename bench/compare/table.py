@@ -36,7 +36,7 @@ def legend(comparison: Comparison) -> list[str]:
     }
     told = [rule for name, rule in rules.items() if any(name in finding.numbers for finding in findings)]
     if any(finding.kind == "latency" for finding in findings):
-        told.append("time / dense: ratio to the dense model timed in turn, with its 95 % interval.")
+        told.append("time / dense: ratio to the dense model timed in turn, with the interval that the record has.")
     return told
 
 

@@ -26,7 +26,7 @@ def figure(*arguments):
 def test_every_kind_is_drawn_from_real_records(kind, options, tmp_path):
     done = figure(kind, *options, "-o", tmp_path / "new" / "x.svg")
     assert done.returncode == 0
-    assert all("one epoch at most" in line for line in done.stderr.splitlines())
+    assert all("one epoch at most" in line or "superseded" in line for line in done.stderr.splitlines())
     assert done.stdout.strip() == str(tmp_path / "new" / "x.svg")
     assert b"</svg>" in (tmp_path / "new" / "x.svg").read_bytes()
 
@@ -34,7 +34,7 @@ def test_every_kind_is_drawn_from_real_records(kind, options, tmp_path):
 def test_tables_without_the_cost_are_named_and_left_out(tmp_path):
     done = figure("pareto", "--cost", "latency", "--batch", "128", "-o", tmp_path / "x.svg")
     assert done.returncode == 0
-    assert len(done.stderr.splitlines()) == 2
+    assert done.stderr.count("left out: edsr") == 2
     assert "left out: edsr-r4f32x2/photographs of quick, where no row has both" in done.stderr
     drawn = (tmp_path / "x.svg").read_bytes()
     assert b"resnet20/cifar10-jpeg" in drawn
