@@ -164,7 +164,7 @@ def check_column(name: str, frame: pd.DataFrame) -> str:
     known = [column for column in frame.columns if column not in COMPOUND]
     if name in COMPOUND:
         raise BenchError(f"column '{name}' holds several values, which have no order")
-    if name in {"quality", *frame.get("metric", ())}:
+    if name == "quality" or name in set(frame["metric"]):
         raise BenchError(f"no column '{name}': the main metric of every table is in the column 'final'")
     if name not in known:
         raise BenchError(f"no column '{name}'{suggestion(name, known)}; --csv shows all there are")
