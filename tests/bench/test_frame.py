@@ -29,12 +29,17 @@ from .test_leaderboard import measured
 RESULTS = Path(__file__).parents[2] / "results"
 
 
+#: Of each records file so many lines are taken, however many there are by now.
+LINES = 23
+
+
 @pytest.fixture
 def results(tmp_path):
-    """A copy of the records of this repository, without tables."""
+    """A copy of the first records of this repository, which are of version 1, without tables."""
     for file in RESULTS.glob("*/*/records.jsonl"):
-        (tmp_path / "results" / file.parent.relative_to(RESULTS)).mkdir(parents=True)
-        shutil.copy(file, tmp_path / "results" / file.relative_to(RESULTS))
+        copied = tmp_path / "results" / file.relative_to(RESULTS)
+        copied.parent.mkdir(parents=True)
+        copied.write_bytes(b"".join(file.read_bytes().splitlines(keepends=True)[:LINES]))
     return tmp_path / "results"
 
 
@@ -83,6 +88,7 @@ def test_parquet_gives_the_same_frame_and_no_line_is_parsed(results, monkeypatch
 
 def test_what_was_appended_since_is_added(results, trials, monkeypatch):
     decompbench("tables", results=results)
+    before = len(load_frame(results))
     (store,) = (RecordStore(file.parent) for file in results.glob("quick/*/records.jsonl"))
     store.append(make_record(trials[0], **measured(91.0)))
     parsed = []
@@ -90,7 +96,7 @@ def test_what_was_appended_since_is_added(results, trials, monkeypatch):
     monkeypatch.setattr(frame_module, "flat_row", lambda *line: parsed.append(line) or flat_row(*line))
     frame = load_frame(results)
     assert len(parsed) == 1
-    assert len(frame) == 68
+    assert len(frame) == before + 1
     assert list(frame[frame.suite == "tiny"]["quality_finished"]) == [91.0]
     for file in results.rglob("records.parquet"):
         file.unlink()
