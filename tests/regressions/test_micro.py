@@ -92,8 +92,8 @@ def test_the_table_has_medians_and_ratios_to_the_dense_layer_of_the_group():
     assert forward.splitlines() == [
         "| forward | big | small |",
         "|---|---:|---:|",
-        "| dense | 4 (1.00) | 1 (1.00) |",
-        "| svd | 2 (0.50) |  |",
+        "| dense | 4.00 (1.00) | 1.00 (1.00) |",
+        "| svd | 2.00 (0.500) |  |",
     ]
     assert compress.splitlines()[-1] == "| svd | 100 |"
 
