@@ -33,8 +33,7 @@ from decompbench.bench.train import Diverged
 from decompbench.bench.trial import expand
 from decompbench.models import load_model, packaged_weights, read_weights_metadata
 
-from .conftest import decompbench, wait_for
-from .test_run import short_suite
+from .factories import decompbench, short_suite, wait_for
 
 TINY = Baseline(
     "edsr-r1f4x2",

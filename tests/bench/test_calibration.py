@@ -12,7 +12,7 @@ from decompbench.bench.tasks import create_task
 from decompbench.bench.tasks.classification import Classification, ClassificationOptions
 from decompbench.bench.trial import expand
 
-from .conftest import suite_content, write_suite
+from .factories import suite_content, write_suite
 
 
 def numbered_task():

@@ -8,7 +8,7 @@ from decompbench.methods import registry as registry_module
 from decompbench.methods.conformance import runner
 from tests.methods.broken_methods import Anonymous
 
-from .conftest import decompbench
+from .factories import decompbench
 
 
 @pytest.fixture(autouse=True)

@@ -23,7 +23,7 @@ from decompbench.bench.trial import expand
 from decompbench.methods import begin, get_method, plan
 from decompbench.models import load_model
 
-from .test_run import short_suite
+from .factories import short_suite
 
 KEY = "of these tests"
 

@@ -9,7 +9,7 @@ import pytest
 
 from decompbench.methods import get_method, list_methods
 
-from .conftest import decompbench
+from .factories import decompbench
 
 VERBS = (
     "run",

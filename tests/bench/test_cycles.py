@@ -8,7 +8,7 @@ from decompbench.bench.execute import execute
 from decompbench.bench.suite_file import load_suite
 from decompbench.bench.trial import expand
 
-from .conftest import suite_content, write_suite
+from .factories import suite_content, write_suite
 
 
 class TrainedError(Exception):

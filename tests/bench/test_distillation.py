@@ -17,7 +17,7 @@ from decompbench.bench.suite_file import load_suite
 from decompbench.bench.tasks import Task, TaskError, create_task
 from decompbench.bench.train import train
 
-from .conftest import suite_content, write_suite
+from .factories import suite_content, write_suite
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ from decompbench.bench.errors import BenchError
 from decompbench.bench.process import run_in_process
 from decompbench.bench.runtime import device_name
 
-from .conftest import wait_for
+from .factories import wait_for
 
 
 def test_two_processes_train_as_one_does(tmp_path):

@@ -8,7 +8,7 @@ import pytest
 from decompbench.bench import doctor
 from decompbench.bench.doctor import Report, examine, warnings_of
 
-from .conftest import decompbench
+from .factories import decompbench
 
 GOOD = Report(
     machine={"physical_cores": 4, "usable_cores": 4},

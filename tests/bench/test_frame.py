@@ -23,8 +23,7 @@ from decompbench.bench.record_line import read_line
 from decompbench.bench.store import RecordStore
 from decompbench.bench.trial import Trial
 
-from .conftest import decompbench, decompbench_process, make_record
-from .test_leaderboard import measured
+from .factories import decompbench, decompbench_process, make_record, measured
 
 RESULTS = Path(__file__).parents[2] / "results"
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from .conftest import decompbench
+from .factories import decompbench
 
 QUICK = ("latency", "resnet8", "--size", "16x16", "--seconds", "0.3")
 

@@ -1,45 +1,13 @@
 """Tables in LaTeX: no sign that LaTeX would read as its own, and every brace and environment closed."""
 
-import re
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from decompbench.bench.latex import NEEDS, escape, text_tables_to_latex
+from decompbench.bench.latex import escape, text_tables_to_latex
 from decompbench.bench.text_table import Column, TextTable
 
-#: A sign that LaTeX reads as its own, unless a backslash makes it one to print.
-SPECIAL = re.compile(r"(?<!\\)[%&$#_~^]")
-
-
-def check_latex(text):
-    """Assert that LaTeX could read it: environments and braces closed, and as many cells in each row as columns."""
-    assert text.startswith(NEEDS)
-    body = "\n".join(line for line in text.splitlines() if not line.startswith("%"))
-    plain = re.sub(r"\\[{}%&#_$]", "", body)
-    depth = 0
-    for sign in plain:
-        depth += {"{": 1, "}": -1}.get(sign, 0)
-        assert depth >= 0
-    assert depth == 0
-    opened = []
-    for what, name in re.findall(r"\\(begin|end)\{([a-z*]+)\}", body):
-        if what == "begin":
-            opened.append(name)
-        else:
-            assert opened.pop() == name
-    assert opened == []
-    for table in body.split(r"\begin{table*}")[1:]:
-        (columns,) = re.findall(r"\\begin\{tabular\}\{([lr]+)\}", table)
-        rows = [line for line in table.splitlines() if line.endswith(r" \\")]
-        assert rows
-        for row in rows:
-            assert len(re.findall(r"(?<!\\)&", row)) == len(columns) - 1, row
-        math_signs = re.sub(r"(?<!\\)\$[^$]*(?<!\\)\$", "", table)
-        for line in math_signs.splitlines():
-            inner = line.replace(" & ", " ")
-            assert not SPECIAL.search(inner.replace("!}{%", "")), line
+from .factories import SPECIAL, check_latex
 
 
 def test_special_signs_are_escaped():

@@ -14,54 +14,7 @@ from decompbench.bench.store import RecordStore
 from decompbench.bench.suite_file import load_suite
 from decompbench.bench.trial import expand
 
-from .conftest import make_record, suite_content, write_suite
-
-
-def counts(weights):
-    names = ("conv_weights", "conv_fc_weights", "parameters", "state", "bits", "disk", "macs")
-    return {name: weights for name in (*names, "macs_formula", "macs_torch")} | {"not_counted": {}}
-
-
-def planned(ratio, note=None):
-    sizes = {"weights": 1, "dense_weights": 1, "macs": 1, "dense_macs": 1, "bits": 1, "dense_bits": 1}
-    return sizes | {"budget_ratio": ratio, "compressed_layers": 1, "layers": 1, "note": note}
-
-
-def latency(ratio, other_load=0.0, folded=True):
-    return {
-        "batch_size": 1,
-        "calls": 1,
-        "milliseconds": [ratio],
-        "dense_milliseconds": [1.0],
-        "median": ratio,
-        "dense_median": 1.0,
-        "quartiles": (ratio, ratio),
-        "dense_quartiles": (1.0, 1.0),
-        "ratio": ratio,
-        "ratio_interval": (ratio - 0.1, ratio + 0.1),
-        "threads": 2,
-        "form": "eager",
-        "noise": ["load"] if other_load else [],
-        "device": "cpu",
-        "other_load": other_load,
-        "forms": {},
-        "macs": 1,
-        "folded": True,
-        "dense_folded": folded,
-    }
-
-
-def measured(final, weights=100, higher=True, deployed=None, **more):
-    return {
-        "metric": "top1",
-        "unit": "%",
-        "higher_is_better": higher,
-        "quality": {"start": {"top1": 90.0}, "finished": {"top1": final}, "deployed": {"top1": deployed or final}},
-        "counts": counts(weights),
-        "dense_counts": counts(1000),
-        "latency": [latency(0.5)],
-        **more,
-    }
+from .factories import latency, make_record, measured, planned, suite_content, write_suite
 
 
 @pytest.fixture

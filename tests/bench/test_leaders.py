@@ -15,9 +15,7 @@ from decompbench.bench.shown_metrics import with_metric
 from decompbench.bench.suite_file import load_suite
 from decompbench.bench.trial import expand
 
-from .conftest import make_record, suite_content, write_suite
-from .test_latex import check_latex
-from .test_leaderboard import counts, measured
+from .factories import check_latex, counts, make_record, measured, suite_content, write_suite
 
 FINALS = {"dense": 91.0, "svd": 80.0, "tucker2": 85.0, "basis": 84.9}
 

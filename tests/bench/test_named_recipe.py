@@ -12,7 +12,7 @@ from decompbench.bench.recipe import Recipe
 from decompbench.bench.recipe_files import list_recipes
 from decompbench.bench.suite_file import change_recipes, load_suite
 
-from .conftest import decompbench, suite_content, write_suite
+from .factories import decompbench, suite_content, write_suite
 
 # epochs, learning rate, where it is divided by ten, batch, weight decay, cycles: as the papers have them.
 # None: not in the paper.

@@ -11,7 +11,7 @@ from decompbench.bench.trial import expand
 from decompbench.methods import SVD, Basis, Target, get_method, plan
 from decompbench.models import load_model
 
-from .conftest import suite_content, write_suite
+from .factories import suite_content, write_suite
 
 
 def trial_of(folder, overrides, **method):

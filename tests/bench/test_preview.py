@@ -13,7 +13,7 @@ from decompbench.bench.suite_file import load_suite
 from decompbench.bench.survey import survey
 from decompbench.bench.trial import expand
 
-from .conftest import decompbench, suite_content, write_suite
+from .factories import decompbench, suite_content, write_suite
 
 
 @pytest.fixture(autouse=True)

@@ -14,7 +14,7 @@ import pytest
 from decompbench.bench import machine, process
 from decompbench.bench.process import run_in_process
 
-from .conftest import wait_for
+from .factories import wait_for
 
 
 def run(function, *arguments, **limits):

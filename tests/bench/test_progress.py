@@ -10,7 +10,7 @@ from decompbench.bench.cli.run import _not_ok
 from decompbench.bench.progress import LiveProgress, Progress
 from decompbench.bench.runner import RunResult
 
-from .conftest import make_record
+from .factories import make_record
 
 
 @pytest.fixture

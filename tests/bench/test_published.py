@@ -19,7 +19,7 @@ from decompbench.bench.shapes import traced_model
 from decompbench.bench.variant import find_variant, load_variant, packaged_variants
 from decompbench.methods import begin, count_stored
 
-from .conftest import decompbench
+from .factories import decompbench
 
 ROOT = Path(__file__).parents[2]
 TABLES = ROOT / "results" / "published"

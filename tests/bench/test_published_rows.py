@@ -12,9 +12,7 @@ from decompbench.bench.store import RecordStore
 from decompbench.bench.suite_file import load_suite
 from decompbench.bench.trial import expand
 
-from .conftest import decompbench, make_record, suite_content, write_suite
-from .test_latex import check_latex
-from .test_leaderboard import measured
+from .factories import check_latex, decompbench, make_record, measured, suite_content, write_suite
 
 SETS = "div2k -> sr:Set5, sr:Set14"
 

@@ -17,8 +17,7 @@ from decompbench.bench.text_output import text_tables_to_markdown
 from decompbench.bench.text_table import Column, TextTable
 from decompbench.bench.trial import expand
 
-from .conftest import decompbench, make_record, suite_content, write_suite
-from .test_leaderboard import counts, latency, measured, planned
+from .factories import counts, decompbench, latency, make_record, measured, planned, suite_content, write_suite
 
 IMPORTANT = ["method", "budget", "%", "MACs %", "time b1", "top1 %", "drop", "status"]
 LONG = "tucker2 learnt adaptively, with a long label"

@@ -14,9 +14,7 @@ from decompbench.bench.store import RecordStore
 from decompbench.bench.suite_file import load_suite
 from decompbench.bench.trial import expand
 
-from .conftest import decompbench, make_record, suite_content, write_suite
-from .test_latex import check_latex
-from .test_leaderboard import latency, measured
+from .factories import check_latex, decompbench, latency, make_record, measured, suite_content, write_suite
 
 FINALS = {"dense": 91.0, "svd": 80.0, "tucker2": 85.0, "basis": 70.0}
 

@@ -4,34 +4,16 @@ import json
 import os
 import signal
 import subprocess
-from pathlib import Path
 
-import numpy as np
 import psutil
 import pytest
 import yaml
-from PIL import Image
 
 from decompbench.bench.store import read_records
 from decompbench.bench.suite_file import load_suite
 from decompbench.bench.trial import expand
 
-from .conftest import PROGRAM, decompbench, decompbench_process, suite_content, wait_for, write_suite
-
-
-def short_suite(folder, methods, **changes):
-    """Write a suite of trials of a second on a few images, at the methods' own settings."""
-    for index, kind in enumerate(("dark", "light")):
-        for part in ("train", "test"):
-            (folder / "images" / part / kind).mkdir(parents=True)
-            for number in range(4):
-                pixels = np.full((16, 16, 3), 100 * index + 10 * number, np.uint8)
-                Image.fromarray(pixels).save(folder / "images" / part / kind / f"{number}.png")
-    content = suite_content(measure={"batch_sizes": [1], "seconds": 0.1, "threads": 1})
-    content["entries"][0] |= {"methods": methods, "budgets": [], "data": "imagefolder:images"}
-    plugin = Path(__file__).with_name("bad_methods.py")
-    (folder / plugin.name).write_text(plugin.read_text())
-    return write_suite(folder, content | {"plugins": [plugin.stem]} | changes)
+from .factories import PROGRAM, decompbench, decompbench_process, short_suite, suite_content, wait_for, write_suite
 
 
 def records_of(run):

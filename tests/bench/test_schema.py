@@ -14,7 +14,7 @@ from decompbench.bench.record_line import read_line
 from decompbench.bench.seal import SealError, check_seal
 from decompbench.bench.store import read_records
 
-from .conftest import make_record, resealed
+from .factories import make_record, resealed
 
 RECORDS = Path(__file__).parent / "records"
 DOCS = Path(__file__).parents[2] / "docs"

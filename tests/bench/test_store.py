@@ -14,7 +14,7 @@ from decompbench.bench.errors import RunLockedError, StoreError
 from decompbench.bench.machine import describe_machine, write_machine
 from decompbench.bench.store import BYTES_PER_RECORD, RecordStore
 
-from .conftest import make_record, wait_for
+from .factories import make_record, wait_for
 
 
 @contextlib.contextmanager

@@ -7,7 +7,7 @@ from decompbench.bench.suite_file import load_suite, packaged_suites
 from decompbench.bench.suite_yaml import parse_value
 from decompbench.bench.trial import expand, matching
 
-from .conftest import suite_content, write_suite
+from .factories import suite_content, write_suite
 
 
 def error_of(path):

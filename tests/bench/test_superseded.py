@@ -9,8 +9,7 @@ from decompbench.bench.superseded import describe_superseded
 from decompbench.bench.trial import expand
 from decompbench.methods import method_class
 
-from .conftest import decompbench, make_record, suite_content, write_suite
-from .test_leaderboard import measured
+from .factories import decompbench, make_record, measured, suite_content, write_suite
 
 NOW = method_class("tucker2").version
 

@@ -24,7 +24,7 @@ from decompbench.bench.sweep.table import reasons, rows, summary, to_markdown
 from decompbench.methods import list_methods
 from decompbench.models import load_model
 
-from .conftest import decompbench
+from .factories import decompbench
 
 #: Of no consequence to what is checked: the search ends early, and what it has found by then is taken.
 SHORT = {"kmeans": {"max_iter": 1}, "cp": {"sweeps": 1}}

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from .conftest import decompbench, suite_content, write_suite
+from .factories import decompbench, suite_content, write_suite
 
 PLUGIN = '''
 from dataclasses import dataclass

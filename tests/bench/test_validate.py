@@ -12,7 +12,7 @@ from decompbench.bench.record_line import read_line
 from decompbench.bench.seal import sealed
 from decompbench.bench.validate import validate
 
-from .conftest import decompbench
+from .factories import decompbench
 
 RESULTS = Path(__file__).parents[2] / "results"
 (MACHINE,) = (path.parent.name for path in RESULTS.glob("quick/*/records.jsonl"))

@@ -11,7 +11,7 @@ from decompbench.bench.variant import find_variant, load_variant, packaged_varia
 from decompbench.methods import SVD, begin, count_stored
 from decompbench.models import load_model
 
-from .conftest import write_suite
+from .factories import write_suite
 
 
 def suite_of(folder, *methods, model="vgg16-cifar", **entry):

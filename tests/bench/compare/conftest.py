@@ -2,12 +2,10 @@
 
 import pytest
 
-from decompbench.bench.compare import RecordSet, Thresholds, compare
 from decompbench.bench.suite_file import load_suite
 from decompbench.bench.trial import expand
 
-from ..conftest import make_record, suite_content, write_suite
-from ..test_leaderboard import measured
+from ..factories import make_record, measured, suite_content, write_suite
 
 
 @pytest.fixture
@@ -33,22 +31,3 @@ def svd(trials):
 def everything(trials):
     """Records of all trials, which all came out as 90.0."""
     return [make_record(trial, **measured(90.0)) for trial in trials.values()]
-
-
-def as_set(records, name="A"):
-    return RecordSet(name, f"folder {name}", list(records), [])
-
-
-def compared(a, b, **thresholds):
-    """Return the comparison of two lists of records."""
-    return compare(as_set(a, "A"), as_set(b, "B"), Thresholds(**thresholds))
-
-
-def findings(a, b, **thresholds):
-    """Return what is not the same: (what, verdict) of each finding."""
-    comparison = compared(a, b, **thresholds)
-    return [(one.what, one.verdict) for row in comparison.rows for one in row.findings if one.verdict != "same"]
-
-
-def with_machine(records, machine):
-    return [record.model_copy(update={"machine": machine}) for record in records]

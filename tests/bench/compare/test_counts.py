@@ -2,8 +2,8 @@
 
 import pytest
 
-from ..test_leaderboard import counts, planned
-from .conftest import compared, findings
+from ..factories import counts, planned
+from .factories import compared, findings
 
 
 @pytest.mark.parametrize("name", ["conv_weights", "parameters", "bits", "disk", "macs", "macs_torch", "effective"])

@@ -2,8 +2,8 @@
 
 import pytest
 
-from ..test_leaderboard import latency
-from .conftest import compared, findings, with_machine
+from ..factories import latency
+from .factories import compared, findings, with_machine
 
 
 def timed(svd, low, high, load=0.0, **changes):

@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 from decompbench.bench.errors import BenchError
 
-from ..test_leaderboard import latency
-from .conftest import compared, findings, with_machine
+from ..factories import latency
+from .factories import compared, findings, with_machine
 
 
 def test_a_set_and_itself_are_the_same(everything):

@@ -14,9 +14,8 @@ from decompbench.bench.record import Failure
 from decompbench.bench.store import RecordStore
 from decompbench.bench.suite import MethodChoice
 
-from ..conftest import decompbench, make_record, resealed
-from ..test_leaderboard import counts, latency, measured
-from .conftest import compared
+from ..factories import counts, decompbench, latency, make_record, measured, resealed
+from .factories import compared
 
 HOSTILE = "<script>|`x`*_[a](b)_*@team"
 

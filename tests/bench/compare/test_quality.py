@@ -10,7 +10,7 @@ from scipy import stats
 
 from decompbench.bench.seeds import welch_interval
 
-from .conftest import compared, findings, with_machine
+from .factories import compared, findings, with_machine
 
 
 def test_within_the_seeds_spread_is_the_same_and_beyond_it_is_not(svd):

@@ -10,8 +10,8 @@ from decompbench.bench.compare import read_set
 from decompbench.bench.errors import BenchError
 from decompbench.bench.store import RecordStore
 
-from ..conftest import make_record
-from .conftest import with_machine
+from ..factories import make_record
+from .factories import with_machine
 
 IDENTITY = ("-c", "user.name=t", "-c", "user.email=t@example.org", "-c", "commit.gpgsign=false")
 

@@ -4,9 +4,8 @@ import pytest
 
 from decompbench.bench.record import Failure, KnobRange
 
-from ..conftest import make_record
-from ..test_leaderboard import measured, planned
-from .conftest import compared, findings
+from ..factories import make_record, measured, planned
+from .factories import compared, findings
 
 
 @pytest.mark.parametrize("status", ["skipped", "diverged", "oom", "timeout", "failed"])

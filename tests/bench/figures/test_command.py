@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from ..conftest import decompbench
+from ..factories import decompbench
 
 RESULTS = Path(__file__).parents[3] / "results"
 

@@ -5,7 +5,7 @@ import pytest
 from decompbench.bench.errors import BenchError
 from decompbench.bench.figures import draw_curves
 
-from ..conftest import make_record
+from ..factories import make_record
 
 
 def trained(trial, losses, **measured):

@@ -10,7 +10,7 @@ from decompbench.bench.figures.layers import LEFT_ALONE, layer_costs
 from decompbench.methods import Target, get_method, plan
 from decompbench.models import load_model
 
-from ..conftest import make_record
+from ..factories import make_record
 
 
 @pytest.fixture

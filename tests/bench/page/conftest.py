@@ -1,17 +1,15 @@
 """Pages of made-up and of committed records, and a browser that notes everything that goes wrong."""
 
 import shutil
-from pathlib import Path
 
 import pytest
 
 from decompbench.bench.leaderboard import find_records, latest
 from decompbench.bench.page import write_page
 
-from ..conftest import wait_for
 from . import made_up
+from .factories import RESULTS, until
 
-RESULTS = Path(__file__).parents[3] / "results"
 CHROMIUM = shutil.which("chromium")
 
 
@@ -43,11 +41,6 @@ def browser():
         chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         yield chromium
         chromium.close()
-
-
-def until(page, expression, seconds=30.0):
-    """Wait for an expression to be true; Playwright's own way needs ``eval``, which the page's policy forbids."""
-    wait_for(lambda: page.evaluate(expression), seconds)
 
 
 def is_own(url, path):

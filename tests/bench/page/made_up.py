@@ -6,7 +6,7 @@ from decompbench.bench.record import Failure
 from decompbench.bench.suite_file import load_suite
 from decompbench.bench.trial import expand
 
-from ..conftest import make_record, suite_content, write_suite
+from ..factories import make_record, suite_content, write_suite
 
 EVIL = "<script>alert(1)</script>"
 PROTO = "__proto__"

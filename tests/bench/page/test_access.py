@@ -2,7 +2,7 @@
 
 import pytest
 
-from .conftest import until
+from .factories import until
 from .reading import head, methods
 
 

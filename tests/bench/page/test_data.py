@@ -21,7 +21,7 @@ from decompbench.bench.page.packing import Pool, packed, to_json
 from decompbench.bench.page.rows import table_data
 
 from . import made_up
-from .conftest import RESULTS
+from .factories import RESULTS
 
 PROJECT = tomllib.loads((RESULTS.parent / "pyproject.toml").read_text())
 PACKED = re.compile(r'<script type="application/octet-stream" id="data-(\w+)">([A-Za-z0-9+/=]*)</script>')

@@ -4,9 +4,9 @@ import pytest
 
 from decompbench.bench.page import write_page
 
-from ..conftest import make_record
+from ..factories import make_record
 from . import made_up
-from .conftest import RESULTS
+from .factories import RESULTS
 
 
 @pytest.fixture

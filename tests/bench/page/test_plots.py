@@ -4,7 +4,7 @@ import json
 
 from decompbench.bench.ranking import pareto_front
 
-from .conftest import until
+from .factories import until
 from .reading import choose, column, numbers
 
 

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from . import made_up
-from .conftest import until
+from .factories import until
 from .reading import choose, column, head, methods, numbers
 
 

@@ -5,8 +5,8 @@ import pytest
 from decompbench.bench.suite_file import load_suite
 from decompbench.bench.trial import expand
 
-from ..conftest import make_record, suite_content, write_suite
-from ..test_leaderboard import counts, latency
+from ..factories import suite_content, write_suite
+from .factories import record
 
 METHODS = ("svd", "tucker2", "basis")
 
@@ -28,19 +28,3 @@ def made(tmp_path):
         return records
 
     return make
-
-
-def record(trial, value, share, status="ok", ratio=0.5, load=0.0, **more):
-    """Return one record; a quality of None is a trial that scored nothing."""
-    return make_record(
-        trial,
-        status=status,
-        metric="top1",
-        unit="%",
-        higher_is_better=True,
-        quality={"finished": {} if value is None else {"top1": value}},
-        counts=counts(round(1e6 * share)),
-        dense_counts=counts(1_000_000),
-        latency=[latency(ratio, load), latency(ratio / 2, load) | {"batch_size": 8}],
-        **more,
-    )

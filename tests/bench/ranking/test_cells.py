@@ -14,16 +14,10 @@ from decompbench.bench.ranking import average_ranks, parse_budget, rank_cells
 from decompbench.bench.ranking.tables import ranking_tables
 from decompbench.bench.record import Failure
 
-from ..test_leaderboard import latency
-from .conftest import record
+from ..factories import latency
+from .factories import GOOD, good, record, replaced
 
 P30 = parse_budget("params=30%")
-GOOD = {"dense": 90.0, "svd": 80.0, "tucker2": 85.0, "basis": 70.0}
-
-
-def good(trial):
-    """Quality by method, with a spread over seeds that is smaller than what lies between methods."""
-    return GOOD[trial.method.name] + 0.1 * trial.seed
 
 
 def ranked(ranking):
@@ -32,11 +26,6 @@ def ranked(ranking):
 
 def reasons(ranking):
     return {lacking.method: lacking.reason for lacking in ranking.lacking}
-
-
-def replaced(records, match, **changes):
-    """Return records of which those that match are as changed."""
-    return [one.model_copy(update=changes) if match(one.trial) else one for one in records]
 
 
 def test_ranks_are_by_mean_quality_and_the_dense_row_has_none(made):

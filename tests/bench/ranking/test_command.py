@@ -8,9 +8,8 @@ import pytest
 
 from decompbench.bench.store import RecordStore
 
-from ..conftest import decompbench
-from ..test_latex import check_latex
-from .test_cells import good, replaced
+from ..factories import check_latex, decompbench
+from .factories import good, replaced
 
 AT = ("--budget", "params=30%")
 

@@ -20,8 +20,9 @@ from decompbench.bench.tasks.ssd_boxes import decode, encode
 from decompbench.bench.train import train
 from decompbench.methods import deploy
 from decompbench.models import load_model
-from tests.bench.conftest import decompbench, write_suite
 from tests.bench.voc_files import write_voc
+
+from ..factories import decompbench, write_suite
 
 
 @pytest.fixture(scope="module")

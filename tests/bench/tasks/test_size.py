@@ -7,7 +7,7 @@ import torch
 
 from decompbench.bench.tasks import TaskError, create_task, outline_task
 
-from ..conftest import decompbench, write_suite
+from ..factories import decompbench, write_suite
 
 
 def test_inputs_are_noise_of_the_size_that_models_are_planned_for():

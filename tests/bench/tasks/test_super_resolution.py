@@ -23,7 +23,8 @@ from decompbench.bench.tasks.super_resolution import (
     similarity,
 )  # fmt: skip
 from decompbench.models import load_model
-from tests.bench.conftest import decompbench, write_suite
+
+from ..factories import decompbench, write_suite
 
 
 def random_images(count: int, height: int, width: int, seed: int = 0) -> dict[str, Tensor]:
