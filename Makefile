@@ -40,7 +40,7 @@ bench: $(VENV)/.installed-test
 
 regressions: $(VENV)/.installed-test
 	@test -n "$(BASE)" || { echo "make regressions BASE=REVISION: which revision is HEAD compared with?" >&2; exit 2; }
-	$(BIN)/python bench/asv/regressions.py $(BASE) $(HEAD) $(REGRESSIONS_ARGS)
+	$(BIN)/python benchmarks/asv/regressions.py $(BASE) $(HEAD) $(REGRESSIONS_ARGS)
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(f"decompbench needs Python 3.11 or newer; $(PYTHON) is {v[0]}.{v[1]}: try make PYTHON=python3.12 …" if v < (3, 11) else 0)'

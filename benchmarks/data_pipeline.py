@@ -20,7 +20,7 @@ import torch
 from torch.nn import functional as F
 
 from decompbench.bench.data import ClassificationData
-from decompbench.bench.tasks.classification import Classification, ClassificationOptions
+from decompbench.bench.tasks.classification.task import Classification, ClassificationOptions
 from decompbench.models import load_model
 
 Timing = tuple[float, float]

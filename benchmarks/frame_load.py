@@ -17,8 +17,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from decompbench.bench.derived import write_flat
-from decompbench.bench.seal import sealed
+from decompbench.bench.records.checksum import sealed
+from decompbench.bench.reports.export.derived import write_flat
 
 QUICK = Path(__file__).parents[1] / "results" / "quick"
 #: Run in a process of its own, so that the peak is its alone and importing counts.
@@ -26,7 +26,7 @@ LOAD = """
 import re, sys, time
 from pathlib import Path
 start = time.perf_counter()
-from decompbench.bench.frame import load_frame
+from decompbench.bench.records.frame import load_frame
 imported = time.perf_counter()
 frame = load_frame(sys.argv[1])
 end = time.perf_counter()

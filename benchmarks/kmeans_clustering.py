@@ -19,8 +19,8 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
-from decompbench.methods.clustering import kmeans
-from decompbench.methods.kmeans import normalised_kernels
+from decompbench.methods.catalogue.kmeans.method import normalised_kernels
+from decompbench.methods.numerics.clustering import kmeans
 
 Measured = dict[str, float]
 

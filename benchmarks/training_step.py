@@ -22,13 +22,13 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from decompbench.bench.checkpoint import Checkpoint
+from decompbench.bench.base.runtime import RuntimeSettings, configure
 from decompbench.bench.data import ClassificationData
-from decompbench.bench.progress import step_reporter
-from decompbench.bench.recipe import Recipe
-from decompbench.bench.runtime import RuntimeSettings, configure
-from decompbench.bench.tasks.classification import Classification, ClassificationOptions
-from decompbench.bench.train import train
+from decompbench.bench.running.progress import step_reporter
+from decompbench.bench.suite.recipe import Recipe
+from decompbench.bench.tasks.classification.task import Classification, ClassificationOptions
+from decompbench.bench.training.checkpoint import Checkpoint
+from decompbench.bench.training.train import train
 from decompbench.methods import Method, Session, Tucker2, begin, get_method, plan
 from decompbench.models import load_model
 

@@ -9,32 +9,38 @@ The whole vocabulary::
     save(session.finish(), "small.safetensors"); fast = deploy(load("small.safetensors"), example)
 """
 
-from .basis import Basis
-from .between import Between
-from .cost import Cost, Skip, Target
-from .counting import StoredCount, count_stored, stored_tensors
-from .cp import CP
-from .data_aware import DataAware
-from .dense import Dense
-from .deploy import deploy
-from .errors import MethodError, SettingError, StorageError, UnknownNameError, UnreachableTarget
-from .factor import Factor
-from .fsnet import FSNet
-from .group import Group
-from .kmeans import KMeans
-from .layers import CompressedConv2d, FactoredConv2d, VirtualWeightConv2d, VirtualWeightConvTranspose2d, copy_bias
-from .method import Kind, Knob, Method, Part
-from .plan import GroupPlan, LayerPlan, Plan
-from .planner import plan
-from .registry import get_method, list_methods, method_class, register
-from .select import Select
-from .session import Session, begin, compress
-from .spatial_svd import SpatialSVD
-from .spec import ConvSpec, Trace, trace
-from .storage import load, save
-from .svd import SVD
-from .tt import TT
-from .tucker2 import Tucker2
+from .catalogue.basis.method import Basis
+from .catalogue.chains.cp import CP
+from .catalogue.chains.spatial_svd import SpatialSVD
+from .catalogue.chains.tt import TT
+from .catalogue.dense import Dense
+from .catalogue.factor.method import Factor
+from .catalogue.fsnet import FSNet
+from .catalogue.group import Group
+from .catalogue.kmeans.method import KMeans
+from .catalogue.refit import DataAware
+from .catalogue.svd import SVD
+from .catalogue.tucker2.method import Tucker2
+from .contract.between import Between
+from .contract.cost import Cost, Skip, Target
+from .contract.errors import MethodError, SettingError, StorageError, UnknownNameError, UnreachableTarget
+from .contract.layers import (
+    CompressedConv2d,
+    FactoredConv2d,
+    VirtualWeightConv2d,
+    VirtualWeightConvTranspose2d,
+    copy_bias,
+)
+from .contract.method import Kind, Knob, Method, Part
+from .contract.registry import get_method, list_methods, method_class, register
+from .contract.select import Select
+from .contract.spec import ConvSpec, Trace, trace
+from .lifecycle.counting import StoredCount, count_stored, stored_tensors
+from .lifecycle.deploy import deploy
+from .lifecycle.session import Session, begin, compress
+from .lifecycle.storage import load, save
+from .plan.plan import GroupPlan, LayerPlan, Plan
+from .plan.planner import plan
 
 __all__ = [
     "CP",

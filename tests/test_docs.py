@@ -12,13 +12,12 @@ import pytest
 import typer
 
 from decompbench.bench.cli import app
-from decompbench.bench.derived import write_tables
-from decompbench.bench.leaderboard import find_records, latest
-from decompbench.bench.page import write_page
+from decompbench.bench.reports.export.derived import write_tables
+from decompbench.bench.reports.leaderboard.rows import find_records, latest
+from decompbench.bench.reports.page import write_page
+from tests.places import RESULTS, ROOT, TOOLS
 
-ROOT = Path(__file__).parents[1]
-RESULTS = ROOT / "results"
-TABLES = runpy.run_path(str(ROOT / "docs" / "tables.py"))
+TABLES = runpy.run_path(str(TOOLS / "tables.py"))
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), ROOT / "results" / "README.md"]
 
 
@@ -80,7 +79,7 @@ def test_links_between_pages_lead_somewhere(page):
 def test_leaderboards_shown_are_those_of_the_records(page):
     text = page.read_text(encoding="utf-8")
     assert TABLES["MARKED"].search(text) or TABLES["OUTPUT"].search(text)
-    assert TABLES["refreshed"](text, ROOT / "results") == text, "python docs/tables.py makes them anew"
+    assert TABLES["refreshed"](text, ROOT / "results") == text, "python tools/tables.py makes them anew"
 
 
 @pytest.fixture(scope="module")
@@ -97,12 +96,12 @@ def test_tables_of_results_are_those_of_the_records(remade):
     assert {path.suffix for path in shown} == {".csv", ".md"}
     assert sorted(path.relative_to(remade) for path in remade.glob("*/leaderboard.md")) == shown[1::2]
     differing = [str(path) for path in shown if (RESULTS / path).read_bytes() != (remade / path).read_bytes()]
-    assert differing == [], "python docs/tables.py makes them anew"
+    assert differing == [], "python tools/tables.py makes them anew"
 
 
 def test_page_of_results_is_that_of_the_records(remade):
     shown, again = ((folder / "index.html").read_text(encoding="utf-8") for folder in (RESULTS, remade))
-    assert unpacked(shown) == unpacked(again), "python docs/tables.py makes it anew"
+    assert unpacked(shown) == unpacked(again), "python tools/tables.py makes it anew"
 
 
 def unpacked(page):

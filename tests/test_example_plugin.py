@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from decompbench.methods import Target, compress, count_stored, get_method, load, plan, save
-from decompbench.methods import registry as registry_module
+from decompbench.methods.contract import registry as registry_module
 from tests.methods.cases import SmallNet, relative_error, small_net
 
 EXAMPLE = torch.randn(2, 3, 12, 12)

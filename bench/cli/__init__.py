@@ -7,7 +7,7 @@ import warnings
 
 import typer
 
-from ..errors import is_user_error
+from ..base.errors import is_user_error
 from . import (
     baseline,
     check,

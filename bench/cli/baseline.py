@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .common import AsJson, output, parse_settings, print_json
+from .options import AsJson, output, parse_settings, print_json
 
 if TYPE_CHECKING:
-    from ..baseline import Baseline
+    from ..training.baseline import Baseline
 
 EXAMPLE = "Example: decompbench baseline resnet14 --like resnet8 --set epochs=30 -o weights"
 
@@ -34,8 +34,8 @@ def baseline_command(
 
     Without options the packaged baseline of MODEL is made again, bit by bit on the same machine.
     """
-    from ..baseline import train_baseline
-    from ..progress import create_progress
+    from ..running.progress import create_progress
+    from ..training.baseline import train_baseline
 
     progress = create_progress()
     chosen = _chosen(model, like, task, data, parse_settings(recipe or []))
@@ -57,10 +57,10 @@ def baseline_command(
 
 def _chosen(model: str, like: str | None, task: str | None, data: str | None, changes: dict[str, object]) -> Baseline:
     """Return the packaged baseline to follow with what was changed, or a new one where all is given."""
-    from ..baseline import Baseline
-    from ..packaged_baselines import packaged_baseline
-    from ..recipe import Recipe
-    from ..suite_file import change_recipe
+    from ..suite.load import change_recipe
+    from ..suite.recipe import Recipe
+    from ..training.baseline import Baseline
+    from ..training.packaged_baselines import packaged_baseline
 
     if like is None and task is not None and data is not None:
         return Baseline(model, task, data, change_recipe(Recipe(), changes, "--set"))

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..words import counted
-from .common import AsJson, Plugins, import_plugins, output, parse_settings, print_json
+from ..base.text import counted
+from .options import AsJson, Plugins, import_plugins, output, parse_settings, print_json
 
 if TYPE_CHECKING:
     from ...methods.conformance import Report

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from .common import DEFAULT_RESULTS, AsJson, Results, Superseded, output, print_json
+from .options import DEFAULT_RESULTS, AsJson, Results, Superseded, output, print_json
 
 EXAMPLE = "Example: decompbench compare main HEAD --suite quick --markdown"
 SET = "A results folder, a records.jsonl, a git revision or REVISION:PATH, or a machine's id."
@@ -51,11 +51,11 @@ def compare_command(
     A git revision means the results folder as of then; nothing is checked out. Exit code 0: no regression; 1: at
     least one; 2: the sets could not be compared.
     """
-    from ..compare import Thresholds, compare, read_set
-    from ..compare.choose import choose
-    from ..compare.markdown import to_markdown
-    from ..compare.render import print_comparison
-    from ..store import describe_damages
+    from ..records.store import describe_damages
+    from ..reports.compare import Thresholds, compare, read_set
+    from ..reports.compare.choose import choose
+    from ..reports.compare.markdown import to_markdown
+    from ..reports.compare.render import print_comparison
 
     if as_markdown and as_json:
         raise typer.BadParameter("give one of --markdown and --json")

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from .common import (
+from .options import (  # fmt: skip
     AsJson,
     BitsBudget,
     MacsBudget,
@@ -19,7 +19,7 @@ from .common import (
     parse_settings,
     parse_size,
     print_json,
-)  # fmt: skip
+)
 
 EXAMPLE = "Example: decompbench compress resnet8 --pretrained true --method svd --params 0.3 -o r8.st"
 
@@ -51,9 +51,9 @@ def compress_command(
     from ...methods import begin, get_method, save
     from ...methods import plan as make_plan
     from ...models import load_model
-    from ..errors import BenchError
-    from ..runtime import seed_everything
-    from ..shapes import own_input_size
+    from ..base.errors import BenchError
+    from ..base.runtime import seed_everything
+    from ..planning.meta_model import own_input_size
 
     target = one_budget(params, macs, bits)
     if not out.parent.is_dir():

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from .common import AsJson, output, print_list
+from .options import AsJson, output, print_list
 
 EXAMPLE = "Example: decompbench data fetch cifar10"
 

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .common import AsJson, output, print_json
+from .options import AsJson, output, print_json
 
 if TYPE_CHECKING:
-    from ..doctor import Report
+    from ..checks.doctor import Report
 
 EXAMPLE = "Example: decompbench doctor --strict && decompbench run quick"
 
@@ -25,7 +25,7 @@ def doctor_command(
     Two equal models are timed side by side: how far their ratio can be told from 1 is what this machine is good for at
     the moment.
     """
-    from ..doctor import examine, warnings_of
+    from ..checks.doctor import examine, warnings_of
 
     report = examine(seconds)
     warnings = warnings_of(report)

@@ -8,9 +8,9 @@ from typing import Annotated
 
 import typer
 
-from ..form_name import EAGER
-from .common import DEFAULT_RESULTS, Results
-from .shown import shown_records
+from ..suite.form_name import EAGER
+from .options import DEFAULT_RESULTS, Results
+from .shown_records import shown_records
 
 EXAMPLE = "Example: decompbench figure pareto quick -o pareto.pdf"
 
@@ -49,9 +49,9 @@ def figure_command(
     results: Results = DEFAULT_RESULTS,
 ) -> None:
     """Draw quality against cost, layers, training curves or average ranks. Equal records give equal files."""
-    from ..errors import BenchError, suggestion
-    from ..figures import Kind, Options, make_figure, save
-    from ..figures.style import check_path
+    from ..base.errors import BenchError, suggestion
+    from ..reports.figures import Kind, Options, make_figure, save
+    from ..reports.figures.style import check_path
 
     kinds = [str(one) for one in Kind]
     if kind not in kinds:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..words import counted
-from .common import (
+from ..base.text import counted
+from .options import (  # fmt: skip
     AsJson,
     BitsBudget,
     Device,
@@ -21,7 +21,7 @@ from .common import (
     parse_settings,
     parse_size,
     print_json,
-)  # fmt: skip
+)
 
 if TYPE_CHECKING:
     from ..measure import Comparison
@@ -60,12 +60,12 @@ def latency_command(
     from ...methods import begin, deploy, get_method
     from ...methods import plan as make_plan
     from ...models import load_model
-    from ..machine import describe_machine
+    from ..base.machine import describe_machine
+    from ..base.runtime import RuntimeSettings, configure, device_name, seed_everything
     from ..measure import compare
     from ..measure.forms import layout_of, require
     from ..measure.intervals import CONFIDENCE
-    from ..runtime import RuntimeSettings, configure, device_name, seed_everything
-    from ..shapes import own_input_size
+    from ..planning.meta_model import own_input_size
 
     target = one_budget(params, macs, bits)
     if len({DENSE, *method}) <= len(method):

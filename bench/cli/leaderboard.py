@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .common import DEFAULT_RESULTS, AsJson, Results, Superseded, output, print_json
-from .shown import shown_records
+from .options import DEFAULT_RESULTS, AsJson, Results, Superseded, output, print_json
+from .shown_records import shown_records
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -59,17 +59,17 @@ def leaderboard_command(
 
     On a terminal the table has as many columns as fit; piped, or with --wide, it has all.
     """
-    from ..leaderboard import leaderboard
-    from ..render import print_tables, to_csv, to_latex, to_markdown, to_rows
-    from ..row_filter import filter_rows, parse_filter, sort_rows
-    from ..shown_metrics import with_metric
+    from ..reports.export.render import print_tables, to_csv, to_latex, to_markdown, to_rows
+    from ..reports.leaderboard.row_filter import filter_rows, parse_filter, sort_rows
+    from ..reports.leaderboard.rows import leaderboard
+    from ..reports.leaderboard.shown_metrics import with_metric
 
     if as_csv + as_markdown + as_latex + as_json + (html is not None) > 1:
         raise typer.BadParameter("give one of --csv, --markdown, --latex, --json and --html")
     if html is not None:
         if any((budget, filters, sort, metric, published)):
             raise typer.BadParameter("--html writes every row, and the page itself filters and sorts them")
-        from ..page import write_page
+        from ..reports.page import write_page
 
         print(write_page(shown_records(results, suite, superseded=superseded), results, html))
         return
@@ -98,14 +98,14 @@ def _budget_filter(budget: str | None) -> list[str]:
     """Return the condition that a budget stands for, in the words of the tables: ``params=0.3`` is ``params=30%``."""
     if budget is None:
         return []
-    from ..ranking import parse_budget
+    from ..reports.ranking import parse_budget
 
     return [f"budget={parse_budget(budget)}"]
 
 
 def _tell_unpublished(frame: pd.DataFrame) -> None:
     """Say on standard error of which models and data there are no published numbers."""
-    from ..published.rows import points_beside
+    from ..reports.published.rows import points_beside
 
     places = [(first["model"], first["data"]) for first, points in points_beside(frame) if not points]
     for model, data in dict.fromkeys(places):

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from .common import AsJson, Plugins, import_plugins, output, print_json, print_list
+from .options import AsJson, Plugins, import_plugins, output, print_json, print_list
 
 EXAMPLE = "Example: decompbench methods tucker2"
 #: Widest line of a text.
@@ -23,7 +23,7 @@ def methods_command(
 ) -> None:
     """List the methods, those of plugins included; with a NAME show each of its settings."""
     from ...methods import get_method, list_methods
-    from ..describe import describe_method
+    from ..planning.describe import describe_method
 
     import_plugins(plugin or [])
     if name is not None:

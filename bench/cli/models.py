@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from .common import AsJson, print_list
+from .options import AsJson, print_list
 
 EXAMPLE = "Example: decompbench models 'timm/resnet*'"
 COLUMNS = ("model", "parameters", "MACs", "input", "weights of", "source")
@@ -22,7 +22,7 @@ def models_command(
 ) -> None:
     """List models with their parameters, their MACs for one image, and the data that trained weights ship for."""
     from ...models import list_models
-    from ..shapes import size_of
+    from ..planning.meta_model import size_of
 
     infos = {info.name: info for pattern in patterns or ["*"] for info in list_models(pattern)}
     with warnings.catch_warnings():

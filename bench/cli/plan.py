@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from ..words import counted
-from .common import AsJson, output, print_list
+from ..base.text import counted
+from .options import AsJson, output, print_list
 
 EXAMPLE = "Example: decompbench plan quick"
 COLUMNS = ("trial", "conv weights", "%", "MACs", "MACs %", "layers", "note")
@@ -27,12 +27,12 @@ def plan_command(
     Data and weights need not be on this machine, where the data's name tells the size of its images and the number
     of its classes and no method reads settings off the weights.
     """
-    from ..process import start_server
+    from ..base.process import start_server
 
     start_server()
-    from ..runner import preview_trials
-    from ..suite_file import load_suite
-    from ..trial import expand, matching
+    from ..running.run_suite import preview_trials
+    from ..suite.load import load_suite
+    from ..suite.trial import expand, matching
 
     trials = matching(expand(load_suite(suite)), only)
     rows = []

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from .common import AsJson, output, print_json
+from .options import AsJson, output, print_json
 
 EXAMPLE = "Example: decompbench published --paper li2019"
 
@@ -25,9 +25,9 @@ def published_command(
 
     Ends with exit code 1 if a size differs from ours for no known reason.
     """
-    from ..errors import BenchError, suggestion
-    from ..published import PAPERS, judge_all
-    from ..published.render import print_verdicts, to_markdown
+    from ..base.errors import BenchError, suggestion
+    from ..reports.published import PAPERS, judge_all
+    from ..reports.published.render import print_verdicts, to_markdown
 
     if as_markdown and as_json:
         raise typer.BadParameter("give one of --markdown and --json")

@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from ..cost_budget import TOLERANCE
-from .common import DEFAULT_RESULTS, AsJson, Results, output, print_json
-from .shown import of_tables, shown_records
+from ..reports.budgets import TOLERANCE
+from .options import DEFAULT_RESULTS, AsJson, Results, output, print_json
+from .shown_records import of_tables, shown_records
 
 EXAMPLE = "Example: decompbench rank cifar10-jpeg-short --budget params=30%"
 
@@ -50,11 +50,11 @@ def rank_command(
 
     Of each method the point counts whose size is nearest to the budget, never the best one.
     """
-    from ..latex import text_tables_to_latex
-    from ..ranking import average_ranks, parse_budget, rank_cells
-    from ..ranking.export import ranking_to_csv, ranking_to_json
-    from ..ranking.tables import ranking_tables
-    from ..text_output import print_text_tables, text_tables_to_markdown
+    from ..reports.ranking import average_ranks, parse_budget, rank_cells
+    from ..reports.ranking.export import ranking_to_csv, ranking_to_json
+    from ..reports.ranking.tables import ranking_tables
+    from ..reports.text.latex import text_tables_to_latex
+    from ..reports.text.output import print_text_tables, text_tables_to_markdown
 
     if as_csv + as_markdown + as_latex + as_json > 1:
         raise typer.BadParameter("give one of --csv, --markdown, --latex and --json")

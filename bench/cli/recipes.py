@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from .common import AsJson, output, print_json, print_list
+from .options import AsJson, output, print_json, print_list
 
 EXAMPLE = "Example: decompbench recipes li2019-cifar10"
 
@@ -16,8 +16,8 @@ def recipes_command(
     as_json: AsJson = False,
 ) -> None:
     """List the named recipes, or show one. A suite takes one by 'recipe: NAME' or 'recipe: {base: NAME, epochs: 3}'."""
-    from ..named_recipe import find_recipe
-    from ..recipe_files import list_recipes
+    from ..suite.recipe_files import list_recipes
+    from ..suite.recipes import find_recipe
 
     if name is None:
         found = {known: find_recipe(known) for known in list_recipes()}

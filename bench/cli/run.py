@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..words import counted
-from .common import DEFAULT_RESULTS, AsJson, Device, Devices, Results, output, parse_settings, print_json
+from ..base.text import counted
+from .options import DEFAULT_RESULTS, AsJson, Device, Devices, Results, output, parse_settings, print_json
 
 if TYPE_CHECKING:
-    from ..runner import RunResult
+    from ..running.run_suite import RunResult
 
 EXAMPLE = "Example: decompbench run quick --only 'resnet8*params=30%*'"
 #: What a shell expects of a program ended by Ctrl-C.
@@ -43,15 +43,15 @@ def run_command(
     timeout or oom are run again the next time, as time, memory or a mended fault may change that; --force
     runs all.
     """
-    from ..process import start_server, stop_server
+    from ..base.process import start_server, stop_server
 
     start_server()
     try:
-        from ..leaderboard import leaderboard
-        from ..progress import create_progress
-        from ..render import print_tables, to_rows
-        from ..runner import run_suite
-        from ..suite_file import change_recipes, load_suite
+        from ..reports.export.render import print_tables, to_rows
+        from ..reports.leaderboard.rows import leaderboard
+        from ..running.progress import create_progress
+        from ..running.run_suite import run_suite
+        from ..suite.load import change_recipes, load_suite
 
         progress = create_progress()
         chosen = change_recipes(load_suite(suite), parse_settings(recipe or []))

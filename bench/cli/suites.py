@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from .common import AsJson, print_list
+from .options import AsJson, print_list
 
 EXAMPLE = "Example: decompbench suites"
 
 
 def suites_command(as_json: AsJson = False) -> None:
     """List the packaged suites. Any YAML file with the same keys works, too."""
-    from ..suite_file import load_suite, packaged_suites
-    from ..trial import expand
+    from ..suite.load import load_suite, packaged_suites
+    from ..suite.trial import expand
 
     rows = []
     for name, path in packaged_suites().items():

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from .common import AsJson, Plugins, import_plugins, output, parse_settings, print_json, print_list
+from .options import AsJson, Plugins, import_plugins, output, parse_settings, print_json, print_list
 
 EXAMPLE = "Example: decompbench sweep --model 'resnet*' --markdown"
 INTERRUPTED = 130
@@ -40,13 +40,13 @@ def sweep_command(
     a minute; methods that search until they converge take longer, and --set can end that early. Exit code 0: all is
     well; 1: something failed; 130: ended by Ctrl-C, what is known by then is printed.
     """
-    from ..process import start_server
+    from ..base.process import start_server
 
     start_server()
     from ...methods import get_method, list_methods
-    from ..fingerprint import code_revision, library_versions
-    from ..progress import create_progress
-    from ..sweep import KeptOutcomes, ModelOutcome, choose_models, run_sweep, sweep_key, table
+    from ..base.provenance import code_revision, library_versions
+    from ..checks.sweep import KeptOutcomes, ModelOutcome, choose_models, run_sweep, sweep_key, table
+    from ..running.progress import create_progress
 
     if as_markdown and as_json:
         raise typer.BadParameter("give one of --markdown and --json")

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from .common import DEFAULT_RESULTS, Results
+from .options import DEFAULT_RESULTS, Results
 
 EXAMPLE = "Example: decompbench tables quick --out tables"
 
@@ -24,9 +24,9 @@ def tables_command(
 
     SUITE/MACHINE/records.parquet and .csv have a row a record; SUITE/leaderboard.csv, .parquet and .md one for each
     method at each budget. Written again from the same records they are the same, byte for byte. Python reads them by
-    decompbench.bench.frame.load_frame, which adds what was appended since.
+    decompbench.bench.records.frame.load_frame, which adds what was appended since.
     """
-    from ..derived import write_tables
+    from ..reports.export.derived import write_tables
 
     for path in write_tables(results, out, suite, on_note=lambda line: print(line, file=sys.stderr)):
         print(path)

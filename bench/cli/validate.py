@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from .common import DEFAULT_RESULTS, AsJson, output, print_json
+from .options import DEFAULT_RESULTS, AsJson, output, print_json
 
 EXAMPLE = "Example: decompbench validate results"
 
@@ -27,11 +27,11 @@ def validate_command(
     the raw samples; sums over the plan's layers; and sizes and MACs, again from the settings. Exit code 1 if anything
     is found. What cannot be planned here, such as a plugin's method, is told and is no finding.
     """
-    from ..process import start_server
+    from ..base.process import start_server
 
     if plan:
         start_server()
-    from ..validate import validate
+    from ..checks.validate import validate
 
     report = validate(folder, plan=plan)
     if as_json:

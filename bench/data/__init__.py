@@ -3,9 +3,9 @@
 ``load_classification("fashion-mnist-10k")``, ``load_super_resolution("photographs")``, ``list_data()``.
 """
 
-from .classification import load_classification, scan_classification
+from .classification.load import load_classification, scan_classification
 from .registry import DataInfo, DataOutline, fetch_data, find_data, list_data, register_data
-from .super_resolution import SuperResolutionData, load_super_resolution
+from .super_resolution.load import SuperResolutionData, load_super_resolution
 from .types import ClassificationData, DataError, DataOptionError, ImageFiles, UnknownDataError
 
 __all__ = [

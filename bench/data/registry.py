@@ -10,7 +10,7 @@ from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from ..errors import suggestion
+from ..base.errors import suggestion
 from .places import data_folder
 from .types import DataError, UnknownDataError
 
@@ -106,8 +106,8 @@ def list_data() -> list[DataInfo]:
 
 @functools.cache
 def _modules_imported() -> None:
-    for module in pkgutil.iter_modules([str(Path(__file__).parent)]):
-        importlib.import_module(f"{__package__}.{module.name}")
+    for module in pkgutil.walk_packages([str(Path(__file__).parent)], f"{__package__}."):
+        importlib.import_module(module.name)
 
 
 def _data() -> dict[str, DataInfo]:

@@ -12,7 +12,7 @@ import torch
 from timm.data import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 from torch import Tensor
 
-from ..errors import BenchError
+from ..base.errors import BenchError
 
 
 class DataError(BenchError):

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..control_groups import throttled_periods
-from ..machine import NOTABLE_LOAD, core_seconds
-from ..timing_record import Noise
+from ..base.control_groups import throttled_periods
+from ..base.machine import NOTABLE_LOAD, core_seconds
+from ..records.timing import Noise
 from .pinning import siblings
 
 #: Cores' worth of time that a hypervisor gave to others, above which times are noisy.

@@ -19,7 +19,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 
 from ...methods import CompressedConv2d, count_stored, deploy, save, stored_tensors
-from ..record import Counts
+from ..records.record import Counts
 
 #: Operators of convs and linear layers, which the formulas know. Products of two activations, as in attention, are
 #: the same in every model compared and known to each counter in its own way: they are left out by all.

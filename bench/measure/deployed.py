@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ...methods import deploy
-from ..timing_record import Latency, MemoryUse
+from ..records.timing import Latency, MemoryUse
 from .counts import count_macs
 from .forms import dtype_of, layout_of, require
 from .intervals import CONFIDENCE

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..form_name import EAGER, FormError, check_form
+from ..suite.form_name import EAGER, FormError, check_form
 from .timers import Call
 
 #: What the form ``onnx`` needs installed.

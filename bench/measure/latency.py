@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..timing_record import Noise
+from ..records.timing import Noise
 from .conditions import Conditions, Watch
 from .forms import COMPILE, EAGER, forget_compiled, prepare
 from .intervals import Estimate, estimate, paired_ratio

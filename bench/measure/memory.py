@@ -10,8 +10,8 @@ from pathlib import Path
 import psutil
 import torch
 
-from ..runtime import release_freed_memory
-from ..timing_record import MemoryUse
+from ..base.runtime import release_freed_memory
+from ..records.timing import MemoryUse
 
 #: Of all spans so far, in bytes.
 _highest = 0

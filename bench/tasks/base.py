@@ -12,7 +12,7 @@ import torch
 from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
 
-from ..errors import BenchError
+from ..base.errors import BenchError
 
 
 class TaskError(BenchError):

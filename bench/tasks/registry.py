@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from ..errors import suggestion
+from ..base.errors import suggestion
 from .base import Outline, Task, TaskError, TaskOptions, UnknownTaskError
 
 _TASKS: dict[str, type[Task]] = {}
@@ -75,9 +75,8 @@ def _chosen(name: str, options: dict[str, Any]) -> tuple[type[Task], TaskOptions
 
 @functools.cache
 def _tasks() -> dict[str, type[Task]]:
-    package = __package__ or ""
-    for module in pkgutil.iter_modules([str(Path(__file__).parent)]):
-        importlib.import_module(f"{package}.{module.name}")
+    for module in pkgutil.walk_packages([str(Path(__file__).parent)], f"{__package__}."):
+        importlib.import_module(module.name)
     return _TASKS
 
 

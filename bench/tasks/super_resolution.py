@@ -16,12 +16,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torchmetrics.functional.image import peak_signal_noise_ratio
 
-from ...methods.spec import evaluating
-from ..data.pairs import DECODED_LIMIT, PairSet
-from ..data.resize import upsample
-from ..data.super_resolution import SuperResolutionData, check_names, load_super_resolution
-from .ahead import made_ahead
+from ...methods.contract.spec import evaluating
+from ..data.images.resize import upsample
+from ..data.super_resolution.load import SuperResolutionData, check_names, load_super_resolution
+from ..data.super_resolution.pairs import DECODED_LIMIT, PairSet
 from .base import Metric, Outline, Task, TaskError, TaskOptions, check_fraction, device_of
+from .prefetch import made_ahead
 from .registry import register_task
 
 

@@ -21,9 +21,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..cost import Skip
-from ..method import Method
-from ..plan import Plan
+from ..contract.cost import Skip
+from ..contract.method import Method
+from ..plan.plan import Plan
 from .compressing import plan_lone_conv, randomise
 from .covering import Combination, covering
 from .failure import NotApplicable

@@ -6,10 +6,10 @@ import json
 import math
 from typing import Any, get_args
 
-from ..cost import Skip
-from ..errors import MethodError, SettingError
-from ..method import Kind, Method
-from ..registry import get_method, method_class
+from ..contract.cost import Skip
+from ..contract.errors import MethodError, SettingError
+from ..contract.method import Kind, Method
+from ..contract.registry import get_method, method_class
 from .cases import plain_cases
 from .checks_costs import knob_of
 from .compressing import Case, plan_lone_conv

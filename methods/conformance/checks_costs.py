@@ -7,14 +7,14 @@ import math
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from ..cost import COUNTS, Cost, Skip, Target
-from ..counting import count_stored
-from ..deploy import deploy
-from ..errors import UnreachableTarget
-from ..method import Knob, Method
-from ..plan import Plan
-from ..planner import plan
-from ..session import begin
+from ..contract.cost import COUNTS, Cost, Skip, Target
+from ..contract.errors import UnreachableTarget
+from ..contract.method import Knob, Method
+from ..lifecycle.counting import count_stored
+from ..lifecycle.deploy import deploy
+from ..lifecycle.session import begin
+from ..plan.plan import Plan
+from ..plan.planner import plan
 from .cases import ConvCase
 from .compressing import Case, compressed, lone_layer, lone_spec
 from .failure import ConformanceFailure, NotApplicable, demand

@@ -9,8 +9,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from ..layers import CompressedConv2d
-from ..method import Method
+from ..contract.layers import CompressedConv2d
+from ..contract.method import Method
 from .cases import ConvCase
 from .compressing import compress_changed, ignores_weights
 from .failure import ConformanceFailure, demand

@@ -7,7 +7,7 @@ import copy
 import torch
 from torch import Tensor, nn
 
-from ..method import Method
+from ..contract.method import Method
 from .cases import ConvCase
 from .compressing import Case, as_decomposed, compress_case, compressed, lone_layer, start
 from .failure import NotApplicable, demand, demand_same

@@ -11,10 +11,10 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from ..errors import StorageError
-from ..method import Method
-from ..plan import Plan
-from ..storage import load, save
+from ..contract.errors import StorageError
+from ..contract.method import Method
+from ..lifecycle.storage import load, save
+from ..plan.plan import Plan
 from .compressing import Case, compress_case, compressed
 from .failure import NotApplicable, demand
 

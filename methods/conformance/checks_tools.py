@@ -8,8 +8,8 @@ import warnings
 import torch
 from torch import Tensor, nn
 
-from ..deploy import deploy
-from ..method import Method
+from ..contract.method import Method
+from ..lifecycle.deploy import deploy
 from .compressing import Case, as_decomposed, compressed
 from .failure import ConformanceFailure, demand, demand_same
 

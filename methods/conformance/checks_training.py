@@ -6,8 +6,8 @@ import tempfile
 
 import torch
 
-from ..method import Method
-from ..session import Session
+from ..contract.method import Method
+from ..lifecycle.session import Session
 from .compressing import Case, start
 from .failure import demand
 

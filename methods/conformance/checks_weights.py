@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from ..cost import Skip
-from ..method import Method
+from ..contract.cost import Skip
+from ..contract.method import Method
 from .cases import ConvCase
 from .checks_costs import sized_methods
 from .compressing import as_decomposed, ignores_weights, lone_layer

@@ -9,15 +9,15 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
-from ..cost import Skip
-from ..errors import SettingError
-from ..layers import CompressedConv2d
-from ..method import Method
-from ..plan import Plan
-from ..planner import plan
-from ..select import Select
-from ..session import Session, begin
-from ..spec import ConvSpec, Trace, trace
+from ..contract.cost import Skip
+from ..contract.errors import SettingError
+from ..contract.layers import CompressedConv2d
+from ..contract.method import Method
+from ..contract.select import Select
+from ..contract.spec import ConvSpec, Trace, trace
+from ..lifecycle.session import Session, begin
+from ..plan.plan import Plan
+from ..plan.planner import plan
 from .failure import demand
 
 

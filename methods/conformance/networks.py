@@ -10,9 +10,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..method import Method
-from ..plan import Plan
-from ..planner import plan
+from ..contract.method import Method
+from ..plan.plan import Plan
+from ..plan.planner import plan
 from .compressing import randomise
 from .failure import NotApplicable
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from decompbench.bench.suite_file import load_suite
-from decompbench.bench.trial import expand
+from decompbench.bench.suite.load import load_suite
+from decompbench.bench.suite.trial import expand
 
 from .factories import decompbench_process, write_suite
 

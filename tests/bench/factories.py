@@ -16,9 +16,9 @@ import yaml
 from PIL import Image
 
 from decompbench.bench.cli import main
-from decompbench.bench.latex import NEEDS
-from decompbench.bench.record import Measured, MethodInfo, Record
-from decompbench.bench.seal import sealed
+from decompbench.bench.records.checksum import sealed
+from decompbench.bench.records.record import Measured, MethodInfo, Record
+from decompbench.bench.reports.text.latex import NEEDS
 from decompbench.methods import list_methods, method_class
 
 HERE = Path(__file__).parent

@@ -65,7 +65,7 @@ def start_another(emit):
 
 
 def execute_and_tell(emit, trial, key):
-    from decompbench.bench.execute import execute
+    from decompbench.bench.running.run_trial import execute
 
     emit("pid", os.getpid())
     execute(emit, trial, key)
@@ -76,10 +76,10 @@ def train_together(emit, path):
     import torch
     from torch import nn
 
-    from decompbench.bench.checkpoint import Checkpoint
-    from decompbench.bench.recipe import Recipe
+    from decompbench.bench.suite.recipe import Recipe
     from decompbench.bench.tasks import create_task
-    from decompbench.bench.train import Diverged, train
+    from decompbench.bench.training.checkpoint import Checkpoint
+    from decompbench.bench.training.train import Diverged, train
 
     torch.set_num_threads(1)
     task = create_task("classification", "fashion-mnist-10k").validation_split(0.98)
@@ -120,9 +120,9 @@ def train_indices_together(emit, clusters):
     """Train a network with shared filters as one of several processes; emit its type of index and its weights."""
     import torch
 
-    from decompbench.bench.recipe import Recipe
+    from decompbench.bench.suite.recipe import Recipe
     from decompbench.bench.tasks import create_task
-    from decompbench.bench.train import train
+    from decompbench.bench.training.train import train
     from decompbench.methods import begin, get_method, plan
     from decompbench.models import load_model
 
@@ -150,7 +150,7 @@ def fail_in_second(emit):
 
 def end_alone(emit, path):
     """Start two processes that wait for ever, and be killed."""
-    from decompbench.bench.distributed import run_on_devices
+    from decompbench.bench.base.devices import run_on_devices
 
     run_on_devices(emit, 2, "cpu", "process_functions:wait_together")
 

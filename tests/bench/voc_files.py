@@ -6,8 +6,8 @@ from pathlib import Path
 
 from PIL import Image
 
-from decompbench.bench.data.detection import load_detection
-from decompbench.bench.data.scenes import Scene
+from decompbench.bench.data.detection.load import load_detection
+from decompbench.bench.data.detection.scenes import Scene
 
 CLASSES = ("cat", "dog", "cat")
 

@@ -11,7 +11,7 @@ from asv_runner.discovery import disc_benchmarks
 from tracked import counts, quality, speed, work
 
 from decompbench.methods import SVD, get_method, list_methods, plan, register
-from decompbench.methods import registry as registry_module
+from decompbench.methods.contract import registry as registry_module
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "bench" / "asv" / "tracked"

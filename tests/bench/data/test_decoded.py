@@ -9,7 +9,8 @@ import pytest
 import torch
 from PIL import Image
 
-from decompbench.bench.data import imagefolder, load_classification
+from decompbench.bench.data import load_classification
+from decompbench.bench.data.classification import imagefolder
 
 
 @pytest.fixture(autouse=True)

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from decompbench.bench.data import DataError, UnknownDataError, find_data
-from decompbench.bench.data.detection import load_detection
+from decompbench.bench.data.detection.load import load_detection
 from tests.bench.voc_files import write_voc
 
 

@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from decompbench.bench.data import DataError, load_classification
-from decompbench.bench.data.embed import embed, first_of_each_class, main
-from decompbench.bench.data.fashion_mnist import EMBEDDED
+from decompbench.bench.data.classification.fashion_mnist import EMBEDDED
+from tools.embed import embed, first_of_each_class, main
 
 DEBIAN = Path("/usr/share/datasets/fashion-mnist")  # where the package dataset-fashion-mnist puts the files
 needs_originals = pytest.mark.skipif(

@@ -10,8 +10,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from decompbench.bench.data.photographs import load_photographs
-from decompbench.bench.data.resize import downsample, upsample
+from decompbench.bench.data.images.resize import downsample, upsample
+from decompbench.bench.data.super_resolution.photographs import load_photographs
 
 
 def read(path: Path) -> Tensor:

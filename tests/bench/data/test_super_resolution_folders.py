@@ -10,10 +10,10 @@ import pytest
 import torch
 from PIL import Image
 
+from decompbench.bench.base.errors import BenchError
 from decompbench.bench.data import DataError, SuperResolutionData, UnknownDataError, load_super_resolution
-from decompbench.bench.data.pairs import DecodedPairs
-from decompbench.bench.data.resize import downsample
-from decompbench.bench.errors import BenchError
+from decompbench.bench.data.images.resize import downsample
+from decompbench.bench.data.super_resolution.pairs import DecodedPairs
 
 
 def save(path: Path, width: int = 12, height: int = 8, mode: str = "RGB", seed: int = 0) -> None:

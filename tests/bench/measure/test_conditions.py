@@ -4,8 +4,8 @@ import types
 
 import pytest
 
-from decompbench.bench import machine
-from decompbench.bench.machine import core_seconds
+from decompbench.bench.base import machine
+from decompbench.bench.base.machine import core_seconds
 from decompbench.bench.measure import conditions
 from decompbench.bench.measure.conditions import Conditions, Watch
 

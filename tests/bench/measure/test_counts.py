@@ -6,13 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from decompbench.bench.measure import (
-    CountMismatchError,
-    count_macs,
-    count_model,
-    state_sha256,
-)
-from decompbench.bench.record import Counts
+from decompbench.bench.measure import CountMismatchError, count_macs, count_model, state_sha256
+from decompbench.bench.records.record import Counts
 from decompbench.methods import Target, begin, get_method, plan
 from decompbench.models import load_model
 

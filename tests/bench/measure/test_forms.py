@@ -7,9 +7,9 @@ import pytest
 import torch
 from torch import nn
 
-from decompbench.bench.form_name import FormError, check_form
 from decompbench.bench.measure import forms
 from decompbench.bench.measure.forms import layout_of, prepare, require
+from decompbench.bench.suite.form_name import FormError, check_form
 
 EXAMPLE = torch.randn(2, 3, 8, 8, generator=torch.Generator().manual_seed(0))
 

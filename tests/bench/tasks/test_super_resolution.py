@@ -12,16 +12,16 @@ from torch import Tensor, nn
 from torchmetrics.functional.image import structural_similarity_index_measure
 
 from decompbench.bench.data import SuperResolutionData
-from decompbench.bench.data.pairs import DecodedPairs, Pair, PairSet
-from decompbench.bench.data.resize import upsample
-from decompbench.bench.leaderboard import find_records, leaderboard
+from decompbench.bench.data.images.resize import upsample
+from decompbench.bench.data.super_resolution.pairs import DecodedPairs, Pair, PairSet
+from decompbench.bench.reports.leaderboard.rows import find_records, leaderboard
 from decompbench.bench.tasks import TaskError, create_task
-from decompbench.bench.tasks.super_resolution import (
+from decompbench.bench.tasks.super_resolution import (  # fmt: skip
     SuperResolution,
     SuperResolutionOptions,
     luma,
     similarity,
-)  # fmt: skip
+)
 from decompbench.models import load_model
 
 from ..factories import decompbench, write_suite

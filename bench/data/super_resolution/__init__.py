@@ -1,0 +1,1 @@
+"""bench/data/super_resolution."""

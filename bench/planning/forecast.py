@@ -1,0 +1,47 @@
+"""What is known of a trial before it runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from ..records.record import MethodInfo, Size
+
+
+@dataclass(frozen=True, kw_only=True)
+class Planned:
+    """What is known of a trial from its settings alone.
+
+    Attributes
+    ----------
+    method
+        The method with its full settings.
+    size
+        From the plan; None if there is none.
+    problem
+        Why there is none: the method replaces nothing, or fails, as the trial will; or weights are yet to be trained.
+    made
+        Whether the trial makes the model that was asked for: ``"nearest"`` where the budget is out of reach and the
+        nearest size is taken, ``"not"`` where it ends without a model, ``"unknown"`` while weights are to be trained.
+    """
+
+    method: MethodInfo
+    size: Size | None = None
+    problem: str | None = None
+    made: Literal["as asked", "nearest", "not", "unknown"] = "as asked"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Checked(Planned):
+    """What is known of a trial whose data and weights are there.
+
+    Attributes
+    ----------
+    fingerprint
+        All that can change its outcome.
+    baseline
+        Key of the dense model to start from, where that is to be trained first.
+    """
+
+    fingerprint: dict[str, Any]
+    baseline: str | None = None

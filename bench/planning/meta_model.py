@@ -1,0 +1,80 @@
+"""Models without memory for their weights: all that sizes and MACs need."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ...methods import Trace, trace
+from ...models import ModelInfo, list_models, load_model
+
+
+@dataclass(frozen=True)
+class TracedModel:
+    """A dense model on the meta device, an input batch of one, and its trace."""
+
+    model: nn.Module
+    example: Tensor
+    traced: Trace
+
+
+def trace_model(name: str, options: dict[str, Any], size: tuple[int, ...]) -> TracedModel:
+    """Return a model as `load_model` builds it, traced.
+
+    Parameters
+    ----------
+    name, options
+        For ``load_model``.
+    size
+        Shape of an input without its batch, as a rule channels, height and width.
+    """
+    model, example = build_on_meta(name, options), torch.zeros(1, *size, device="meta")
+    return TracedModel(model, example, trace(model, example))
+
+
+def build_on_meta(name: str, options: dict[str, Any]) -> nn.Module:
+    """Return a model as `load_model` builds it, without memory for its weights."""
+    try:
+        with torch.device("meta"):
+            return load_model(name, **options)
+    except NotImplementedError:  # it computes its widths by tensors (torchvision's RegNets)
+        return load_model(name, **options).to("meta")
+
+
+def own_input_size(model: nn.Module) -> tuple[int, int, int]:
+    """Return channels, height and width that a model of `load_model` was made for; 32×32 where nothing tells."""
+    reference = getattr(model, "decompbench_ref", None)
+    size = list_models(reference["name"])[0].input_size if reference else None
+    first = next(module.in_channels for module in model.modules() if isinstance(module, nn.Conv2d))
+    channels, height, width = size or (first, 32, 32)
+    return reference["kwargs"].get("in_chans", channels) if reference else channels, height, width
+
+
+def count_parameters(model: nn.Module) -> int:
+    """Return how many parameters a model has, a shared one counted once."""
+    return sum(parameter.numel() for parameter in model.parameters())
+
+
+@cache
+def traced_model(name: str, options: str, size: tuple[int, int, int]) -> TracedModel:
+    """Return what `trace_model` does, one for all who ask for the same; ``options`` are JSON."""
+    return trace_model(name, json.loads(options), size)
+
+
+def size_of(info: ModelInfo) -> dict[str, Any]:
+    """Return a model's ``parameters`` and ``macs``, None where there are none, and a ``note`` that says why."""
+    if info.is_pattern:
+        return {"parameters": None, "macs": None, "note": None}
+    model = build_on_meta(info.name, {})
+    size = {"parameters": count_parameters(model), "macs": None, "note": None}
+    if info.input_size is None:
+        return size | {"note": "no MACs: it does not take images of one size"}
+    try:
+        return size | {"macs": trace(model, torch.zeros(1, *info.input_size, device="meta")).macs}
+    except Exception as error:  # of a library's model, which can raise anything
+        return size | {"note": f"no MACs: {error}"}

@@ -1,0 +1,280 @@
+"""Records: what one trial gave, as one immutable JSON document.
+
+Every field is documented below it; ``tools/schema.py`` makes ``docs/records.md`` and the JSON Schema from that.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from ..suite.trial import Trial
+from .checksum import sealed
+from .migrations import SCHEMA_VERSION
+from .timing import Latency, MemoryUse, Part
+
+Status = Literal["ok", "skipped", "diverged", "oom", "timeout", "failed"]
+
+#: With these a trial is done: running it again would give the same.
+FINAL: frozenset[str] = frozenset({"ok", "skipped", "diverged"})
+
+#: Metric values by name. A value that was not finite is stored as null.
+Quality = dict[str, float | None]
+
+
+class KnobRange(Part):
+    """The setting that a budget moved.
+
+    A budget is met by giving neighbouring values to different layers, so there are two values as a rule.
+    """
+
+    field: str
+    """Name of the method's setting."""
+    low: Any
+    """The value of least cost that a layer has."""
+    high: Any
+    """The value of most cost that a layer has."""
+
+
+class Size(Part):
+    """What a plan comes to, per image and without looking at any weight."""
+
+    weights: int
+    """Elements of all conv weights of the compressed model in stored form."""
+    dense_weights: int
+    """Elements of all conv weights of the dense model."""
+    macs: int
+    """Multiply-accumulates of the compressed model's convs and linear layers."""
+    dense_macs: int
+    """Multiply-accumulates of the dense model's convs and linear layers."""
+    bits: int
+    """Stored bits of the compressed model's conv weights."""
+    dense_bits: int
+    """Stored bits of the dense model's conv weights."""
+    budget_ratio: float | None
+    """Share of the dense model's convs on the count the budget is set on, 0 to 1; null without a budget."""
+    compressed_layers: int
+    """How many convs are replaced."""
+    layers: int
+    """How many convs there are."""
+    note: str | None
+    """Why the size is not the one asked for; null where it is."""
+    knob: KnobRange | None = None
+    """What the budget set the method's knob to; null without a budget."""
+    other_weights: dict[str, int] = Field(default_factory=dict)
+    """``weights`` by further conventions of the method's paper, by name."""
+
+
+class Counts(Part):
+    """Sizes of one model, each convention under its own name."""
+
+    conv_weights: int
+    """Elements of conv weights in stored form, a shared tensor once."""
+    conv_fc_weights: int
+    """``conv_weights`` plus the elements of the weights of linear layers."""
+    parameters: int
+    """Elements of all distinct parameters."""
+    state: int
+    """``parameters`` plus the elements of the running mean and variance of batch-norms."""
+    bits: int
+    """Stored bits of the conv weights, at their true width, and of what it takes to read them."""
+    disk: int
+    """Bytes of the saved safetensors file."""
+    macs: int
+    """Multiply-accumulates per image of convs and matrix products in the compact deployed form, by fvcore."""
+    macs_formula: int
+    """``macs`` by the plan's formulas."""
+    macs_torch: int
+    """``macs`` by torch's counter of floating-point operations, halved."""
+    not_counted: dict[str, int]
+    """Operations that fvcore has no rule for, with how often they occur (element-wise work as a rule)."""
+    effective: float | None = None
+    """``state``, an element that is a value quantised to 8 bits or fewer counting 1/4 (yang2020); null in records
+    of before it was counted.
+    """
+    macs_shared: int | None = None
+    """``macs`` if convolutions of one input with the same kernel were done once (son2018, "theoretical"); null where
+    the method shares no kernels.
+    """
+    not_counted_torch: dict[str, int] = Field(default_factory=dict)
+    """Operations that torch's counter has no rule for, with how often they occur; empty in records of before it was
+    looked at.
+    """
+
+
+class Training(Part):
+    """How the model was trained."""
+
+    epochs: float
+    """Passes over the training data that were made."""
+    steps: int
+    """Optimiser steps that were made."""
+    seconds: float
+    """Seconds of training; of one that was ended and went on, those of all its runs."""
+    history: list[dict[str, Any]]
+    """A line for each epoch: mean loss and penalty, last learning rate, seconds."""
+    converged: bool = False
+    """Whether it ended before the recipe did, as the method had reached what it trained for."""
+    compiled: bool = False
+    """Whether torch.compile was at work."""
+    notes: list[str] = Field(default_factory=list)
+    """What did not go as the recipe has it."""
+    memory: MemoryUse | None = None
+    """What training took on its device; null in records of before it was measured."""
+
+
+class StartingWeights(Part):
+    """Where the weights come from that the trial starts with."""
+
+    source: Literal["random", "pretrained", "baseline"]
+    """``random``: drawn by the seed; ``pretrained``: of a file or a library; ``baseline``: trained by the entry's
+    baseline recipe, from random or pretrained ones.
+    """
+    sha256: str
+    """Hash over the dense model's state."""
+    key: str | None = None
+    """Of a baseline: hash over all that made it."""
+    recipe: dict[str, Any] | None = None
+    """Of a baseline: how it was trained."""
+    quality: Quality | None = None
+    """Of a baseline: metric values when it had been trained, each in its unit."""
+
+
+class Decomposition(Part):
+    """What decomposing the weights alone did to the quality."""
+
+    at: Literal["begin", "finish"]
+    """Whether the weights are decomposed before training or after it."""
+    before: Quality
+    """Metric values just before, each in its unit."""
+    after: Quality
+    """Metric values just after, each in its unit."""
+
+
+class Failure(Part):
+    """Why a trial is not ok."""
+
+    type: str
+    """Of the exception, or of what ended the process."""
+    message: str
+    """Of the exception, or what a person should know of the end."""
+    trace: str = ""
+    """The end of the traceback."""
+    output: str = ""
+    """The last lines the process printed."""
+    stage: str = ""
+    """What it was doing."""
+
+
+class MethodInfo(Part):
+    """The method with all its settings."""
+
+    name: str
+    """Registered name."""
+    label: str
+    """Name of the row in tables."""
+    version: int
+    """Raised with the method's results: records of lower versions are superseded. 0 where the method could not be
+    made.
+    """
+    kind: str
+    """``weight-space``, ``architectural``, ...; ``none`` for the dense model."""
+    paper: str
+    """Where the method was published."""
+    summary: str
+    """What the method does, in a line."""
+    settings: dict[str, Any]
+    """All settings, the defaults included. Under a budget the setting that the budget moves is not among them: see
+    ``Size.knob``.
+    """
+
+
+class Measured(Part):
+    """What the trial's process found out, as far as it came."""
+
+    runtime: dict[str, Any] = Field(default_factory=dict)
+    """Global settings in force: threads, precision of products, determinism."""
+    plan: dict[str, Any] | None = None
+    """The plan as JSON: per layer the cost before and after, or why it was left alone; per group of layers the
+    settings. The settings under ``method`` are those asked for, before a budget moved the knob.
+    """
+    planned: Size | None = None
+    """What the plan comes to."""
+    start: StartingWeights | None = None
+    """The weights it starts from."""
+    metric: str | None = None
+    """Name of the task's main metric."""
+    unit: str | None = None
+    """Unit of the main metric: ``%``, ``dB``, ..."""
+    higher_is_better: bool | None = None
+    """Whether more of the main metric is better."""
+    also_shown: dict[str, str] = Field(default_factory=dict)
+    """Units of the further metrics that tables show, by name."""
+    quality: dict[str, Quality] = Field(default_factory=dict)
+    """Metric values, each in its unit, by moment: ``start`` (dense, before anything), ``begun`` (before training),
+    ``trained``, ``finished`` (compressed) and ``deployed``.
+    """
+    decomposition: Decomposition | None = None
+    """What decomposing alone did; null for the dense model."""
+    training: Training | None = None
+    """How it was trained."""
+    begin_seconds: float | None = None
+    """Seconds that replacing the layers before training took."""
+    finish_seconds: float | None = None
+    """Seconds that making the final layers after training took."""
+    compress_seconds: float | None = None
+    """Seconds of begin and finish together."""
+    counts: Counts | None = None
+    """Sizes of the finished model."""
+    dense_counts: Counts | None = None
+    """Sizes of the dense model, counted in the same way."""
+    latency: list[Latency] = Field(default_factory=list)
+    """Times of the deployed models, one item for each batch size in each form."""
+    latency_notes: list[str] = Field(default_factory=list)
+    """Why the model was not timed in a form or at a batch size that was asked for."""
+    state_sha256: str | None = None
+    """Hash over the finished model's state: equal for equal weights."""
+    peak_rss: int | None = None
+    """Largest resident memory of the process in bytes."""
+
+
+class Record(Part):
+    """One line of a records file. After these members comes the line's ``checksum``."""
+
+    schema_version: int = SCHEMA_VERSION
+    """Version of this description that the record follows."""
+    key: str
+    """SHA-256 of everything in ``fingerprint``: equal keys, equal outcome."""
+    name: str
+    """Name that is unique in the suite: ``model/data/method/budget/seed``."""
+    table: str
+    """Name of the table it belongs to: ``model/data``."""
+    status: Status
+    """How the trial ended. After ``oom``, ``timeout`` and ``failed`` a run tries it again."""
+    failure: Failure | None = None
+    """Why it is not ok; null where it is."""
+    trial: Trial
+    """What was run."""
+    method: MethodInfo
+    """The method at work."""
+    measured: Measured
+    """What was found out."""
+    fingerprint: dict[str, Any]
+    """What can change the outcome, by name: settings, sources, weights, data, versions."""
+    started: str
+    """When the trial began: UTC, ISO 8601."""
+    seconds: float
+    """Wall-clock seconds of the whole trial."""
+    stage_seconds: dict[str, float] = Field(default_factory=dict)
+    """Where the seconds went, by stage."""
+    machine: str
+    """Id of the machine, described in ``results/machines``."""
+    software: dict[str, str]
+    """Versions of Python and of the libraries that matter, by name."""
+    revision: str | None = None
+    """Revision of the working tree the code came from; null where there is none."""
+
+    def line(self) -> str:
+        """Return the record as one line of JSON with its checksum, and the newline."""
+        return sealed(self.model_dump_json()) + "\n"

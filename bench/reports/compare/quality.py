@@ -1,0 +1,149 @@
+"""Quality of the finished model, held against what seeds make of it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import replace
+from statistics import mean, variance
+
+from ...records.record import Record
+from ..leaderboard.row_notes import NOTABLE_DIFFERENCE
+from ..leaderboard.shown_metrics import Metric, shown_metrics
+from ..statistics import welch_interval
+from .findings import Finding, Verdict
+from .matching import Row
+
+#: Where no spread is known: the difference by unit that counts nevertheless, and that of other units, relative to A.
+THRESHOLDS = {"%": 1.0, "dB": 0.1}
+RELATIVE_THRESHOLD = 0.01
+
+#: A metric's value by seed; None where it was not finite.
+Values = dict[int, float | None]
+
+
+def judge_quality(row: Row, threshold: float | None = None) -> Iterator[Finding]:
+    """Yield a finding for each metric that tables show, the main one first, where both sets have trials that are ok.
+
+    Parameters
+    ----------
+    row
+        The row.
+    threshold
+        In the metric's unit: the difference that counts where no spread of seeds is known. By default 1 for %, 0.1 for
+        dB, and 1 % of A's value for other units.
+    """
+    a, b = _ok(row.a), _ok(row.b)
+    if not a or not b:
+        return
+    same = same_weights(row)
+    metrics, others = (shown_metrics(next(iter(records.values())).measured) for records in (a, b))
+    for metric in metrics:
+        if metric not in others:
+            yield Finding("quality", metric.heading, "changed", "scored", "–", "B has no such metric")
+            continue
+        yield _judged(metric, _values(a, metric), _values(b, metric), same, threshold)
+    if metrics and metrics[0] in others:
+        yield from _deployed(metrics[0], a, b)
+
+
+def same_weights(row: Row) -> bool:
+    """Tell whether the finished models of both sets are equal to the last bit, for all seeds of either."""
+    hashes = [(a.measured.state_sha256, b.measured.state_sha256) for a, b in row.pairs]
+    return row.a.keys() == row.b.keys() and all(own is not None and own == other for own, other in hashes)
+
+
+def _judged(metric: Metric, a: Values, b: Values, same: bool, threshold: float | None) -> Finding:
+    own, other = _finite(a), _finite(b)
+    finding = Finding(
+        "quality", metric.heading, "same", *_texts(own, other),
+        numbers={"a": a, "b": b, "same_weights": same, "higher_is_better": metric.higher_is_better},
+    )  # fmt: skip
+    lacking_a, lacking_b = len(a) - len(own), len(b) - len(other)
+    if lacking_b > lacking_a:
+        return replace(finding, verdict="regression", change=f"not finite in B for {lacking_b} of {len(b)} seeds")
+    if not own or not other:
+        return replace(finding, verdict="improvement" if other else "same", change="not finite in A")
+    difference = mean(other) - mean(own)
+    if not difference:
+        return replace(finding, change="same weights" if same else "")
+    if min(len(own), len(other)) > 1 and not same:
+        low, high = welch_interval(own, other)
+        verdict = "same" if low <= 0 <= high else _better_or_worse(difference, metric)
+        text = f"{_signed(difference)} [{_signed(low)}, {_signed(high)}]"
+        text += ", within the seeds' spread" if verdict == "same" else ""
+        numbers = {**finding.numbers, "difference": difference, "interval": (low, high)}
+        return replace(finding, verdict=verdict, change=text, numbers=numbers)
+    limit = THRESHOLDS.get(metric.unit, RELATIVE_THRESHOLD * abs(mean(own))) if threshold is None else threshold
+    # a difference of decimal numbers is off by rounding: what is written as 1.00 is not beyond 1
+    beyond = abs(difference) > limit and not math.isclose(abs(difference), limit, rel_tol=1e-9)
+    reason = "same weights, scored differently" if same else "spread unknown"
+    return replace(
+        finding,
+        verdict=_better_or_worse(difference, metric) if beyond else "changed",
+        change=f"{_signed(difference)}, {reason}" + (f", beyond {limit:.3g} {metric.unit}".rstrip() if beyond else ""),
+        numbers={**finding.numbers, "difference": difference, "threshold": limit},
+    )
+
+
+def _better_or_worse(difference: float, metric: Metric) -> Verdict:
+    return "improvement" if (difference > 0) == metric.higher_is_better else "regression"
+
+
+def _deployed(metric: Metric, a: dict[int, Record], b: dict[int, Record]) -> Iterator[Finding]:
+    """Yield a regression where deploying changes more than rounding, and did not before."""
+    before, after = _gap(metric, a), _gap(metric, b)
+    if before <= NOTABLE_DIFFERENCE < after:
+        yield Finding(
+            "quality", f"{metric.heading}, deployed less finished", "regression", f"{before:.2f}", f"{after:.2f}",
+            "deploying changes more than rounding", {"a": before, "b": after},
+        )  # fmt: skip
+
+
+def _gap(metric: Metric, records: dict[int, Record]) -> float:
+    """Return how far the deployed models are from the finished ones, at most."""
+    finished, deployed = _values(records, metric), _values(records, metric, "deployed")
+    gaps = [
+        abs(own - other) for seed, own in finished.items() if own is not None and (other := deployed[seed]) is not None
+    ]
+    return max(gaps, default=0.0)
+
+
+def _ok(records: dict[int, Record]) -> dict[int, Record]:
+    return {seed: record for seed, record in sorted(records.items()) if record.status == "ok"}
+
+
+def _values(records: dict[int, Record], metric: Metric, moment: str = "finished") -> Values:
+    return {seed: record.measured.quality.get(moment, {}).get(metric.name) for seed, record in records.items()}
+
+
+def _finite(values: Values) -> list[float]:
+    return [value for value in values.values() if value is not None and math.isfinite(value)]
+
+
+def _texts(own: list[float], other: list[float]) -> tuple[str, str]:
+    """Return both sides' means, with the standard deviation of several seeds, in digits that tell them apart."""
+    digits = 2
+    while (
+        digits < 6
+        and own
+        and other
+        and mean(own) != mean(other)
+        and _signed(mean(own), digits) == _signed(mean(other), digits)
+    ):
+        digits += 2
+    return _text(own, digits), _text(other, digits)
+
+
+def _text(values: list[float], digits: int) -> str:
+    if not values:
+        return "–"
+    spread = f" ±{math.sqrt(variance(values)):.{digits}f} ({len(values)} seeds)" if len(values) > 1 else ""
+    return f"{mean(values):.{digits}f}{spread}"
+
+
+def _signed(value: float, digits: int = 2) -> str:
+    """Return a difference with its sign, a small one with the digits it takes."""
+    if value and abs(value) < 0.5 * 10**-digits:
+        return f"{value:+.1g}"
+    return f"{value:+.{digits}f}"

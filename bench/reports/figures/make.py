@@ -1,0 +1,195 @@
+"""From records and options to a figure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from ...base.errors import BenchError, suggestion
+from ...base.text import counted
+from ...records.record import Record
+from ...suite.form_name import EAGER
+from ..leaderboard.leaders import TABLE_KEYS
+from ..leaderboard.row_filter import filter_rows, parse_filter
+from ..leaderboard.rows import leaderboard
+from ..published.beside import published_points
+from ..ranking import AverageRanks, average_ranks, parse_budget, rank_cells
+from .axes import LATENCY, cost_axis
+from .curves import draw_curves
+from .layers import Cost, draw_layers
+from .panels import tables_of
+from .pareto import draw_pareto
+from .ranks import draw_ranks
+from .style import DEFAULT_WIDTH
+
+#: What tells the rows of the leaderboard apart.
+ROW_KEYS = [*TABLE_KEYS, "method", "budget"]
+#: Panels of layers in one figure, at most.
+MOST_ROWS = 8
+#: Our names of a layer's costs, by those of budgets.
+LAYER_COSTS: dict[str, Cost] = {"params": "weights", "macs": "macs", "bits": "bits"}
+
+
+class Kind(StrEnum):
+    """What a figure shows."""
+
+    PARETO = "pareto"
+    LAYERS = "layers"
+    CURVES = "curves"
+    RANKS = "ranks"
+
+
+@dataclass(frozen=True)
+class Options:
+    """What may be chosen; each kind of figure looks at some of it.
+
+    Attributes
+    ----------
+    filters : sequence of str
+        Conditions on rows, as of ``decompbench leaderboard --filter``.
+    cost : str
+        Of the axis of costs, or of layers.
+    batch : int, optional
+        Batch size of a latency; the smallest that was timed where None.
+    form : str
+        How models were run for a latency.
+    budget : str
+        At which methods are ranked.
+    metric : str, optional
+        What methods are ranked by; the main one where None.
+    published : bool
+        Draw the papers' points, too.
+    linear : bool
+        Linear scales.
+    quality_range : tuple of float, optional
+        Ends of the axis of quality.
+    width : float
+        In cm.
+    """
+
+    filters: Sequence[str] = ()
+    cost: str = "params"
+    batch: int | None = None
+    form: str = EAGER
+    budget: str = "params=30%"
+    metric: str | None = None
+    published: bool = False
+    linear: bool = False
+    quality_range: tuple[float, float] | None = None
+    width: float = DEFAULT_WIDTH
+
+
+def make_figure(
+    kind: Kind, records: Sequence[Record], options: Options, *, on_note: Callable[[str], None] = lambda note: None
+) -> Figure:
+    """Draw a figure of records.
+
+    Parameters
+    ----------
+    kind : Kind
+        What is shown.
+    records : sequence of Record
+        Each trial at most once.
+    options : Options
+        What was chosen.
+    on_note : callable
+        Told which tables are left out.
+
+    Raises
+    ------
+    BenchError
+        The records have nothing to draw, or an option names what is not there.
+    """
+    if options.cost != LATENCY and (options.batch is not None or options.form != EAGER):
+        raise BenchError(f"a batch size or form is of --cost {LATENCY}, which was not asked for")
+    frame = filter_rows(leaderboard(records), [parse_filter(text) for text in options.filters])
+    if kind is Kind.PARETO:
+        return _pareto(frame, options, on_note)
+    chosen = _records_of(frame, records)
+    if kind is Kind.CURVES:
+        for table in dict.fromkeys(record.table for record in chosen):
+            if all(_epochs(record) < 2 for record in chosen if record.table == table):
+                on_note(f"{table}: trained for one epoch at most, which is a point and no curve")
+        return draw_curves(chosen, linear=options.linear, width=options.width)
+    return _layers(chosen, options) if kind is Kind.LAYERS else _ranks(chosen, options)
+
+
+def _pareto(frame: pd.DataFrame, options: Options, on_note: Callable[[str], None]) -> Figure:
+    axis = cost_axis(options.cost, frame, batch=options.batch, form=options.form)
+    tables = list(tables_of(frame))
+    panels = [table for table in tables if len(table.with_cost(axis.column).query("kind != 'none'"))]
+    for table in tables:
+        if table not in panels:
+            on_note(
+                f"left out: {table.place[3]} of {table.place[0]}, where no row has both a quality and its {axis.label}"
+            )
+    if not panels:
+        raise BenchError(f"nothing to draw: no row has both a quality and its {axis.label}")
+    places = [panel.frame[["model", "task", "data"]].iloc[0] for panel in panels]
+    return draw_pareto(
+        panels,
+        axis,
+        published=[published_points(*place) for place in places] if options.published else (),
+        linear=options.linear,
+        quality_range=options.quality_range,
+        width=options.width,
+    )
+
+
+def _layers(records: Sequence[Record], options: Options) -> Figure:
+    """Draw the plan of each compressed model once; seeds have it in common."""
+    if options.cost not in LAYER_COSTS:
+        near = suggestion(options.cost, LAYER_COSTS)
+        raise BenchError(f"layers have no cost '{options.cost}'{near}; theirs are {', '.join(LAYER_COSTS)}")
+    rows = {_place(record): record for record in reversed(records) if not record.trial.is_dense}
+    if not rows:
+        raise BenchError("nothing to draw: the dense model has no plan, and no other row is left")
+    if len(rows) > MOST_ROWS:
+        raise BenchError(
+            f"{len(rows)} rows, of which {MOST_ROWS} fit in a figure: choose some, "
+            "as with --filter method=tucker2 --filter budget=params=30%"
+        )
+    cost = LAYER_COSTS[options.cost]
+    return draw_layers(list(reversed(rows.values())), cost, linear=options.linear, width=options.width)
+
+
+def _ranks(records: Sequence[Record], options: Options) -> Figure:
+    average = average_ranks(rank_cells(records, parse_budget(options.budget), metric=options.metric))
+    if len(average.ranks) < 2:
+        raise BenchError(f"nothing to draw at {options.budget}: {'; '.join(average.notes) or 'no two methods to rank'}")
+    return draw_ranks(
+        average.ranks,
+        critical_difference=average.critical_difference,
+        groups=average.groups,
+        note=_test_in_words(average, options.budget),
+        width=options.width,
+    )
+
+
+def _test_in_words(average: AverageRanks, budget: str) -> str:
+    """Return what stands below the ranks: how many cells, and what the test says."""
+    cells = f"{counted(average.cells, 'cell')} at {budget}"
+    if average.friedman is None:
+        return f"{cells}; no test: too few methods or cells"
+    return f"{cells}; Friedman, Iman and Davenport: p = {average.friedman.f_p:.2g}; Nemenyi at {average.alpha:g}"
+
+
+def _epochs(record: Record) -> int:
+    """Return how many epochs a trial has lines of."""
+    return len(record.measured.training.history) if record.measured.training else 0
+
+
+def _records_of(frame: pd.DataFrame, records: Sequence[Record]) -> list[Record]:
+    """Return the records that the rows of a frame are of."""
+    wanted = set(frame[ROW_KEYS].itertuples(index=False, name=None))
+    return [record for record in records if _place(record) in wanted]
+
+
+def _place(record: Record) -> tuple[str, ...]:
+    """Return what `ROW_KEYS` are of a record."""
+    trial = record.trial
+    return (trial.suite, record.machine, trial.device, record.table, record.method.label, str(trial.budget or ""))

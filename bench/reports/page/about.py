@@ -1,0 +1,62 @@
+"""Where the page's numbers come from: machines, versions, revisions, dates, papers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from ...records.record import Record
+
+
+def about_data(records: Sequence[Record], results: Path) -> dict[str, Any]:
+    """Return what the page says of its sources.
+
+    Parameters
+    ----------
+    records
+        The records of the page.
+    results
+        Folder of all results, which has the machines' descriptions.
+
+    Returns
+    -------
+    dict
+        ``records``: how many; ``files``: where they are, below the folder of results; ``newest``: the latest start of a
+        trial in UTC; ``revisions``, ``suites`` with their versions, ``machines`` as they describe themselves,
+        ``software``: every version of each package, ``methods``: name, version, summary and paper.
+    """
+    return {
+        "records": len(records),
+        "files": sorted({f"{r.trial.suite}/{r.machine}/records.jsonl" for r in records}),
+        "newest": max(record.started for record in records),
+        "revisions": sorted({record.revision for record in records if record.revision}),
+        "suites": [list(suite) for suite in sorted({(r.trial.suite, r.trial.suite_version) for r in records})],
+        "machines": [_machine(results, machine) for machine in sorted({record.machine for record in records})],
+        "software": _software(records),
+        "methods": _methods(records),
+    }
+
+
+def _machine(results: Path, identity: str) -> dict[str, Any]:
+    """Return a machine's description; without a readable one, only its id."""
+    try:
+        found = json.loads((results / "machines" / f"{identity}.json").read_bytes())
+    except (OSError, ValueError):
+        found = None
+    return (found if isinstance(found, dict) else {}) | {"id": identity}
+
+
+def _software(records: Iterable[Record]) -> dict[str, list[str]]:
+    versions: dict[str, set[str]] = {}
+    for record in records:
+        for package, version in record.software.items():
+            versions.setdefault(package, set()).add(version)
+    return {package: sorted(versions[package]) for package in sorted(versions)}
+
+
+def _methods(records: Iterable[Record]) -> list[dict[str, Any]]:
+    kept = ("name", "version", "summary", "paper")
+    methods = {tuple(getattr(record.method, name) for name in kept) for record in records}
+    return [dict(zip(kept, method, strict=True)) for method in sorted(methods)]

@@ -1,0 +1,101 @@
+"""What several seeds say of a quality: intervals, and whether a method is behind the leader of its group."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from statistics import mean, stdev, variance
+from typing import Literal
+
+from scipy import stats
+
+#: Confidence of intervals over seeds.
+CONFIDENCE = 0.95
+
+Interval = tuple[float, float]
+
+#: How a row stands to the leader of its group; unknown where either has a single seed.
+Standing = Literal["leader", "worse", "not told apart", "unknown"]
+
+
+def welch_interval(a: Sequence[float], b: Sequence[float], confidence: float = CONFIDENCE) -> Interval:
+    """Return the interval of the difference of means, b's less a's, by Welch's t, of two values or more each."""
+    if not variance(a) and not variance(b):  # t is not defined; without spread the difference is what it is
+        return mean(b) - mean(a), mean(b) - mean(a)
+    interval = stats.ttest_ind(b, a, equal_var=False).confidence_interval(confidence)
+    return float(interval.low), float(interval.high)
+
+
+def welch_p(a: Sequence[float], b: Sequence[float]) -> float:
+    """Return the two-sided p-value of equal means by Welch's t, of two values or more each."""
+    if not variance(a) and not variance(b):
+        return float(mean(a) == mean(b))
+    _, p = map(float, stats.ttest_ind(b, a, equal_var=False))
+    return p
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Return p-values corrected for how many there are.
+
+    The i-th smallest of m is multiplied by ``m - i + 1``, and is no smaller than those before it and at most 1 (Holm, A
+    Simple Sequentially Rejective Multiple Test Procedure, Scandinavian Journal of Statistics 6, 1979).
+    """
+    corrected = [0.0] * len(p_values)
+    largest = 0.0
+    for place, index in enumerate(sorted(range(len(p_values)), key=p_values.__getitem__)):
+        largest = max(largest, min(1.0, (len(p_values) - place) * p_values[index]))
+        corrected[index] = largest
+    return corrected
+
+
+def mean_interval(values: Sequence[float], confidence: float = CONFIDENCE) -> Interval | None:
+    """Return the interval of a mean by Student's t; None of a single value."""
+    if len(values) < 2:
+        return None
+    half = float(stats.t.ppf((1 + confidence) / 2, len(values) - 1)) * stdev(values) / math.sqrt(len(values))
+    return mean(values) - half, mean(values) + half
+
+
+def standings(
+    groups: Sequence[Sequence[float]], *, higher_is_better: bool = True, confidence: float = CONFIDENCE
+) -> list[tuple[Standing, Interval | None]]:
+    """Tell of each row how it stands to the leader, the first of those with the best mean.
+
+    A row is worse where the p-value of Welch's t is below ``1 - confidence`` after :func:`holm`'s correction for the
+    number of rows. That the leader is chosen by the same values is not corrected for: see ``tools/false_marks.py``.
+
+    Parameters
+    ----------
+    groups
+        The rows' qualities, one value a seed; each row has some.
+    higher_is_better
+        Whether more of the quality is better.
+    confidence
+        Of the intervals, each of which is of its row by itself; and less 1 the level of the tests.
+
+    Returns
+    -------
+    list
+        For each row how it stands, and the interval of how much better than the leader it is, which is negative where
+        it is worse; None where a spread is not known, and for the leader.
+    """
+    sign = 1.0 if higher_is_better else -1.0
+    means = [sign * mean(values) for values in groups]
+    leader = means.index(max(means)) if means else 0
+    found: list[tuple[Standing, Interval | None]] = []
+    tested = [
+        number
+        for number, values in enumerate(groups)
+        if number != leader and min(len(values), len(groups[leader])) >= 2
+    ]
+    p_values = dict(zip(tested, holm([welch_p(groups[leader], groups[number]) for number in tested]), strict=True))
+    for number, values in enumerate(groups):
+        if number == leader:
+            found.append(("leader", None))
+        elif number not in p_values:
+            found.append(("unknown", None))
+        else:
+            low, high = sorted(sign * end for end in welch_interval(groups[leader], values, confidence))
+            worse = p_values[number] < 1 - confidence  # no row's mean is above the leader's
+            found.append(("worse" if worse else "not told apart", (low, high)))
+    return found

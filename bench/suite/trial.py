@@ -1,0 +1,202 @@
+"""A trial: one model, one method at one budget, one recipe, one seed."""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field
+
+from ..base.errors import SuiteError, suggestion
+from ..data.names import relocate_data
+from .recipe import Recipe
+from .schema import DENSE, BaselineChoice, Budget, Entry, Limits, Measure, MethodChoice, Strict, Suite
+
+
+class Trial(Strict):
+    """One point of a suite, with everything needed to run it in a process of its own."""
+
+    suite: str
+    """Name of the suite."""
+    suite_version: int
+    """Version of the suite."""
+    entry: str
+    """The entry's label, empty as a rule."""
+    model: str
+    """Name for ``load_model``."""
+    model_options: dict[str, Any]
+    """Options for ``load_model``; the task adds the ones it dictates (input channels, number of classes)."""
+    pretrained: bool | str
+    """Weights to start from: a library's own (true), a file or a set's name; false draws them by the seed."""
+    baseline: BaselineChoice | None = None
+    """How the dense model is trained before all trials; null where it is not."""
+    task: str
+    """Name of the task: ``classification``, ``super_resolution``, ..."""
+    data: str
+    """Name of the data, see ``decompbench data``."""
+    task_options: dict[str, Any]
+    """Settings of the task that differ from its defaults."""
+    method: MethodChoice
+    """The method and how the suite uses it."""
+    budget: Budget | None
+    """The size to reach; null where the method runs at its own settings."""
+    recipe: Recipe
+    """How the model is trained."""
+    seed: int
+    """Of all random numbers."""
+    measure: Measure
+    """What of it is measured, and how."""
+    limits: Limits
+    """What the process may use."""
+    plugins: tuple[str, ...]
+    """Modules imported before the trial: they may register methods."""
+    device: str
+    """``cpu``, ``cuda`` or ``cuda:N``."""
+    devices: int = 1
+    """On how many of them it trains, each batch being shared among them."""
+    source: str = Field(default="", exclude=True)
+    """The suite's file, for messages."""
+    entry_key: str = Field(default="", exclude=True)
+    """Key of the entry in that file, for messages."""
+    method_key: str = Field(default="", exclude=True)
+    """Key of the method in that file, for messages; empty for the dense model."""
+    folder: str = Field(default="", exclude=True)
+    """Where relative paths start from."""
+
+    @property
+    def is_dense(self) -> bool:
+        """Whether this is the reference: the model as it is."""
+        return self.method.name == DENSE
+
+    @property
+    def table(self) -> str:
+        """Name of the table the trial belongs to: ``model/data``, after the entry's label if it has one."""
+        return "/".join(filter(None, (self.entry, self.model, self.data)))
+
+    @property
+    def name(self) -> str:
+        """Name that is unique in its suite: ``model/data/method/budget/seed``."""
+        budget = f"/{self.budget}" if self.budget else ""
+        return f"{self.table}/{self.method.row}{budget}/seed{self.seed}"
+
+    def where(self, key: str | None = None) -> str:
+        """Return where the suite has what is wrong: a key of the entry, by default the method."""
+        return (
+            f"{self.source}: {self.entry_key}: {key}" if key else f"{self.source}: {self.method_key or self.entry_key}"
+        )
+
+    def outcome_settings(self) -> dict[str, Any]:
+        """Return, ready for JSON, the settings that can change what is measured."""
+        leave_out = {"suite", "suite_version", "entry", "limits", "method"}
+        method = self.method.model_dump(mode="json", exclude={"label", "settings", "budgets", "note", "variant"})
+        return self.model_dump(mode="json", exclude=leave_out) | {"method": method}
+
+    def resolved_pretrained(self) -> bool | str:
+        """Return ``pretrained`` with a file's path taken from the suite's folder; a data's name has no suffix."""
+        if not isinstance(self.pretrained, str):
+            return self.pretrained
+        path = Path(self.folder, Path(self.pretrained).expanduser())
+        return str(path) if path.suffix or path.is_file() else self.pretrained
+
+    def resolved_data(self) -> str:
+        """Return ``data`` with the paths in ``kind:PATH`` taken from the suite's folder."""
+        return relocate_data(self.data, self.folder)
+
+
+def expand(suite: Suite, device: str = "cpu", devices: int = 1) -> list[Trial]:
+    """Return the trials of a suite in a stable order: in each entry the dense model first, then as written.
+
+    Parameters
+    ----------
+    suite
+        The suite.
+    device, devices
+        Where the trials are to run, and on how many of these they train.
+
+    Raises
+    ------
+    SuiteError
+        Two different trials have the same name, or an ``exclude`` leaves nothing out.
+    """
+    trials: dict[str, Trial] = {}
+    for number, entry in enumerate(suite.entries):
+        for model, key, choice, budget, seed in _points(suite, number, entry):
+            trial = Trial(
+                suite=suite.name,
+                suite_version=suite.version,
+                entry=entry.label,
+                model=model,
+                **{name: getattr(entry, name) for name in _FROM_ENTRY},
+                method=choice,
+                budget=budget,
+                seed=seed,
+                limits=suite.limits,
+                plugins=suite.plugins,
+                device=device,
+                devices=devices,
+                source=suite.source,
+                entry_key=f"entries[{number}]",
+                method_key=key,
+                folder=suite.folder,
+            )
+            known = trials.setdefault(trial.name, trial)
+            if known.model_dump() != trial.model_dump():
+                raise SuiteError(f"{trial.where()}: two different trials would be named {trial.name}: add a label")
+    return list(trials.values())
+
+
+_FROM_ENTRY = ("model_options", "pretrained", "baseline", "task", "data", "task_options", "recipe", "measure")
+
+
+def _points(suite: Suite, number: int, entry: Entry) -> Iterator[tuple[str, str, MethodChoice, Budget | None, int]]:
+    """Yield model, key, method, budget and seed of each point of one entry, the excluded ones left out."""
+    place = f"entries[{number}]"
+    used: set[int] = set()
+    for model in entry.all_models:
+        for seed in suite.seeds:
+            yield model, "", MethodChoice(name=DENSE), None, seed
+        for index, choice in enumerate(entry.methods):
+            if choice.name == DENSE:
+                continue
+            for budget in choice.budgets or (() if choice.variant else entry.budgets) or (None,):
+                for seed in suite.seeds:
+                    rules = enumerate(entry.exclude)
+                    excluding = [i for i, rule in rules if rule.matches(model, choice, budget, seed)]
+                    used.update(excluding)
+                    if not excluding:
+                        yield model, f"{place}.methods[{index}]", choice, budget, seed
+    for index, rule in enumerate(entry.exclude):
+        if index not in used:
+            near = suggestion(rule.method, {choice.row for choice in entry.methods})
+            if rule.model is not None and rule.model not in entry.all_models:
+                near = suggestion(rule.model, entry.all_models)
+            raise SuiteError(f"{suite.source}: {place}.exclude[{index}]: leaves nothing out{near}")
+
+
+def name_matches(name: str, pattern: str) -> bool:
+    """Tell whether a trial's name contains ``pattern``, or matches it where it has wildcards."""
+    wild = any(sign in pattern for sign in "*?[")
+    return fnmatch.fnmatchcase(name, pattern if wild else f"*{pattern}*")
+
+
+def matching(trials: Iterable[Trial], pattern: str | None) -> list[Trial]:
+    """Return the trials whose name contains ``pattern``, or matches it where it has wildcards.
+
+    The dense trials they are compared with are always among them.
+
+    Raises
+    ------
+    SuiteError
+        No trial matches; the message lists some names.
+    """
+    trials = list(trials)
+    if pattern is None:
+        return trials
+    chosen = [trial for trial in trials if name_matches(trial.name, pattern)]
+    if not chosen:
+        some = "\n  ".join(trial.name for trial in trials[:5])
+        raise SuiteError(f"no trial matches '{pattern}'; names are like\n  {some}")
+    compared = {(trial.table, trial.seed) for trial in chosen}
+    return [trial for trial in trials if trial in chosen or (trial.is_dense and (trial.table, trial.seed) in compared)]

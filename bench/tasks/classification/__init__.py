@@ -1,0 +1,1 @@
+"""bench/tasks/classification."""

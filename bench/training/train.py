@@ -1,0 +1,179 @@
+"""The training loop: any model, any task, any recipe, with or without a method's penalty."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ..base.errors import BenchError
+from ..base.runtime import accelerator
+from ..suite.recipe import Recipe
+from ..tasks import Task
+from ..tasks.base import device_of
+from .checkpoint import Checkpoint, Stateful
+from .loop import Course, Diverged, Loop
+from .step import Stepper
+
+__all__ = ["Diverged", "TrainResult", "train"]
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """What a training took.
+
+    Attributes
+    ----------
+    epochs : float
+        As the recipe has it, or less where training had converged before.
+    steps : int
+        Optimiser steps.
+    seconds : float
+        Wall time of the loop.
+    history : list of dict
+        Per epoch ``epoch`` (from 1), ``loss`` and ``penalty`` (means over its steps, the loss without the
+        penalty but with the distillation), ``lr`` (of its last step) and ``seconds``.
+    converged : bool
+        Whether it ended because ``converged`` said so.
+    compiled : bool
+        Whether ``torch.compile`` was at work.
+    notes : list of str
+        What did not go as the recipe has it.
+    """
+
+    epochs: float
+    steps: int
+    seconds: float
+    history: list[dict[str, float]]
+    converged: bool = False
+    compiled: bool = False
+    notes: list[str] = field(default_factory=list)
+
+
+def train(
+    model: nn.Module,
+    task: Task,
+    recipe: Recipe,
+    *,
+    seed: int,
+    teacher: nn.Module | None = None,
+    penalty: Callable[[], Tensor] | None = None,
+    after_step: Callable[[], Any] | None = None,
+    converged: Callable[[], bool] | None = None,
+    on_step: Callable[[int, int, int, float], Any] | None = None,
+    checkpoint: Checkpoint | None = None,
+    state: Stateful | None = None,
+    on_note: Callable[[str], Any] = warnings.warn,
+    on_resume: Callable[[int, int], Any] | None = None,
+) -> TrainResult:
+    """Train a model in place, on the device it lies on.
+
+    Parameters
+    ----------
+    model : nn.Module
+        Keeps its memory format and its training or evaluation mode in the end. With ``ema`` it ends as the average.
+    task : Task
+        Batches and loss.
+    recipe : Recipe
+        Optimiser, schedule, length.
+    seed : int
+        Of the batches' order and augmentation and of dropout. The same seed gives the same weights on the
+        CPU, at the same number of threads.
+    teacher : nn.Module, optional
+        The model whose outputs are learnt from where the recipe has ``distill``; it is left as it is.
+    penalty : callable, optional
+        A scalar added to the loss, such as ``session.penalty``.
+    after_step : callable, optional
+        Called after every optimiser step, such as ``session.after_step``.
+    converged : callable, optional
+        Whether training may end before the recipe does, such as ``session.converged``; asked after every step, on a GPU
+        after every 20th.
+    on_step : callable, optional
+        Called as often as ``converged`` as ``on_step(epoch, step, steps_total, loss)``, both counted from 1.
+    checkpoint : Checkpoint, optional
+        Where the state is kept meanwhile. If it has one of this training, it goes on from there, to the very weights
+        (on the CPU) that it would have had without the break.
+    state : Stateful, optional
+        What has a state beside the model, such as the session.
+    on_note : callable, optional
+        Told what does not go as it should, a warning by default.
+    on_resume : callable, optional
+        Called as ``on_resume(step, steps_total)`` where the training goes on from a state that was kept.
+
+    Raises
+    ------
+    BenchError
+        The recipe has ``distill`` and there is no teacher, or the task cannot compare outputs.
+    Diverged
+        The loss or the penalty is not finite, where losses are read late, some steps have been taken since; or the
+        model is not when training ends.
+    """
+    if recipe.distill is not None and teacher is None:
+        raise BenchError("the recipe has 'distill', but there is no trained model to learn from: leave it out")
+    steps_per_epoch = task.steps_per_epoch(recipe.batch_size)
+    total = recipe.total_steps(steps_per_epoch)
+    if not total:
+        _require_finite(model, recipe, 0)
+        return TrainResult(recipe.total_epochs, 0, 0.0, [])
+    device = device_of(model)
+    notes: list[str] = []
+
+    def note(text: str) -> None:
+        if text not in notes:
+            notes.append(text)
+            on_note(text)
+
+    helper = accelerator(device, recipe.precision)
+    with _own_random_numbers(seed + helper.process_index, device), _training(model, recipe):
+        steps = Stepper(model, task, recipe, helper, teacher=teacher, penalty=penalty, after_step=after_step, note=note)
+        loop = Loop(steps, device, total, seed, converged, on_step, checkpoint, state, on_resume)
+        course = loop.run()
+    _require_finite(model, recipe, course.done)
+    return _result(course, recipe, steps_per_epoch, steps.compiled, notes)
+
+
+def _require_finite(model: nn.Module, recipe: Recipe, steps: int) -> None:
+    """Refuse a model that cannot be used: a loss is that of the weights before its step, so none tells of the last."""
+    wrong = [name for name, tensor in model.state_dict().items() if not tensor.isfinite().all()]
+    if wrong:
+        raise Diverged(f"{', '.join(wrong[:3])} not finite after the last step,", math.ceil(recipe.total_epochs), steps)
+
+
+def _result(course: Course, recipe: Recipe, steps_per_epoch: int, compiled: bool, notes: list[str]) -> TrainResult:
+    epochs = course.done / steps_per_epoch if course.converged else recipe.total_epochs
+    return TrainResult(epochs, course.done, course.seconds, course.history, course.converged, compiled, notes)
+
+
+@contextmanager
+def _own_random_numbers(seed: int, device: torch.device) -> Iterator[None]:
+    """Seed torch's global generators, as dropout draws from them, and put their state back afterwards."""
+    devices = [device] if device.type == "cuda" else []
+    with torch.random.fork_rng(devices=devices):
+        torch.manual_seed(seed)
+        yield
+
+
+@contextmanager
+def _training(model: nn.Module, recipe: Recipe) -> Iterator[None]:
+    """Training mode and the recipe's memory format; both are put back afterwards."""
+    modes = [(module, module.training) for module in model.modules()]
+    formats = [(tensor, tensor.stride()) for tensor in model.parameters() if tensor.ndim == 4]
+    model.train()
+    if recipe.channels_last:
+        model.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+    try:
+        yield
+    finally:
+        for module, training in modes:
+            module.training = training
+        for tensor, strides in formats:
+            if tensor.stride() != strides:
+                tensor.data = torch.empty_strided(
+                    tensor.shape, strides, dtype=tensor.dtype, device=tensor.device
+                ).copy_(tensor.data)

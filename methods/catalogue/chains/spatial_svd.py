@@ -1,0 +1,77 @@
+"""Spatial SVD: a vertical convolution, then a horizontal one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import nn
+
+from ...contract.cost import Cost, Skip
+from ...contract.errors import require
+from ...contract.layers import copy_bias
+from ...contract.method import Knob, Method
+from ...contract.registry import register
+from ...contract.select import Select
+from ...contract.spec import ConvSpec
+from ...contract.support import refuse_grouped
+from ...numerics.linear import ratio_rank, truncated_svd
+from .chain import ChainConv2d, Link, chain_cost
+
+
+@register("spatial-svd")
+@dataclass(frozen=True)
+class SpatialSVD(Method):
+    """Spatial SVD: a ``kh×1`` conv into ``r`` channels, then a ``1×kw`` conv out of them.
+
+    The truncated SVD of the ``(n·kw) × (c·kh)`` matrix of the weight, Frobenius-optimal for this form (jaderberg2014,
+    scheme 2, in the closed form of tai2016, theorem 1). Stride, padding and dilation are split between the two. For a
+    kernel of width 1 the second conv is 1×1, and for a 1×1 conv this is ``svd``.
+
+    Parameters
+    ----------
+    rank
+        ``r`` as a fraction of the full rank ``min(n·kw, c·kh)``, in (0, 1].
+    """
+
+    rank: float = 0.25
+
+    paper: ClassVar[str] = (
+        "Jaderberg, Vedaldi, Zisserman, Speeding up Convolutional Neural Networks with Low Rank Expansions, BMVC 2014; "
+        "Tai et al., Convolutional Neural Networks with Low-rank Regularization, ICLR 2016"
+    )
+    knob: ClassVar[Knob] = Knob("rank", 1e-6, 1.0)
+    default_select: ClassVar[Select] = Select(skip_first=1)
+
+    def __post_init__(self) -> None:
+        require(0 < self.rank <= 1, f"spatial-svd: rank is a fraction of the full rank in (0, 1], got {self.rank}")
+
+    def width(self, spec: ConvSpec) -> int:
+        """Return the rank ``r`` of one layer."""
+        height, width = spec.kernel_size
+        return ratio_rank(self.rank, min(spec.out_channels * width, spec.in_channels * height))
+
+    def links(self, spec: ConvSpec) -> list[Link]:
+        """Return the two convolutions; a width of 1 leaves nothing to do for the second but to mix channels."""
+        rank, wide = self.width(spec), spec.kernel_size[1] > 1
+        return [
+            Link(spec.in_channels, rank, rows=True, columns=not wide),
+            Link(rank, spec.out_channels, columns=wide),
+        ]
+
+    def layer_cost(self, spec: ConvSpec) -> Cost | Skip:
+        return refuse_grouped(spec) or chain_cost(spec, self.links(spec))
+
+    def skeleton_group(self, convs: Mapping[str, nn.Conv2d], specs: Sequence[ConvSpec]) -> dict[str, nn.Module]:
+        return {spec.path: ChainConv2d(spec, self.links(spec)) for spec in specs}
+
+    def compress_layer(self, conv: nn.Conv2d, spec: ConvSpec, generator: torch.Generator) -> nn.Module:
+        layer = ChainConv2d(spec, self.links(spec))
+        n, c, height, width = conv.weight.shape
+        matrix = conv.weight.detach().permute(0, 3, 1, 2).reshape(n * width, c * height)
+        left, right = truncated_svd(matrix, self.width(spec))
+        layer.set_weights(right, left.reshape(n, width, -1).transpose(1, 2))
+        copy_bias(conv, layer.last)
+        return layer

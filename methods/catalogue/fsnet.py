@@ -1,0 +1,246 @@
+"""FSNet (yang2020): the filters of a layer are overlapping blocks of one small tensor, the filter summary."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+import torch
+from torch import Tensor, nn
+
+from ..contract.cost import Cost, Skip
+from ..contract.errors import require
+from ..contract.layers import VirtualWeightConv2d, copy_bias
+from ..contract.method import Knob, Method, Part
+from ..contract.registry import register
+from ..contract.spec import ConvSpec
+from ..numerics.linear import largest_divisor
+from ..numerics.quantisation import from_levels, to_levels
+
+STRIDE = 2
+"""Step between neighbouring filters in the two spatial dimensions of the summary."""
+DEPTH = {12: 2, 16: 4, 32: 2, 64: 4, 128: 4, 256: 4, 512: 8}
+"""``K3``, the number of filters that share one spatial place, by number of filters (yang2020)."""
+
+
+class MeanGather(torch.autograd.Function):
+    """``summary[index]``; the gradient of an element is the mean over the places it is used (yang2020, eq. 2)."""
+
+    @staticmethod
+    def forward(ctx: Any, summary: Tensor, index: Tensor, uses: Tensor) -> Tensor:
+        ctx.save_for_backward(index, uses)
+        return summary[index]
+
+    @staticmethod
+    def backward(ctx: Any, *grad_outputs: Tensor) -> tuple[Tensor, None, None]:
+        index, uses = ctx.saved_tensors
+        (grad,) = grad_outputs
+        total = torch.zeros(len(uses), dtype=grad.dtype, device=grad.device)
+        total.index_add_(0, index.flatten(), grad.flatten())
+        return total / uses.to(grad.dtype), None, None
+
+
+@torch.fx.wrap  # a symbolic trace keeps the call whole, and with it the gradient
+def mean_gather(summary: Tensor, index: Tensor, uses: Tensor) -> Tensor:
+    """Return ``summary[index]``, differentiated as `MeanGather` says."""
+    weight = MeanGather.apply(summary, index, uses)
+    assert isinstance(weight, Tensor)
+    return weight
+
+
+class SummaryConv2d(VirtualWeightConv2d):
+    """A convolution whose filters are read out of a filter summary.
+
+    Shapes: ``summary`` ``(F1, F2, C)``; ``index`` ``(n, c / groups, kh, kw)`` says which of its elements each weight
+    is, ``uses`` how often each is read. These two follow from the settings and are not stored.
+
+    Parameters
+    ----------
+    spec
+        The convolution that is replaced.
+    places
+        Where its filters start.
+    weight_bits
+        8 for a summary that `quantise` will put on 256 levels, with its minimum and maximum in ``ends``; None for none.
+    """
+
+    index: Tensor
+    uses: Tensor
+    ends: Tensor
+    summary: Tensor
+
+    def __init__(self, spec: ConvSpec, places: Places, weight_bits: int | None = None) -> None:
+        super().__init__(spec)
+        self.weight_bits = weight_bits
+        self.quantised = False
+        shape = places.summary_shape(spec)
+        self.summary = nn.Parameter(torch.zeros(shape))
+        index = places.index(spec)
+        self.register_buffer("index", index, persistent=False)
+        # an element that wrap-around leaves unread has gradient zero, not 0/0
+        uses = torch.bincount(index.flatten(), minlength=math.prod(shape)).clamp(min=1)
+        self.register_buffer("uses", uses, persistent=False)
+        if weight_bits is not None:
+            self.register_buffer("ends", torch.zeros(2))
+
+    def dense_weight(self) -> Tensor:
+        if self.quantised and self.weight_bits is not None:
+            return from_levels(self.summary, self.ends, self.weight_bits).flatten()[self.index]
+        return mean_gather(self.summary.flatten(), self.index, self.uses)
+
+    def quantise(self) -> None:
+        """Put the summary on its levels, if it is to have any: from here on it does not train (FSNet-WQ)."""
+        if self.weight_bits is not None:
+            codes, self.ends = to_levels(self.summary.detach(), self.weight_bits)
+            del self.summary
+            self.register_buffer("summary", codes)
+            self.quantised = True
+
+    def weight_tensors(self) -> Iterable[tuple[Tensor, int]]:
+        yield self.summary, self.weight_bits or 8 * self.summary.element_size()
+
+    def extra_bits(self) -> int:
+        return 0 if self.weight_bits is None else self.ends.numel() * 8 * self.ends.element_size()
+
+    def quantised_weights(self) -> int:
+        return 0 if self.weight_bits is None else self.summary.numel()
+
+
+class SummaryPart(Part):
+    """Trains summaries in the network's precision and quantises them once at the end."""
+
+    def finish(self) -> dict[str, nn.Module]:
+        for layer in self.replacements.values():
+            assert isinstance(layer, SummaryConv2d)
+            layer.quantise()
+        return {}
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where the filters of a layer start: ``n = k1 · k2 · k3`` of them in a summary of ``channels``."""
+
+    k1: int
+    k2: int
+    k3: int
+    channels: int
+
+    def summary_shape(self, spec: ConvSpec) -> tuple[int, int, int]:
+        """Return ``(F1, F2, C)``; a kernel of size 1 needs no overlap."""
+        kh, kw = spec.kernel_size
+        return self.k1 * min(STRIDE, kh), self.k2 * min(STRIDE, kw), self.channels
+
+    def index(self, spec: ConvSpec) -> Tensor:
+        """Return which element of the flattened summary each weight of ``(n, c / groups, kh, kw)`` is."""
+        c, (kh, kw) = spec.in_channels // spec.groups, spec.kernel_size
+        rows, columns, channels = self.summary_shape(spec)
+        row = (torch.arange(self.k1)[:, None] * min(STRIDE, kh) + torch.arange(kh)) % rows
+        column = (torch.arange(self.k2)[:, None] * min(STRIDE, kw) + torch.arange(kw)) % columns
+        # z = C / K3 need not be whole: filters then start at the nearest element below
+        depth = (torch.arange(self.k3)[:, None] * channels // self.k3 + torch.arange(c)) % channels
+        # dimensions: k1, k2, k3, c, kh, kw
+        place = row[:, None, None, None, :, None] * columns + column[None, :, None, None, None, :]
+        return (place * channels + depth[None, None, :, :, None, None]).reshape(-1, c, kh, kw)
+
+
+@register("fsnet")
+@dataclass(frozen=True)
+class FSNet(Method):
+    """Filter summary: the ``n = K1·K2·K3`` filters are overlapping blocks of one tensor, with wrap-around.
+
+    Filter ``(k1, k2, k3)`` starts at ``(2·k1, 2·k2, z·k3)`` of the ``2·K1 × 2·K2 × c`` summary, ``z = c / K3``; a 1×1
+    conv's filters start at even distances in a 1-D summary. Where ``K3`` is more than the channels, as in a stem of
+    three colours, some filters are one and the same; in a grouped conv ``K3`` is at most the channels of a group.
+    Starting values are the means of the trained weights that fall on an element.
+
+    Parameters
+    ----------
+    depth
+        ``K3``: the ratio of a 3×3 conv is ``9·K3/4``. None takes the paper's value for the number of filters; a layer
+        takes the largest divisor of its filters up to this.
+    pointwise_ratio
+        How much smaller the summary of a 1×1 conv is than its weight.
+    init
+        ``"trained"``: from the dense weights; ``"random"``: as the paper trains, from scratch.
+    weight_bits
+        8: after training each summary is put on 256 even levels between its minimum and its maximum (FSNet-WQ); None:
+        summaries stay as they are. Layers that are not compressed, batch-norm and linear layers are never quantised.
+
+    Notes
+    -----
+    The paper trains for four cycles of the baseline's schedule (`training_cycles`).
+    """
+
+    depth: int | None = None
+    pointwise_ratio: float = 8.0
+    init: Literal["trained", "random"] = "trained"
+    weight_bits: Literal[None, 8] = None
+
+    version: ClassVar[int] = 2
+    paper: ClassVar[str] = (
+        "Yang et al., FSNet: Compression of Deep Convolutional Neural Networks by Filter Summary, 2020"
+    )
+    knob: ClassVar[Knob] = Knob.of("depth", (64, 32, 16, 8, 4, 2, 1))
+
+    def __post_init__(self) -> None:
+        require(self.depth is None or self.depth >= 1, f"fsnet: depth is at least 1 or None, got {self.depth}")
+        require(self.pointwise_ratio >= 1, f"fsnet: pointwise_ratio is at least 1, got {self.pointwise_ratio}")
+
+    @property
+    def training_cycles(self) -> int:
+        return 4
+
+    def at_full(self) -> Skip:
+        return Skip("a filter summary is smaller than the weight at every size: its filters overlap")
+
+    def places(self, spec: ConvSpec) -> Places:
+        """Return where the filters of one layer start."""
+        n, c = spec.out_channels, spec.in_channels // spec.groups
+        if spec.kernel_area == 1:
+            return Places(1, 1, n, max(1, round(n * c / self.pointwise_ratio)))
+        depth = self.depth
+        if depth is None:
+            depth = DEPTH[min(DEPTH, key=lambda known: (abs(known - n), known))]
+        # of one channel, all filters at one spatial place would start at the same element
+        k3 = largest_divisor(n, depth if spec.groups == 1 else min(depth, c))
+        k1 = largest_divisor(n // k3, math.isqrt(n // k3))
+        return Places(k1, n // k3 // k1, k3, c)
+
+    def layer_cost(self, spec: ConvSpec) -> Cost | Skip:
+        if spec.kernel_size not in ((1, 1), (3, 3)):
+            return Skip(f"filter summaries are for 1×1 and 3×3 kernels, not {spec.kernel_size}")
+        weights = math.prod(self.places(spec).summary_shape(spec))
+        if self.weight_bits is None:
+            return Cost.of(weights, spec.cost.macs)
+        ends = 2 * 32
+        return Cost(weights, spec.cost.macs, self.weight_bits * weights + ends, weights)
+
+    def _layer(self, spec: ConvSpec) -> SummaryConv2d:
+        return SummaryConv2d(spec, self.places(spec), self.weight_bits)
+
+    def skeleton_group(self, convs: Mapping[str, nn.Conv2d], specs: Sequence[ConvSpec]) -> dict[str, nn.Module]:
+        layers = {spec.path: self._layer(spec) for spec in specs}
+        for layer in layers.values():
+            layer.quantise()
+        return dict(layers)
+
+    def start(
+        self, convs: Mapping[str, nn.Conv2d], groups: Sequence[Sequence[ConvSpec]], generator: torch.Generator
+    ) -> Part:
+        return SummaryPart(super().start(convs, groups, generator).replacements)
+
+    def compress_layer(self, conv: nn.Conv2d, spec: ConvSpec, generator: torch.Generator) -> nn.Module:
+        layer = self._layer(spec)
+        weight = conv.weight.detach()
+        layer.to(weight.device)
+        with torch.no_grad():
+            if self.init == "trained":
+                summary = layer.summary.view(-1)
+                summary.index_add_(0, layer.index.flatten(), weight.flatten().to(summary.dtype)).div_(layer.uses)
+            else:
+                values = torch.randn(layer.summary.shape, generator=generator) * (2 / spec.fan_in) ** 0.5
+                layer.summary.copy_(values)
+        copy_bias(conv, layer)
+        return layer

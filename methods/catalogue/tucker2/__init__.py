@@ -1,0 +1,1 @@
+"""methods/catalogue/tucker2."""

@@ -1,0 +1,210 @@
+"""Refitting a compressed network to the original one, layer by layer from shallow to deep (peng2018)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ..contract.errors import SettingError
+from ..contract.spec import call, evaluating
+from ..plan.plan import Plan
+
+Batch = Tensor | tuple[Any, ...]
+"""What a model is applied to: its input, or all arguments of its forward."""
+
+
+class LayerActivations:
+    """What goes into one layer of the compressed network, and what the original's convolution makes of its own input.
+
+    Iterating runs both networks over the batches, no further than to that layer, and yields ``(inputs, targets)``: the
+    layer's input ``(b, c, h, w)`` in the compressed network and the convolution's output ``(b, n, h', w')`` in the
+    original. Nothing is kept between batches, so memory does not grow with their number; each further iteration runs
+    the networks again. A layer that is called several times gives as many pairs a batch.
+
+    Parameters
+    ----------
+    original, compressed
+        The two networks, in eval mode.
+    path
+        The layer.
+    calls
+        How often a forward pass calls it.
+    batches
+        Inputs of the networks.
+    """
+
+    def __init__(
+        self, original: nn.Module, compressed: nn.Module, path: str, calls: int, batches: Sequence[Batch]
+    ) -> None:
+        self.original = original
+        self.compressed = compressed
+        self.path = path
+        self.calls = calls
+        self.batches = batches
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        for batch in self.batches:
+            yield from zip(self._inputs(batch), self._targets(batch), strict=True)
+
+    def _inputs(self, batch: Batch) -> list[Tensor]:
+        return self._watch(self.compressed, batch, lambda args, _: args[0])
+
+    def _targets(self, batch: Batch) -> list[Tensor]:
+        return self._watch(self.original, batch, lambda _, output: output)
+
+    def _watch(self, model: nn.Module, batch: Batch, what: Callable[[tuple[Any, ...], Tensor], Tensor]) -> list[Tensor]:
+        """Run ``model`` until the layer's last call and return what was seen at each."""
+        seen: list[Tensor] = []
+
+        def note(_: nn.Module, args: tuple[Any, ...], output: Tensor) -> None:
+            # a copy, since what follows may work in place
+            seen.append(what(args, output).clone())
+            if len(seen) == self.calls:
+                raise _Reached
+
+        hook = model.get_submodule(self.path).register_forward_hook(note)
+        try:
+            call(model, batch)
+        except _Reached:
+            pass
+        finally:
+            hook.remove()
+        return seen
+
+
+class _Reached(Exception):
+    """The forward pass has come to where it was to go."""
+
+
+def take(calibration: Iterable[Batch] | None, plan: Plan) -> list[Batch]:
+    """Return as many calibration inputs as the methods of ``plan`` want to see; none where they look at weights only.
+
+    Parameters
+    ----------
+    calibration
+        Batches of inputs, without labels: tensors, or tuples of the forward's arguments whose first is the batch. The
+        first `Plan.calibration_samples` inputs are taken; what there is more, or infinitely many, is not looked at.
+    plan
+        What will be done.
+
+    Raises
+    ------
+    SettingError
+        If a method wants calibration and there is none, or it is not made of inputs.
+    """
+    wanted = plan.calibration_samples
+    if not wanted:
+        return []
+    if isinstance(calibration, Tensor):
+        raise SettingError("calibration is an iterable of batches: put a single batch in a list, [batch]")
+    batches = list(first_inputs(calibration or (), wanted))
+    if not batches:
+        names = " and ".join(sorted({str(g.method) for g in plan.groups if g.method.calibration_samples}))
+        raise SettingError(
+            f"{names} looks at activations, and there {'is no' if calibration is None else 'was no batch in the'} "
+            f"calibration: pass calibration=batches, some {wanted} inputs of the network in batches"
+        )
+    return batches
+
+
+def first_inputs(batches: Iterable[Batch], wanted: int) -> Iterator[Batch]:
+    """Yield the first ``wanted`` inputs in the batches they come in, the last of which is cut to what is missing.
+
+    Of a tuple, the tensors that are as long as its first are cut.
+
+    Raises
+    ------
+    SettingError
+        If a batch is not made of inputs.
+    """
+    for batch in batches:
+        first = batch[0] if isinstance(batch, tuple) and batch else batch
+        if not isinstance(first, Tensor):
+            raise SettingError(
+                "a calibration batch is an input tensor, or a tuple of the forward's arguments, without labels; "
+                f"got a {type(batch).__name__}"
+            )
+        yield batch if len(first) <= wanted else _cut(batch, len(first), wanted)
+        wanted -= len(first)
+        if wanted <= 0:  # before the next is asked for: there may be infinitely many
+            return
+
+
+def _cut(batch: Batch, length: int, wanted: int) -> Batch:
+    """Return the first ``wanted`` inputs of a batch of ``length``."""
+    if isinstance(batch, Tensor):
+        return batch[:wanted]
+    return tuple(x[:wanted] if isinstance(x, Tensor) and x.dim() and len(x) == length else x for x in batch)
+
+
+def refit_layers(
+    original: nn.Module, compressed: nn.Module, plan: Plan, batches: Sequence[Batch], generator: torch.Generator
+) -> None:
+    """Let the methods of ``plan`` refit their layers in forward order, each after all before it have been.
+
+    Modes, batch-norm statistics and torch's global random numbers are left as they were; where a network draws random
+    numbers even in eval mode, they come from ``generator``.
+
+    Parameters
+    ----------
+    original
+        The network before compression.
+    compressed
+        The same with the replacements of ``plan`` in it, whose values are changed.
+    plan
+        What was done.
+    batches
+        From `take`. Each method sees as many of the first inputs as it wants itself.
+    generator
+        Of the positions that are looked at.
+    """
+    layers = sorted((layer for layer in plan.layers if layer.group is not None), key=lambda layer: layer.spec.position)
+    device = next((tensor.device for tensor in original.parameters()), torch.device("cpu"))
+    batches = [_to(batch, device) for batch in batches]
+    with evaluating(original), evaluating(compressed), _random_numbers_from(generator, device):
+        calls = _count_calls(original, [layer.path for layer in layers], batches[0])
+        for layer in layers:
+            method = plan.method_of(layer)
+            # a layer that these inputs do not lead to keeps the values it has
+            if method is None or not method.calibration_samples or not calls[layer.path]:
+                continue
+            conv, new = original.get_submodule(layer.path), compressed.get_submodule(layer.path)
+            assert isinstance(conv, nn.Conv2d)
+            own = list(first_inputs(batches, method.calibration_samples))
+            seen = LayerActivations(original, compressed, layer.path, calls[layer.path], own)
+            method.refit_layer(new, conv, layer.spec, seen, generator)
+
+
+@contextmanager
+def _random_numbers_from(generator: torch.Generator, device: torch.device) -> Iterator[None]:
+    """Seed torch's global generators from ``generator`` and put them back afterwards."""
+    seed = int(torch.randint(2**31, (), generator=generator))
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        torch.manual_seed(seed)
+        yield
+
+
+def _count_calls(model: nn.Module, paths: Sequence[str], batch: Batch) -> Counter[str]:
+    """Return how often a forward pass calls each module."""
+    calls: Counter[str] = Counter()
+    hooks = [
+        model.get_submodule(path).register_forward_pre_hook(lambda *_, path=path: calls.update([path]))
+        for path in paths
+    ]
+    try:
+        call(model, batch)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return calls
+
+
+def _to(batch: Batch, device: torch.device) -> Batch:
+    if isinstance(batch, Tensor):
+        return batch.to(device)
+    return tuple(x.to(device) if isinstance(x, Tensor) else x for x in batch)

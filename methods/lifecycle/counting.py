@@ -1,0 +1,53 @@
+"""What a model really stores, counted on the model itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+from torch.nn.modules.conv import _ConvNd
+
+from ..contract.layers import CompressedConv2d
+
+
+@dataclass(frozen=True)
+class StoredCount:
+    """What stands for a model's conv weights.
+
+    Attributes
+    ----------
+    weights
+        Stored elements.
+    bits
+        Their stored bits, and those of what it takes to read them.
+    quantised
+        Those of the elements that are values of 8 bits or fewer; an index is not a value.
+    """
+
+    weights: int
+    bits: int
+    quantised: int = 0
+
+
+def count_stored(model: nn.Module) -> StoredCount:
+    """Count a model's conv weights as they are stored; a tensor that several layers share counts once."""
+    seen: dict[int, tuple[int, int]] = {}
+    for tensor, bits in stored_tensors(model):
+        seen[id(tensor)] = (tensor.numel(), tensor.numel() * bits)
+    layers = [module for module in model.modules() if isinstance(module, CompressedConv2d)]
+    extra = sum(layer.extra_bits() for layer in layers)
+    quantised = sum(layer.quantised_weights() for layer in layers)
+    bits = sum(bits for _, bits in seen.values()) + extra
+    return StoredCount(sum(weights for weights, _ in seen.values()), bits, quantised)
+
+
+def stored_tensors(module: nn.Module) -> Iterator[tuple[Tensor, int]]:
+    """Yield conv weights and the bits of one element; a compressed layer speaks for all that is inside it."""
+    if isinstance(module, CompressedConv2d):
+        yield from module.weight_tensors()
+    elif isinstance(module, _ConvNd):
+        yield module.weight, 8 * module.weight.element_size()
+    else:
+        for child in module.children():
+            yield from stored_tensors(child)

@@ -1,0 +1,240 @@
+"""A session: one model under one plan, from the first compression to the finished small model."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Literal, cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.conv import _ConvNd
+
+from ..contract.cost import Target
+from ..contract.layers import GEOMETRY
+from ..contract.method import Method, Part
+from ..contract.rewrite import adopt, carry_requires_grad, replace_conv
+from ..contract.spec import ConvSpec, has_own_weight, untouched_random_numbers
+from ..numerics.linear import without_autocast
+from ..plan.arguments import require_model, require_plan
+from ..plan.plan import Plan
+from ..plan.planner import plan as make_plan
+from .calibration import Batch, refit_layers, take
+
+
+class Session:
+    """What happens to a model between the plan and the finished small model.
+
+    In anyone's training loop::
+
+        session = begin(model, plan)
+        for x, y in batches:
+            loss = criterion(session.model(x), y) + session.penalty()
+            loss.backward(); optimizer.step(); optimizer.zero_grad()
+            session.after_step()
+            if session.converged():
+                break
+        small = session.finish()
+
+    Build the optimiser after `begin`: the layers' parameters are new. Use `begin` to make a session.
+
+    Attributes
+    ----------
+    model
+        The model to train; the one given to `begin`, changed in place.
+    plan
+        What is done to it.
+    decomposes_at
+        ``"begin"`` if `begin` has compressed the layers, ``"finish"`` if `finish` will.
+    """
+
+    def __init__(self, model: nn.Module, plan: Plan, parts: Sequence[Part], originals: Mapping[str, nn.Conv2d]) -> None:
+        self.model = model
+        self.plan = plan
+        self._parts = list(parts)
+        self._originals = dict(originals)
+        self._specs = {layer.path: layer.spec for layer in plan.layers}
+        self._finished = False
+        for part in self._parts:
+            self._install(part.replacements)
+
+    @property
+    def decomposes_at(self) -> Literal["begin", "finish"]:
+        """When the layers are compressed; ``"finish"`` if any part of the plan waits until then."""
+        return "finish" if any(part.decomposes_at == "finish" for part in self._parts) else "begin"
+
+    def penalty(self) -> Tensor:
+        """Return the scalar to add to the task's loss; zero for methods without a penalty.
+
+        It is computed in the weights' own precision, inside ``autocast`` too.
+        """
+        with without_autocast(_device(self.model)):
+            terms = [term for part in self._parts if (term := part.penalty()) is not None]
+        return torch.stack(terms).sum() if terms else torch.zeros((), device=_device(self.model))
+
+    def after_step(self) -> None:
+        """Call once after each step of the optimiser."""
+        for part in self._parts:
+            part.after_step()
+
+    def converged(self) -> bool:
+        """Return whether training longer would serve nothing: every part of the plan says so, and there is one."""
+        return bool(self._parts) and all(part.converged() for part in self._parts)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what training has changed beside the model: to be kept with ``session.model.state_dict()``.
+
+        Numbers, tensors, strings, lists and mappings only: ``torch.load`` reads them with ``weights_only=True``.
+        """
+        return {"parts": [part.state_dict() for part in self._parts]}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from the state of another session, begun with the same plan and seed on the same dense weights.
+
+        Raises
+        ------
+        ValueError
+            If the state is one of another plan.
+        """
+        states = state["parts"]
+        if len(states) != len(self._parts):
+            raise ValueError(f"the state is of a plan of {len(states)} parts; this one has {len(self._parts)}")
+        for part, own in zip(self._parts, states, strict=True):
+            part.load_state_dict(own)
+
+    @untouched_random_numbers()
+    def finish(self) -> nn.Module:
+        """Return the compressed model, the plan attached for `save`; call it once, after training.
+
+        Where the model was compressed in an earlier stage, the plan attached is that of both.
+        """
+        if not self._finished:
+            for part in self._parts:
+                self._install(part.finish())
+            before: Plan | None = getattr(self.model, "decompbench_plan", None)
+            vars(self.model).update(decompbench_plan=before.followed_by(self.plan) if before else self.plan)
+            self._finished = True
+        return self.model
+
+    def _install(self, replacements: Mapping[str, nn.Module]) -> None:
+        for path, new in replacements.items():
+            replace_conv(self.model, self._specs[path], adopt(new, self._originals[path]))
+        carry_requires_grad((new, self._originals[path]) for path, new in replacements.items())
+
+
+@untouched_random_numbers()
+def begin(model: nn.Module, plan: Plan, *, seed: int = 0, calibration: Iterable[Batch] | None = None) -> Session:
+    """Start compressing ``model`` by ``plan``, in place.
+
+    Parameters
+    ----------
+    model
+        The model the plan was made for.
+    plan
+        From `decompbench.methods.plan.plan`.
+    seed
+        Seed of the generator that every random choice of the methods comes from.
+    calibration
+        Batches of inputs, without labels, for methods that look at activations; others ignore it. Each takes the first
+        `Method.calibration_samples` inputs, however they are batched, and refits its layers to them, shallow to deep.
+
+    Raises
+    ------
+    ValueError
+        If the model is not the one the plan was made for.
+    SettingError
+        If an argument is of the wrong type, or a method looks at activations and there is no calibration; the model
+        is then unchanged.
+    """
+    require_model(model)
+    require_plan(plan)
+    generator = torch.Generator().manual_seed(seed)
+    convs = planned_convs(model, plan)
+    batches = take(calibration, plan)
+    original = copy.deepcopy(model) if batches else None
+    parts = [
+        method.start({s.path: convs[s.path] for specs in groups for s in specs}, groups, generator)
+        for method, groups in groups_by_method(plan).items()
+    ]
+    session = Session(model, plan, parts, convs)
+    if original is not None:
+        refit_layers(original, model, plan, batches, generator)
+    return session
+
+
+def groups_by_method(plan: Plan) -> dict[Method, list[list[ConvSpec]]]:
+    """Return the plan's sharing groups under the method, with its settings, that compresses them."""
+    specs = {layer.path: layer.spec for layer in plan.layers}
+    grouped: dict[Method, list[list[ConvSpec]]] = {}
+    for group in plan.groups:
+        grouped.setdefault(group.method, []).append([specs[path] for path in group.paths])
+    return grouped
+
+
+def planned_convs(model: nn.Module, plan: Plan) -> dict[str, nn.Conv2d]:
+    """Return the convolutions that ``plan`` compresses, by path.
+
+    Raises
+    ------
+    ValueError
+        If ``model`` lacks one of them, or has another convolution there.
+    """
+    convs: dict[str, nn.Conv2d] = {}
+    for layer in plan.layers:
+        if layer.group is None:
+            continue
+        try:
+            conv = model.get_submodule(layer.path)
+        except AttributeError as error:
+            raise ValueError(f"the plan compresses {layer.path!r}, which the model does not have") from error
+        spec, found = layer.spec, ConvSpec.of(conv, layer.path) if isinstance(conv, _ConvNd) else None
+        if found is None or found.type != spec.type:
+            raise ValueError(f"the plan compresses {layer.path!r}, which is a {type(conv).__name__} and not a "
+                             f"{spec.type}: is the model compressed already?")  # fmt: skip
+        for name in (*GEOMETRY, "bias", "output_padding"):
+            if getattr(spec, name) != getattr(found, name):
+                raise ValueError(f"the plan was made for another model: {layer.path} has {name} "
+                                 f"{getattr(found, name)}, the plan says {getattr(spec, name)}")  # fmt: skip
+        if not has_own_weight(conv):
+            raise ValueError(f"the weight of {layer.path} is computed by a hook, which it was not when the plan was "
+                             "made: remove the hook first")  # fmt: skip
+        # a transposed convolution comes only to methods that say they express it
+        convs[layer.path] = cast(nn.Conv2d, conv)
+    return convs
+
+
+def compress(
+    model: nn.Module,
+    method: Method,
+    example: Tensor | tuple[Any, ...],
+    target: Target | None = None,
+    *,
+    seed: int = 0,
+    calibration: Iterable[Batch] | None = None,
+    **options: Any,
+) -> nn.Module:
+    """Compress ``model`` in place with no training at all: plan, begin, finish.
+
+    The layers of ``model`` itself are replaced: compress a ``copy.deepcopy`` of it to keep the dense one. A model that
+    is compressed already is refused.
+
+    Parameters
+    ----------
+    model, method, example, target
+        As for `decompbench.methods.plan.plan`.
+    seed, calibration
+        As for `begin`.
+    **options
+        ``overrides``, ``select``, ``unreachable``, ``inefficient`` and ``traced`` of `decompbench.methods.plan.plan`.
+
+    Examples
+    --------
+    >>> small = compress(timm.create_model("resnet18"), SVD(rank=0.3), torch.zeros(1, 3, 224, 224))
+    >>> small = compress(net, Group(refit="ridge"), example, calibration=(images for images, _ in loader))
+    """
+    todo = make_plan(model, method, example, target, **options)
+    return begin(model, todo, seed=seed, calibration=calibration).finish()
+
+
+def _device(model: nn.Module) -> torch.device:
+    return next((parameter.device for parameter in model.parameters()), torch.device("cpu"))

@@ -1,0 +1,213 @@
+"""K-means by Lloyd's algorithm on the rows of a matrix, started on samples of growing size."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from math import inf
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from .kmeans_init import Init, starting_centroids
+
+CHUNK = 1 << 18
+"""Scores a thread holds at a time: 1 MB in float32, which stays in a core's cache."""
+PART = 1 << 14
+"""Points a thread takes at a time. Sums are taken over parts: results do not depend on the number of threads."""
+FIRST_SAMPLE = 1 << 14
+"""Fewest points of a sample."""
+SAMPLE_PER_CENTROID = 64
+"""Points of the first sample for each centroid, if that is more."""
+GROWTH = 4
+"""How many times larger the next sample is."""
+
+Run = Callable[..., Iterable[Any]]
+"""The signature of `map`."""
+
+
+@dataclass(frozen=True)
+class Clustering:
+    """Centroids ``(K, d)``, index ``(N,)`` and inertia, the sum of squared distances."""
+
+    centroids: Tensor
+    index: Tensor
+    inertia: float
+
+
+def assign(points: Tensor, centroids: Tensor, run: Run = map) -> tuple[Tensor, Tensor]:
+    """Return the index of each point's nearest centroid ``(N,)``, and the squared distance to it ``(N,)``."""
+    bias = -0.5 * centroids.square().sum(1)
+    parts = run(lambda part: _assign_part(part, centroids, bias), points.split(PART))
+    indices, distances = zip(*parts, strict=True)
+    return torch.cat(indices), torch.cat(distances).clamp(min=0)
+
+
+def _assign_part(points: Tensor, centroids: Tensor, bias: Tensor) -> tuple[Tensor, Tensor]:
+    numbers = torch.arange(len(centroids), device=points.device, dtype=points.dtype)
+    rows = max(1, CHUNK // len(centroids))
+    scores = points.new_empty(min(rows, len(points)), len(centroids))
+    index = torch.empty(len(points), dtype=torch.long, device=points.device)
+    distances = points.square().sum(1)
+    for start in range(0, len(points), rows):
+        chunk = slice(start, start + rows)
+        # ‖x − c‖² = ‖x‖² − 2 (x·c − ‖c‖²/2)
+        part = points[chunk]
+        score = torch.addmm(bias, part, centroids.mT, out=scores[: len(part)])
+        best = score.amax(1)
+        distances[chunk] -= 2 * best
+        # a maximum and its place found by a product are twice as fast as one search for both
+        hits = score.eq_(best[:, None])
+        found = torch.mv(hits, numbers).long().clamp(max=len(centroids) - 1)
+        tied = (hits.gather(1, found[:, None])[:, 0] != 1).nonzero()[:, 0]
+        found[tied] = hits[tied].argmax(1)
+        index[chunk] = found
+    return index, distances
+
+
+def kmeans(
+    points: Tensor,
+    clusters: int,
+    generator: torch.Generator,
+    *,
+    init: Init = "random",
+    inits: int = 1,
+    max_iter: int = 4500,
+    tolerance: float = 1e-5,
+    symmetries: Tensor | None = None,
+) -> Clustering:
+    """Cluster ``points``.
+
+    Lloyd's algorithm runs to convergence on a random sample, then from there on a larger one, and at last on all
+    points. It has converged when no assignment changes, or when an iteration has lowered the inertia by no more than
+    ``tolerance`` of it. A cluster that loses all its points takes the point farthest from its centroid.
+
+    Parameters
+    ----------
+    points : Tensor ``(N, d)``
+    clusters
+        Number of centroids ``K``; more than there are distinct points leaves some unused.
+    generator
+        Source of the random choices.
+    init
+        How the first centroids are chosen: see `starting_centroids`.
+    inits
+        How often to start anew; the clustering of least inertia is returned.
+    max_iter
+        Most iterations on one sample.
+    tolerance
+        Relative.
+    symmetries : Tensor ``(|S|, d)``
+        Permutations of the columns, a group, under whose images a centroid may stand for a point; the identity first.
+
+    Returns
+    -------
+    Clustering
+        The index of a point is ``centroid · |S| + symmetry``: the point is near ``centroids[centroid, symmetry's
+        permutation]``.
+    """
+    if symmetries is None:
+        symmetries = torch.arange(points.shape[1])[None]
+    with _threads(points.device) as run:
+        settings = Settings(init, max_iter, tolerance, symmetries.to(points.device), run)
+        found = (_grow(points, clusters, generator, settings) for _ in range(inits))
+        return min(found, key=lambda clustering: clustering.inertia)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What does not change over the stages of a clustering; see `kmeans`."""
+
+    init: Init
+    max_iter: int
+    tolerance: float
+    symmetries: Tensor
+    run: Run
+
+
+@contextmanager
+def _threads(device: torch.device) -> Iterator[Run]:
+    """Give torch's threads whole parts of the points, not shares of each small operation, and yield what runs them.
+
+    Waiting for each other after every operation takes them longer than the operation, all the more where other
+    processes want the cores.
+    """
+    threads = torch.get_num_threads()
+    if device.type != "cpu" or threads == 1:
+        yield map
+        return
+    torch.set_num_threads(1)
+    try:
+        with ThreadPoolExecutor(threads) as pool:
+            yield pool.map
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _grow(points: Tensor, clusters: int, generator: torch.Generator, settings: Settings) -> Clustering:
+    """Cluster samples of growing size, each from the centroids of the one before, and at last all points."""
+    order = torch.randperm(len(points), generator=generator).to(points.device)
+    size = max(FIRST_SAMPLE, SAMPLE_PER_CENTROID * clusters)
+    centroids = starting_centroids(points, order, size, clusters, settings.init, settings.symmetries, generator)
+    while size < len(points):
+        centroids = _lloyd(points[order[:size]], centroids, settings).centroids
+        size *= GROWTH
+    return _lloyd(points, centroids, settings)
+
+
+def _lloyd(points: Tensor, centroids: Tensor, settings: Settings) -> Clustering:
+    """Improve ``centroids`` until convergence."""
+    symmetries = settings.symmetries
+    index = torch.full((len(points),), -1, device=points.device)
+    previous, revived = inf, False
+    for iteration in range(settings.max_iter + 1):
+        images = _images(centroids, symmetries)
+        new, distances = assign(points, images, settings.run)
+        inertia = float(distances.double().sum())
+        settled = not revived and previous - inertia <= settings.tolerance * inertia
+        if settled or iteration == settings.max_iter or torch.equal(new, index):
+            return Clustering(centroids, new, inertia)
+        index, previous = new, inertia
+        sums, sizes = _sums(points, index, len(images), settings.run)
+        sums, sizes = _undo(sums, symmetries), sizes.view(len(centroids), -1).sum(1)
+        centroids = torch.where(sizes[:, None] > 0, sums / sizes[:, None].clamp(min=1), centroids).to(points.dtype)
+        far = distances.topk(min(int((sizes == 0).sum()), len(points))).indices
+        revived = _revive(centroids, sizes == 0, points[far], images[index[far]])
+    raise AssertionError("the last iteration returns")
+
+
+def _images(centroids: Tensor, symmetries: Tensor) -> Tensor:
+    """Return all images of all centroids ``(K·|S|, d)``, those of one centroid together."""
+    return centroids[:, symmetries].flatten(0, 1)
+
+
+def _sums(points: Tensor, index: Tensor, clusters: int, run: Run) -> tuple[Tensor, Tensor]:
+    """Return the sum of each cluster's points ``(clusters, d)`` in double precision, and how many they are."""
+    shape = (clusters, points.shape[1])
+
+    def add_up(part: tuple[Tensor, Tensor]) -> Tensor:
+        return points.new_zeros(shape).index_add_(0, part[1], part[0])
+
+    # part by part: a float32 sum of very many terms loses digits
+    sums = points.new_zeros(shape, dtype=torch.float64)
+    for partial in run(add_up, zip(points.split(PART), index.split(PART), strict=True)):
+        sums += partial
+    return sums, torch.bincount(index, minlength=clusters)
+
+
+def _undo(sums: Tensor, symmetries: Tensor) -> Tensor:
+    """Take the sums ``(K·|S|, d)`` of the points near each image back to the centroid, and add them up ``(K, d)``."""
+    sums = sums.view(-1, *symmetries.shape)
+    inverse = symmetries.argsort(1)
+    return sums.gather(2, inverse.expand(sums.shape)).sum(1)
+
+
+def _revive(centroids: Tensor, empty: Tensor, far: Tensor, nearest: Tensor) -> bool:
+    """Move empty centroids to the points ``far`` from their ``nearest`` centroids; tell whether any was moved."""
+    # a point that is its own centroid gains nothing; its distance by way of products is not exactly zero
+    far = far[(far - nearest).square().sum(1) > 1e-10 * far.square().sum(1)]
+    centroids[empty.nonzero()[: len(far), 0]] = far
+    return len(far) > 0

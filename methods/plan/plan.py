@@ -1,0 +1,263 @@
+"""A plan: what happens to every convolution of a model, decided from shapes alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ..contract.cost import Cost, Target
+from ..contract.errors import MethodError
+from ..contract.method import Method
+from ..contract.registry import get_method
+from ..contract.rewrite import is_inside
+from ..contract.spec import ConvSpec
+
+PLAN_VERSION = 1
+
+
+@dataclass(frozen=True)
+class GroupPlan:
+    """Layers that are compressed together with the same settings: a sharing group, most often of one layer.
+
+    Attributes
+    ----------
+    method
+        The method with its settings.
+    paths
+        The layers, by module path.
+    shared
+        Cost of what they share, counted once.
+    """
+
+    method: Method
+    paths: tuple[str, ...]
+    shared: Cost
+
+
+@dataclass(frozen=True)
+class LayerPlan:
+    """What happens to one convolution.
+
+    Attributes
+    ----------
+    spec
+        The convolution.
+    before, after
+        Its cost as it is and as it will be, without what it shares with others.
+    group
+        Index into `Plan.groups`; None if the layer stays as it is.
+    reason
+        Why it stays as it is; None if it does not.
+    """
+
+    spec: ConvSpec
+    before: Cost
+    after: Cost
+    group: int | None = None
+    reason: str | None = None
+
+    @property
+    def path(self) -> str:
+        """Module path of the convolution."""
+        return self.spec.path
+
+    def _shifted(self, groups: int, position: int) -> LayerPlan:
+        """Return the same in a plan with so many groups before its own, at another position."""
+        group = None if self.group is None else self.group + groups
+        return replace(self, spec=replace(self.spec, position=position), group=group)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The whole model's answer: per layer the method, its settings, cost before and after, or the reason for none.
+
+    Attributes
+    ----------
+    method
+        The method asked for; single layers may have another (see `groups`).
+    layers
+        Every convolution in the order of the forward pass.
+    groups
+        The compressed ones, as sharing groups.
+    linear_macs
+        MACs per image that no method touches: of linear layers, and of convolutions that no module holds.
+    target
+        The budget, if one was asked for.
+    note
+        Why the budget was not met, where it was not.
+    model
+        Name and arguments with which the model source rebuilds the dense model, where it has them.
+    """
+
+    method: Method
+    layers: tuple[LayerPlan, ...]
+    groups: tuple[GroupPlan, ...]
+    linear_macs: int = 0
+    target: Target | None = None
+    note: str | None = None
+    model: dict[str, Any] | None = None
+
+    @property
+    def before(self) -> Cost:
+        """Cost of all convolutions of the dense model, touched or not."""
+        return Cost.total(layer.before for layer in self.layers)
+
+    @property
+    def after(self) -> Cost:
+        """Cost of all convolutions after compression; what is shared is counted once."""
+        return Cost.total(layer.after for layer in self.layers) + Cost.total(group.shared for group in self.groups)
+
+    @property
+    def other_weights(self) -> dict[str, int]:
+        """Conv weights after compression of the same layers by further conventions of the methods' papers, by name."""
+        saved: dict[str, int] = {}
+        for layer in self.layers:
+            method = self.method_of(layer)
+            for name, weights in (method.other_weights(layer.spec) if method else {}).items():
+                saved[name] = saved.get(name, 0) + layer.after.weights - weights
+        return {name: self.after.weights - less for name, less in saved.items()}
+
+    def ratio(self, count: str = "params") -> float:
+        """Return ``after / before`` on ``params``, ``macs`` or ``bits``."""
+        return self.after.count(count) / max(1, self.before.count(count))
+
+    def method_of(self, layer: LayerPlan) -> Method | None:
+        """Return the method, with its settings, that compresses ``layer``; None if none does."""
+        return None if layer.group is None else self.groups[layer.group].method
+
+    @property
+    def calibration_samples(self) -> int:
+        """How many inputs of the network the methods want to see; 0 if they look at weights only."""
+        return max((group.method.calibration_samples for group in self.groups), default=0)
+
+    def followed_by(self, later: Plan) -> Plan:
+        """Return the plan of what this one and then ``later`` do, which was made for the model that this one leaves.
+
+        Layers that this plan compresses keep its entries, and what lies inside them is left out. Budget and note were
+        each of one stage, so there is none.
+        """
+        paths = {path for layer in self.layers for path in (layer.path, *layer.spec.aliases)}
+        then = {layer.path: layer for layer in later.layers if not is_inside(layer.path, paths)}
+        layers = []
+        for layer in self.layers:
+            new = then.pop(layer.path, None)
+            # the order of the calls is that of the dense model
+            layers.append(layer if new is None else new._shifted(len(self.groups), layer.spec.position))
+        layers += [new._shifted(len(self.groups), new.spec.position) for new in then.values()]
+        groups = self.groups + later.groups
+        return Plan(later.method, tuple(layers), groups, self.linear_macs, model=self.model)
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return one mapping per convolution, for tables."""
+        return [
+            {
+                "layer": layer.path,
+                "shape": f"{layer.spec.in_channels}→{layer.spec.out_channels} "
+                + "×".join(map(str, layer.spec.kernel_size)),
+                "method": str(self.method_of(layer) or "–"),
+                "weights_before": layer.before.weights,
+                "weights_after": layer.after.weights,
+                "macs_before": layer.before.macs,
+                "macs_after": layer.after.macs,
+                "note": layer.reason or "",
+            }
+            for layer in self.layers
+        ]
+
+    def __str__(self) -> str:
+        """Return the plan as a table for a terminal."""
+        rows = self.rows()
+        widths = {key: max(len(key), *(len(f"{row[key]}") for row in rows)) if rows else len(key)
+                  for key in ("layer", "shape", "method")}  # fmt: skip
+        head = "  ".join(f"{key:{width}}" for key, width in widths.items())
+        lines = [f"{head}  {'weights':>21}  {'MACs':>25}"]
+        for row in rows:
+            left = "  ".join(f"{row[key]:{width}}" for key, width in widths.items())
+            weights = f"{row['weights_before']:>10,}→{row['weights_after']:<10,}"
+            macs = f"{row['macs_before']:>12,}→{row['macs_after']:<12,}"
+            lines.append(f"{left}  {weights}  {macs} {row['note']}".rstrip())
+        shared = Cost.total(group.shared for group in self.groups)
+        if shared.weights:
+            lines.append(f"shared across layers: {shared.weights:,} weights")
+        before, after = self.before, self.after
+        lines.append(
+            f"total: {before.weights:,} → {after.weights:,} conv weights ({100 * self.ratio():.2f} %), "
+            f"{before.macs:,} → {after.macs:,} conv MACs ({100 * self.ratio('macs'):.2f} %), "
+            f"{100 * self.ratio('bits'):.2f} % of the bits"
+        )
+        if self.note:
+            lines.append(f"note: {self.note}")
+        return "\n".join(lines)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the plan as nested plain mappings; `from_json` gives it back."""
+        return {
+            "version": PLAN_VERSION,
+            "method": _method_json(self.method),
+            "layers": [
+                {
+                    "spec": layer.spec.to_json(),
+                    "before": layer.before.to_json(),
+                    "after": layer.after.to_json(),
+                    "group": layer.group,
+                    "reason": layer.reason,
+                }
+                for layer in self.layers
+            ],
+            "groups": [
+                {"method": _method_json(g.method), "paths": list(g.paths), "shared": g.shared.to_json()}
+                for g in self.groups
+            ],
+            "linear_macs": self.linear_macs,
+            "target": self.target.to_json() if self.target else None,
+            "note": self.note,
+            "model": self.model,
+        }
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Plan:
+        """Rebuild a plan from `to_json`.
+
+        Raises
+        ------
+        ValueError
+            If the plan was written by a newer version of the library.
+        """
+        if data["version"] > PLAN_VERSION:
+            raise ValueError(f"the plan has version {data['version']}, this library reads up to {PLAN_VERSION}: "
+                             "update decompbench")  # fmt: skip
+        return cls(
+            _method_from_json(data["method"]),
+            tuple(
+                LayerPlan(
+                    ConvSpec.from_json(layer["spec"]),
+                    Cost(**layer["before"]),
+                    Cost(**layer["after"]),
+                    layer["group"],
+                    layer["reason"],
+                )
+                for layer in data["layers"]
+            ),
+            tuple(
+                GroupPlan(_method_from_json(g["method"]), tuple(g["paths"]), Cost(**g["shared"]))
+                for g in data["groups"]
+            ),
+            data["linear_macs"],
+            Target.from_json(data["target"]) if data["target"] else None,
+            data["note"],
+            data["model"],
+        )
+
+
+def _method_json(method: Method) -> dict[str, Any]:
+    return {"name": method.name, "version": method.version, "settings": method.settings()}
+
+
+def _method_from_json(data: dict[str, Any]) -> Method:
+    method = get_method(data["name"], **data["settings"])
+    if data["version"] != method.version:
+        raise MethodError(
+            f"the plan was made by version {data['version']} of method {method.name!r}; this is version "
+            f"{method.version}, whose layers may be built differently"
+        )
+    return method

@@ -1,0 +1,250 @@
+"""Making a plan: trace the model, choose the layers, and find the settings that meet a budget."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Any, Literal, cast
+
+from torch import Tensor, nn
+
+from ..contract.cost import COUNTS, Cost, Skip, Target
+from ..contract.errors import SettingError
+from ..contract.method import Method
+from ..contract.rewrite import compressed_layers, is_inside
+from ..contract.select import Select, paths_in_short
+from ..contract.spec import ConvSpec, Trace, has_own_weight, trace
+from .arguments import require_dense, require_method, require_model, require_target
+from .budget import Setting, meet, why_stuck
+from .plan import GroupPlan, LayerPlan, Plan
+
+Overrides = Mapping[str, Method | Mapping[str, Any] | None]
+
+
+def plan(
+    model: nn.Module,
+    method: Method,
+    example: Tensor | tuple[Any, ...],
+    target: Target | None = None,
+    *,
+    overrides: Overrides | None = None,
+    select: Select | None = None,
+    unreachable: Literal["error", "nearest"] = "error",
+    inefficient: Literal["skip", "replace"] = "skip",
+    traced: Trace | None = None,
+) -> Plan:
+    """Decide what happens to every convolution of ``model``; nothing is changed.
+
+    Weights are read only where a method's settings ask for it (`Method.resolve`); what they decide becomes a setting.
+
+    Parameters
+    ----------
+    model
+        Any module with convolutions.
+    method
+        The method and its settings.
+    example
+        An input the model accepts: a batch, or a tuple of arguments whose first is the batch.
+    target
+        A budget. The method's knob is then searched for the largest size within it; where one step of the knob would
+        go past, neighbouring settings are mixed over the layers.
+    overrides
+        Glob pattern over module paths → another method, settings to change, or None to leave the layer dense. Layers
+        with settings of their own keep them whatever the budget.
+    select
+        Which layers are touched; by default what the method's paper touches. With it, and without a target, the model
+        may have compressed layers, which stay as they are.
+    unreachable
+        What to do about a budget that no setting meets: raise, or take the nearest size and say so in the plan's note.
+    inefficient
+        What to do about layers that compressing would not make smaller: leave them dense, or replace them all the
+        same, as some papers' networks do.
+    traced
+        What ``trace(model, example)`` gave, where several plans are made for one model.
+
+    Returns
+    -------
+    Plan
+
+    Raises
+    ------
+    UnreachableTarget
+        If no setting meets the budget; the message names the reachable range.
+    SettingError
+        If an argument is of the wrong type, an override or a pattern of ``select`` matches no layer, or a budget is
+        asked of a method without a knob.
+    MethodError
+        If the model is compressed already.
+    """
+    require_model(model)
+    require_method(method)
+    require_target(target)
+    require_dense(model, stage=select is not None and target is None)
+    traced = traced or trace(model, example)
+    if select is not None:
+        select.require_matches(traced.specs, some=not overrides)
+    count = target.count if target else None
+    planner = _Planner(
+        model, traced.specs, method, select or method.default_select, overrides or {}, inefficient, count
+    )
+    note = None
+    if target is None:
+        layers, groups = planner.draft(lambda _: method)
+    else:
+        layers, groups, note = planner.fit(target, nearest=unreachable == "nearest")
+    return Plan(method, layers, groups, traced.linear_macs, target, note, getattr(model, "decompbench_ref", None))
+
+
+@dataclass
+class _Planner:
+    """The layers to plan for, and who compresses which."""
+
+    model: nn.Module
+    specs: Sequence[ConvSpec]
+    method: Method
+    select: Select
+    overrides: Overrides
+    inefficient: Literal["skip", "replace"]
+    count: str | None
+    """What the budget is on; None without one."""
+
+    def __post_init__(self) -> None:
+        self.fixed: dict[str, Method] = {}
+        self.skips: dict[str, str] = {}
+        for pattern in self.overrides:
+            if not any(fnmatchcase(spec.path, pattern) for spec in self.specs):
+                raise SettingError(f"override {pattern!r} matches no convolution; {paths_in_short(self.specs)}")
+        convs = sum(spec.position >= 0 for spec in self.specs)
+        self.compressed = compressed_layers(self.model)
+        for spec in self.specs:
+            chosen = self._choose(spec, convs)
+            if isinstance(chosen, Skip):
+                self.skips[spec.path] = chosen.reason
+            elif chosen is not None:
+                self.fixed[spec.path] = chosen
+        self._resolve()
+        for spec in self.specs:
+            if spec.path not in self.skips:
+                cost = self.fixed.get(spec.path, self.method).layer_cost(spec)
+                if isinstance(cost, Skip):
+                    self.skips[spec.path] = cost.reason
+                    self.fixed.pop(spec.path, None)
+        # groups do not depend on the knob, so that neighbouring settings can be mixed group by group
+        self.free = self._share(self.method, [s for s in self.specs if s.path not in self.skips | self.fixed])
+
+    def _choose(self, spec: ConvSpec, convs: int) -> Method | Skip | None:
+        """Return a layer's own method, why the layer stays dense, or None where the plan's method has it."""
+        if skip := self._refuse_type(spec):
+            return skip
+        if is_inside(spec.path, self.compressed):
+            return Skip("part of a compressed layer")
+        if spec.position < 0:
+            return Skip("never called by the example's forward pass")
+        if not has_own_weight(self.model.get_submodule(spec.path)):
+            return Skip("its weight is computed by a hook (weight norm, spectral norm, pruning): remove that first")
+        holder = spec.shares_weight_with or spec.path
+        if holder and any(other.shares_weight_with == holder for other in self.specs):
+            return Skip("shares its weight with another convolution")
+        own = [value for pattern, value in self.overrides.items() if fnmatchcase(spec.path, pattern)]
+        if own:  # the last matching pattern wins
+            if own[-1] is None:
+                return Skip("left dense by an override")
+            return own[-1] if isinstance(own[-1], Method) else self.method.with_settings(**own[-1])
+        return self.select.reason_to_skip(spec, convs)
+
+    def _resolve(self) -> None:
+        """Give layers of their own settings where their method reads some off the weights."""
+        users: dict[Method, list[ConvSpec]] = {}
+        for spec in self.specs:
+            if spec.path not in self.skips:
+                users.setdefault(self.fixed.get(spec.path, self.method), []).append(spec)
+        for method, specs in users.items():
+            convs = {spec.path: cast(nn.Conv2d, self.model.get_submodule(spec.path)) for spec in specs}
+            for path, settings in method.resolve(convs, specs).items():
+                self.fixed[path] = method.with_settings(**settings)
+
+    def _refuse_type(self, spec: ConvSpec) -> Skip | None:
+        """Return a skip for modules that are no plain convolution, or of a type the layer's method does not express."""
+        if spec.type not in ("Conv2d", "ConvTranspose2d"):
+            return Skip(f"a {spec.type} may compute more than a convolution")
+        own = [value for pattern, value in self.overrides.items() if fnmatchcase(spec.path, pattern)]
+        method = own[-1] if own and isinstance(own[-1], Method) else self.method
+        return None if spec.type in method.expresses else Skip(f"{method.name} does not express a {spec.type}")
+
+    def _share(self, method: Method, specs: list[ConvSpec]) -> list[list[ConvSpec]]:
+        return [group for group in method.share(specs) if group]
+
+    def draft(self, setting: Callable[[int], Method]) -> tuple[tuple[LayerPlan, ...], tuple[GroupPlan, ...]]:
+        """Return the plan in which free group ``i`` has the settings ``setting(i)``."""
+        tasks = [(setting(i), group) for i, group in enumerate(self.free)]
+        for method in dict.fromkeys(self.fixed.values()):
+            specs = [s for s in self.specs if self.fixed.get(s.path) == method]
+            tasks += [(method, group) for group in self._share(method, specs)]
+        after: dict[str, tuple[Cost, int]] = {}
+        reasons = dict(self.skips)
+        groups: list[GroupPlan] = []
+        for method, specs in tasks:
+            result = self.group_cost(method, specs)
+            if isinstance(result, Skip):
+                reasons |= {spec.path: result.reason for spec in specs}
+                continue
+            costs, shared = result
+            after |= {spec.path: (cost, len(groups)) for spec, cost in zip(specs, costs, strict=True)}
+            groups.append(GroupPlan(method, tuple(spec.path for spec in specs), shared))
+        layers = tuple(
+            LayerPlan(spec, spec.cost, *after[spec.path])
+            if spec.path in after
+            else LayerPlan(spec, spec.cost, spec.cost, reason=reasons[spec.path])
+            for spec in self.specs
+        )
+        return layers, tuple(groups)
+
+    def fit(self, target: Target, *, nearest: bool) -> tuple[tuple[LayerPlan, ...], tuple[GroupPlan, ...], str | None]:
+        """Return the plan that meets ``target``, and the note on why it does not where it cannot."""
+        method, knob = self.method, self.method.budget_knob()
+        if knob is None:
+            raise SettingError(f"method {method.name!r} has no knob: it cannot be sized to {target}")
+        variants: dict[Setting, Method] = {}
+
+        def variant(value: Setting) -> Method:
+            if value not in variants:
+                variants[value] = method.with_settings(**{knob.field: value})
+            return variants[value]
+
+        def group_counts(value: Setting, count: str = target.count) -> list[int]:
+            costs = (self.group_cost(variant(value), specs) for specs in self.free)
+            return [_count(cost, specs, count) for cost, specs in zip(costs, self.free, strict=True)]
+
+        dense = sum(spec.cost.count(target.count) for spec in self.specs)
+        layers, groups = self.draft(lambda _: variant(knob.low))
+        at_low = Cost.total(x.after for x in layers) + Cost.total(g.shared for g in groups)
+        untouched = at_low.count(target.count) - sum(group_counts(knob.low))
+        moved = [count for count in COUNTS if group_counts(knob.low, count) != group_counts(knob.high, count)]
+        stuck = None if target.count in moved else why_stuck(knob, target, layers, moved)
+        chosen, note = meet(knob, group_counts, target, dense, untouched, method.name, stuck=stuck, nearest=nearest)
+        layers, groups = self.draft(lambda i: variant(chosen[i]))
+        return layers, groups, note
+
+    def group_cost(self, method: Method, specs: Sequence[ConvSpec]) -> tuple[list[Cost], Cost] | Skip:
+        """Return a sharing group's costs; a skip where it cannot be compressed so, or would not get smaller."""
+        result = method.group_costs(specs)
+        if isinstance(result, Skip) or self.inefficient == "replace":
+            return result
+        costs, shared = result
+        total = Cost.total(costs) + shared
+        dense = Cost.total(spec.cost for spec in specs)
+        # a codebook saves bits even where it saves no element, so either will do
+        if total.weights >= dense.weights and total.bits >= dense.bits:
+            return Skip(f"not efficient: {total.weights:,} weights instead of {dense.weights:,}")
+        if self.count and total.count(self.count) > dense.count(self.count):
+            what = "MACs" if self.count == "macs" else COUNTS[self.count]
+            return Skip(f"not efficient: {total.count(self.count):,} {what} instead of {dense.count(self.count):,}")
+        return costs, shared
+
+
+def _count(result: tuple[list[Cost], Cost] | Skip, specs: Sequence[ConvSpec], count: str) -> int:
+    if isinstance(result, Skip):
+        return sum(spec.cost.count(count) for spec in specs)
+    costs, shared = result
+    return (Cost.total(costs) + shared).count(count)
