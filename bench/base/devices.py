@@ -13,7 +13,6 @@ import os
 import signal
 import tempfile
 import traceback
-from collections.abc import Callable
 from datetime import timedelta
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -23,6 +22,7 @@ import torch
 from torch import distributed, multiprocessing
 from torch.multiprocessing.spawn import ProcessException, start_processes
 
+from .events import Emit
 from .process import BENCH
 
 #: Seconds between two looks at what the first process tells.
@@ -33,7 +33,7 @@ ERROR = "error.txt"
 PATIENCE = timedelta(hours=12)
 
 
-def run_on_devices(emit: Callable[[str, Any], None], devices: int, device: str, function: str, *arguments: Any) -> None:
+def run_on_devices(emit: Emit, devices: int, device: str, function: str, *arguments: Any) -> None:
     """Call ``function(emit, *arguments)`` in ``devices`` processes that train as one; hand on what the first emits.
 
     Parameters
@@ -72,7 +72,7 @@ def run_on_devices(emit: Callable[[str, Any], None], devices: int, device: str, 
                 _hand_on(receiver, emit)
 
 
-def _hand_on(receiver: Connection, emit: Callable[[str, Any], None]) -> None:
+def _hand_on(receiver: Connection, emit: Emit) -> None:
     """Emit what has come."""
     with contextlib.suppress(EOFError):  # the other end is closed
         while receiver.poll():

@@ -14,10 +14,13 @@ from ...methods import Method, Plan
 from ...models import ModelSettingError, UnknownModelError, WeightsError
 from ...models.checkpoint import require_usable
 from ..base.errors import SuiteError, is_user_error
+from ..base.events import Emit
 from ..data import DataError, DataOptionError
 from ..records.record import MethodInfo
-from ..running.run_trial import (
-    Emit,
+from ..suite.trial import Trial
+from ..tasks import TaskError, UnknownTaskError
+from ..training.optim import OptimizerError, require_optimizer
+from .build import (
     PluginError,
     configure_trial,
     create_trial_method,
@@ -26,8 +29,6 @@ from ..running.run_trial import (
     import_plugins,
     outline_trial_task,
 )
-from ..suite.trial import Trial
-from ..tasks import TaskError, UnknownTaskError
 from .choice import plan_choice, plan_size, why_nothing
 from .forecast import Planned
 from .meta_model import TracedModel, trace_model
@@ -40,6 +41,7 @@ KEYS = (
     (UnknownModelError, "model"),
     (ModelSettingError, "model_options"),
     (WeightsError, "pretrained"),
+    (OptimizerError, "recipe.optimizer"),
 )
 
 
@@ -91,6 +93,8 @@ def for_each(trials: Iterable[Trial], look: Callable[[Trial], None]) -> None:
         configure_trial(trial)
         try:
             import_plugins(trial)
+            for recipe in (trial.recipe, *((trial.baseline.recipe,) if trial.baseline else ())):
+                require_optimizer(recipe)
             look(trial)
         except Exception as error:
             if not is_user_error(error):

@@ -10,16 +10,17 @@ import torch
 from torch import nn
 
 from ...methods import Method, method_class
+from ..base.events import Emit
 from ..base.provenance import library_versions, plugin_hash, source_hash
 from ..base.runtime import device_name
 from ..measure import state_sha256
 from ..measure.forms import require
+from ..planning.build import create_trial_model, create_trial_plan, create_trial_task
 from ..planning.forecast import Checked
 from ..planning.preview import for_each, plan_trial
 from ..suite.trial import Trial
 from ..tasks import Task
 from ..training.baseline import baseline_key, baseline_of, load_if_trained
-from .run_trial import Emit, create_trial_model, create_trial_plan, create_trial_task
 
 
 @dataclass

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from statistics import mean
-from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TaskProgressColumn, TextColumn
@@ -174,29 +173,6 @@ class LiveProgress(Progress):
         text = f"suite, about {duration(left)} left" if left is not None else "suite"
         self._bars.update(self._suite, description=text)
         self._bars.refresh()
-
-
-#: Seconds between two reports of a training's progress.
-REPORT_SECONDS = 0.25
-
-
-def step_reporter(emit: Callable[[str, Any], None]) -> Callable[[int, int, int, float], None]:
-    """Return what ``train`` is to call: it hands over ``("step", (done, total, loss))`` a few times a second."""
-    last = 0.0
-
-    def report(epoch: int, step: int, total: int, loss: float) -> None:
-        nonlocal last
-        now = time.monotonic()
-        if now - last >= REPORT_SECONDS:
-            last = now
-            emit("step", (step, total, loss))
-
-    return report
-
-
-def resume_reporter(emit: Callable[[str, Any], None]) -> Callable[[int, int], None]:
-    """Return what ``train`` is to call where it goes on from a kept state: it hands over a ``("note", text)``."""
-    return lambda step, total: emit("note", f"going on from step {step} of {total}")
 
 
 def create_progress() -> Progress:

@@ -14,6 +14,7 @@ from ..data.places import data_folder
 from .explain import allowed_keys, explain, explain_in_file
 from .recipe import Recipe, change_fields
 from .schema import Entry, Suite
+from .variants import find_variant
 
 
 def packaged_suites() -> dict[str, Path]:
@@ -70,7 +71,8 @@ def load_suite(name: str) -> Suite:
     for key in ("recipe", "measure"):
         _pass_on(content, key)
     try:
-        return Suite(**content, folder=str(_folder(file)), source=str(file))
+        content |= {"folder": str(_folder(file)), "source": str(file)}
+        return Suite.model_validate(content, context={"find_variant": find_variant})
     except ValidationError as error:
         raise SuiteError(explain_in_file(error, files)) from None
     except TypeError as error:

@@ -2,21 +2,11 @@
 
 from __future__ import annotations
 
-import functools
 from typing import Annotated, Any, Literal
 
-import torch
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
-from timm.optim import create_optimizer_v2, list_optimizers  # pyright: ignore[reportPrivateImportUsage]
-from timm.scheduler import create_scheduler_v2  # pyright: ignore[reportPrivateImportUsage]
-from timm.scheduler.scheduler import Scheduler
-from torch import nn
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from ..base.errors import suggestion
 from .recipe_files import recipe_content
-
-_WARMUP_START = 0.01
-"""Learning rate a warm-up starts from, as a part of the recipe's."""
 
 
 class Distill(BaseModel):
@@ -123,14 +113,6 @@ class Recipe(BaseModel):
     def _from_its_base(cls, value: Any) -> Any:
         return resolve_base(value)
 
-    @field_validator("optimizer")
-    @classmethod
-    def _known_optimizer(cls, name: str) -> str:
-        known = _optimizers()
-        if name not in known:
-            raise ValueError(f"timm has no optimizer '{name}'{suggestion(name, known)}")
-        return name
-
     @model_validator(mode="after")
     def _fields_go_together(self) -> Recipe:
         if (self.schedule == "step") != bool(self.milestones):
@@ -146,10 +128,10 @@ class Recipe(BaseModel):
     @property
     def total_epochs(self) -> float:
         """Epochs of all cycles together."""
-        return self.epochs * self._cycles
+        return self.epochs * self.cycle_count
 
     @property
-    def _cycles(self) -> int:
+    def cycle_count(self) -> int:
         """How many cycles there are; ``"method"`` with no method named is one."""
         return 1 if self.cycles == "method" else self.cycles
 
@@ -163,42 +145,7 @@ class Recipe(BaseModel):
 
     def total_steps(self, steps_per_epoch: int) -> int:
         """Steps the whole training takes, all cycles."""
-        return self._cycles * self.cycle_steps(steps_per_epoch)
-
-    def create_optimizer(self, model: nn.Module) -> torch.optim.Optimizer:
-        """timm's optimiser over the model's trainable parameters."""
-        return create_optimizer_v2(
-            model,
-            opt=self.optimizer,
-            lr=self.lr,
-            weight_decay=self.weight_decay,
-            momentum=self.momentum,
-            filter_bias_and_bn=not self.decay_all,
-        )
-
-    def create_scheduler(self, optimizer: torch.optim.Optimizer, steps_per_epoch: int) -> Scheduler | _Repeated:
-        """timm's scheduler; call ``step_update(steps done)`` after every step."""
-        steps: dict[str, Any] = {"step_on_epochs": False, "updates_per_epoch": 1}
-        # timm's multistep divides one step before a milestone, by a convention that it keeps for old schedules' sake.
-        milestones = [round(epoch * steps_per_epoch) + 1 for epoch in self.milestones]
-        scheduler, _ = create_scheduler_v2(
-            optimizer,
-            # Without milestones, multistep stays where it is: older versions of timm have no 'constant'.
-            sched="cosine" if self.schedule == "cosine" else "multistep",
-            num_epochs=self.cycle_steps(steps_per_epoch),
-            decay_milestones=milestones,
-            decay_rate=self.decay_rate if self.schedule == "step" else 1.0,
-            warmup_epochs=round(self.warmup_epochs * steps_per_epoch),
-            warmup_lr=_WARMUP_START * self.lr,
-            **steps,
-        )
-        assert scheduler is not None  # only sched="none" gives none
-        return scheduler if self._cycles == 1 else _Repeated(scheduler, self.cycle_steps(steps_per_epoch))
-
-
-@functools.cache  # every record that is read has a recipe
-def _optimizers() -> list[str]:
-    return [str(optimizer) for optimizer in list_optimizers()]
+        return self.cycle_count * self.cycle_steps(steps_per_epoch)
 
 
 def resolve_base(value: Any) -> Any:
@@ -248,14 +195,3 @@ def change_fields(fields: dict[str, Any], changes: dict[str, Any]) -> dict[str, 
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-class _Repeated:
-    """A scheduler that starts anew after every ``steps`` steps."""
-
-    def __init__(self, scheduler: Scheduler, steps: int) -> None:
-        self.scheduler = scheduler
-        self.steps = steps
-
-    def step_update(self, num_updates: int) -> None:
-        self.scheduler.step_update(num_updates % self.steps)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import ByteSize, Field, field_validator, model_validator
+from pydantic import ByteSize, Field, ValidationInfo, field_validator, model_validator
 
 from ..base.model import Strict
 from ..base.text import budget_words
@@ -94,7 +94,7 @@ class MethodChoice(Strict):
 
     @model_validator(mode="before")
     @classmethod
-    def _from_file(cls, value: Any) -> Any:
+    def _from_file(cls, value: Any, info: ValidationInfo) -> Any:
         if isinstance(value, str):
             return {"name": value}
         if isinstance(value, dict):
@@ -103,7 +103,7 @@ class MethodChoice(Strict):
             given = value.get("settings", {})
             if not isinstance(given, dict):
                 return own  # what is no mapping is left for pydantic to refuse, which names the key
-            taken = _taken_from(own["variant"]) if own.get("variant") else {}
+            taken = _taken_from(own["variant"], info) if own.get("variant") else {}
             return taken | own | {"settings": {**taken.get("settings", {}), **given, **settings}}
         return value
 
@@ -128,11 +128,35 @@ class MethodChoice(Strict):
         return " ".join([self.name, *(f"{key}={value}" for key, value in self.settings.items())])
 
 
-def _taken_from(variant: str) -> dict[str, Any]:
-    """Return what a variant says of its method, as a suite file would."""
-    from .variants import find_variant
+class Variant(Strict):
+    """A network of a paper.
 
-    method = find_variant(variant).method
+    Attributes
+    ----------
+    model, model_options
+        For ``load_model``: the dense network.
+    input
+        Channels, height and width of an input.
+    method
+        As in a suite: name, settings, ``select``, ``overrides``, ``inefficient``.
+    """
+
+    model: str
+    model_options: dict[str, Any] = Field(default_factory=dict)
+    input: tuple[int, int, int]
+    method: MethodChoice
+
+
+def _find_variant(name: str, info: ValidationInfo) -> Variant:
+    """Return the variant of a name, from the catalogue that whoever reads a suite hands over as context."""
+    if not (info.context and "find_variant" in info.context):
+        raise ValueError("a variant stands in a suite file only, which is read by load_suite")
+    return info.context["find_variant"](name)
+
+
+def _taken_from(variant: str, info: ValidationInfo) -> dict[str, Any]:
+    """Return what a variant says of its method, as a suite file would."""
+    method = _find_variant(variant, info).method
     return {"label": variant, **method.model_dump(include={"name", "settings", "select", "overrides", "inefficient"})}
 
 
@@ -223,24 +247,18 @@ class Entry(Strict):
         return self
 
     @model_validator(mode="after")
-    def _variants_of_this_model(self) -> Entry:
-        for choice in self.methods:
+    def _variants_of_this_model(self, info: ValidationInfo) -> Entry:
+        for choice in self.methods if info.context else ():  # of an entry that was read before, they are
             for model in self.all_models if choice.variant else ():
-                _require_model(choice.variant, model, self.model_options)
+                found = _find_variant(choice.variant, info)
+                if (found.model, found.model_options) != (model, self.model_options):
+                    raise ValueError(f"variant '{choice.variant}' is one of {found.model}, not of {model}")
         return self
 
     @property
     def all_models(self) -> tuple[str, ...]:
         """The model, or the models where there are several."""
         return self.models or (self.model,)
-
-
-def _require_model(variant: str, model: str, options: dict[str, Any]) -> None:
-    from .variants import find_variant
-
-    found = find_variant(variant)
-    if (found.model, found.model_options) != (model, options):
-        raise ValueError(f"variant '{variant}' is one of {found.model}, not of {model}")
 
 
 class Limits(Strict):

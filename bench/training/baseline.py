@@ -28,11 +28,11 @@ from ...models.weights import METADATA_KEY
 from ..base.cache import baseline_file, checkpoint_file, remove_checkpoint
 from ..base.devices import is_first, run_on_devices
 from ..base.errors import BenchError
+from ..base.events import Emit, resume_reporter, step_reporter
 from ..base.files import require_writable
 from ..base.provenance import library_versions, source_hash, trial_key
 from ..base.runtime import RuntimeSettings, configure, device_name, seed_everything
 from ..measure import state_sha256
-from ..running.progress import resume_reporter, step_reporter
 from ..suite.recipe import Recipe
 from ..suite.schema import Limits
 from ..suite.trial import Trial
@@ -40,7 +40,6 @@ from ..tasks import Task, create_task
 from .checkpoint import Checkpoint
 from .train import Diverged, TrainResult, train
 
-Emit = Callable[[str, Any], None]
 LIBRARIES = ("torch", "timm")
 
 

@@ -17,6 +17,7 @@ from ..base.errors import BenchError
 from ..suite.recipe import Recipe
 from ..tasks import Task
 from .ema import MovingAverage
+from .optim import create_optimizer, create_scheduler
 
 
 class Stepper:
@@ -52,8 +53,8 @@ class Stepper:
         self.model, self.task, self.recipe, self.accelerator = model, task, recipe, accelerator
         self.penalty, self.after_step, self.note = penalty, after_step, note
         self.teacher = _frozen_copy(teacher, recipe) if teacher is not None and recipe.distill else None
-        optimizer = recipe.create_optimizer(model)
-        self.scheduler = recipe.create_scheduler(optimizer, task.steps_per_epoch(recipe.batch_size))
+        optimizer = create_optimizer(recipe, model)
+        self.scheduler = create_scheduler(recipe, optimizer, task.steps_per_epoch(recipe.batch_size))
         self.optimizer = accelerator.prepare_optimizer(optimizer)
         self.parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
         self.average = MovingAverage(model, recipe.ema.decay, use_warmup=recipe.ema.warmup) if recipe.ema else None

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ...base.errors import BenchError
-from ...suite.variants import plan_variant
+from ...planning.variants import plan_variant
 from .counts import CONVENTIONS, Network
 from .rules import Part, Rule, load_rules
 from .tables import PAPERS, SIZE_METRICS, PublishedRow, read_rows

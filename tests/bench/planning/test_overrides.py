@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from decompbench.bench.base.errors import SuiteError
+from decompbench.bench.planning.build import create_trial_method, create_trial_overrides, create_trial_plan
 from decompbench.bench.running.preflight import survey
-from decompbench.bench.running.run_trial import create_trial_method, create_trial_overrides, create_trial_plan
 from decompbench.bench.suite.load import load_suite
 from decompbench.bench.suite.trial import expand
 from decompbench.methods import SVD, Basis, Target, get_method, plan

@@ -5,9 +5,10 @@ import torch
 
 from decompbench.bench.base.errors import SuiteError
 from decompbench.bench.planning.choice import choose_method
+from decompbench.bench.planning.variants import load_variant, plan_variant
 from decompbench.bench.suite.load import load_suite
 from decompbench.bench.suite.trial import expand
-from decompbench.bench.suite.variants import find_variant, load_variant, packaged_variants, plan_variant
+from decompbench.bench.suite.variants import find_variant, packaged_variants
 from decompbench.methods import SVD, begin, count_stored
 from decompbench.models import load_model
 

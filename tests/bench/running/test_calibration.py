@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from decompbench.bench.data import ClassificationData
-from decompbench.bench.running.run_trial import _Execution, create_trial_method, create_trial_model, create_trial_plan
+from decompbench.bench.planning.build import create_trial_method, create_trial_model, create_trial_plan
+from decompbench.bench.running.run_trial import _Execution
 from decompbench.bench.suite.load import load_suite
 from decompbench.bench.suite.trial import expand
 from decompbench.bench.tasks import create_task

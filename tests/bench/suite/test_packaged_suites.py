@@ -6,10 +6,10 @@ import torchvision
 
 from decompbench.bench.data import ImageFiles
 from decompbench.bench.planning.preview import preview
+from decompbench.bench.planning.variants import plan_variant
 from decompbench.bench.reports.published.judge import judge_all
 from decompbench.bench.suite.load import load_suite, packaged_suites
 from decompbench.bench.suite.trial import expand
-from decompbench.bench.suite.variants import plan_variant
 from decompbench.bench.tasks.classification.task import STREAMED_SIZE, ClassificationOptions
 from decompbench.bench.tasks.super_resolution import SuperResolutionOptions
 

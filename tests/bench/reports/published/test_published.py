@@ -11,12 +11,13 @@ import torch
 from decompbench.bench.base.errors import BenchError
 from decompbench.bench.planning.choice import choose_method, plan_choice
 from decompbench.bench.planning.meta_model import traced_model
+from decompbench.bench.planning.variants import load_variant
 from decompbench.bench.reports.published import OTHER_METRICS, PAPERS, SIZE_METRICS, judge_all, read_rows
 from decompbench.bench.reports.published.counts import CONVENTIONS, Network
 from decompbench.bench.reports.published.judge import counted, judge, rounds_to
 from decompbench.bench.reports.published.render import to_cells, to_markdown
 from decompbench.bench.reports.published.rules import Part, load_rules
-from decompbench.bench.suite.variants import find_variant, load_variant, packaged_variants
+from decompbench.bench.suite.variants import find_variant, packaged_variants
 from decompbench.methods import begin, count_stored
 from tests.places import ROOT
 
