@@ -61,7 +61,7 @@ from decompbench.models import load_model
 print(len(load_classification("fashion-mnist-10k").train_images))
 load_model("resnet8", pretrained=True, in_chans=1)
 load_model("edsr-r4f32x2", pretrained=True)
-from decompbench.bench.page.build import SCRIPTS, STATIC
+from decompbench.bench.reports.page.build import SCRIPTS, STATIC
 assert all((STATIC / name).is_file() for name in (*SCRIPTS, "page.html", "style.css"))
 """
     assert run(environment / "python", "-c", code, cwd=tmp_path).strip() == "10000"

@@ -24,11 +24,8 @@ LIBRARIES = (
 
 #: The parts of this package that train and measure. What only lists, draws, stores, checks, or makes settings that are
 #: themselves in the key is left out; a test names it.
-TRAINING_SOURCES = (
-    "data", "tasks", "recipe.py", "train.py", "loop.py", "steps.py", "ema.py", "checkpoint.py", "runtime.py",
-    "baseline.py", "distributed.py",
-)  # fmt: skip
-OUTCOME_SOURCES = (*TRAINING_SOURCES, "measure", "planning.py", "execute.py")
+TRAINING_SOURCES = ("data", "tasks", "training", "suite/recipe.py", "base/runtime.py", "base/devices.py")
+OUTCOME_SOURCES = (*TRAINING_SOURCES, "measure", "planning", "running/run_trial.py")
 
 
 def trial_key(fingerprint: dict[str, Any]) -> str:
@@ -55,7 +52,7 @@ def source_hash(*, dense: bool = False) -> str:
 
     With ``dense`` only over what trains a dense model: no method, and nothing that measures.
     """
-    here = Path(__file__).parent
+    here = Path(__file__).parents[1]
     bench = [file for part in (TRAINING_SOURCES if dense else OUTCOME_SOURCES) for file in _python_files(here / part)]
     named = [(f"bench/{file.relative_to(here)}", file) for file in bench]
     for package in ("models",) if dense else ("methods", "models"):

@@ -86,7 +86,7 @@ def test_an_interrupt_takes_the_fork_server_down(tmp_path: Path, when):
         f"""
         import os, signal, threading
         import psutil
-        from decompbench.bench import process
+        from decompbench.bench.base import process
         process.PRELOAD[:] = [{preload!r}]
         if __name__ == "__main__":
             interrupt = lambda *_: os.kill(os.getpid(), signal.SIGINT)
@@ -160,7 +160,7 @@ def test_process_ends_when_its_parent_is_killed(tmp_path: Path):
         f"""
         import pathlib, sys
         sys.path.insert(0, {str(HERE)!r})
-        from decompbench.bench.process import run_in_process
+        from decompbench.bench.base.process import run_in_process
         if __name__ == "__main__":
             write = lambda name, value: pathlib.Path({str(pid_file)!r}).write_text(str(value))
             run_in_process("process_functions:sleep", (120,), write)

@@ -151,7 +151,7 @@ def test_second_run_is_refused_and_names_the_first(tmp_path):
         """
         import sys, time
         from pathlib import Path
-        from decompbench.bench.store import RecordStore
+        from decompbench.bench.records.store import RecordStore
         with RecordStore(Path(sys.argv[1])).run_lock():
             print("locked", flush=True)
             time.sleep(60)
@@ -195,8 +195,8 @@ def test_machine_is_described_once_and_without_its_name(tmp_path, monkeypatch):
 WRITER = """
 import os, signal, sys
 from pathlib import Path
-from decompbench.bench.record import Record
-from decompbench.bench.store import RecordStore
+from decompbench.bench.records.record import Record
+from decompbench.bench.records.store import RecordStore
 folder, file, times, killed = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]), sys.argv[4] == "killed"
 record = Record.model_validate_json(file.read_text())
 if killed:
