@@ -1,4 +1,4 @@
-"""What can change a trial's outcome, and the key made from it."""
+"""Provenance: what a result was made with, which libraries, which source and which revision."""
 
 from __future__ import annotations
 
@@ -13,8 +13,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-#: The package that methods, models and bench are in.
-PARENT = __name__.rpartition(".bench.")[0]
+from .sources import PARENT, folder_digest
 
 #: Libraries whose version can change weights, accuracy or timings.
 LIBRARIES = (
@@ -22,15 +21,10 @@ LIBRARIES = (
     "safetensors", "fvcore", "pillow",
 )  # fmt: skip
 
-#: The parts of this package that train and measure. What only lists, draws, stores, checks, or makes settings that are
-#: themselves in the key is left out; a test names it.
-TRAINING_SOURCES = ("data", "tasks", "training", "suite/recipe.py", "base/runtime.py", "base/devices.py")
-OUTCOME_SOURCES = (*TRAINING_SOURCES, "measure", "planning", "running/run_trial.py")
 
-
-def trial_key(fingerprint: dict[str, Any]) -> str:
-    """Return the key of a fingerprint: the SHA-256 of its canonical JSON."""
-    canonical = json.dumps(fingerprint, sort_keys=True, separators=(",", ":"), allow_nan=False, default=str)
+def key_of(identity: dict[str, Any]) -> str:
+    """Return the key of what was asked for: the SHA-256 of its canonical JSON."""
+    canonical = json.dumps(identity, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(canonical.encode()).hexdigest()
 
 
@@ -46,41 +40,38 @@ def library_versions() -> dict[str, str]:
     return versions
 
 
-@functools.cache
-def source_hash(*, dense: bool = False) -> str:
-    """Return a hash over the sources of methods, models and the parts of bench that train and measure.
-
-    With ``dense`` only over what trains a dense model: no method, and nothing that measures.
-    """
-    here = Path(__file__).parents[1]
-    bench = [file for part in (TRAINING_SOURCES if dense else OUTCOME_SOURCES) for file in _python_files(here / part)]
-    named = [(f"bench/{file.relative_to(here)}", file) for file in bench]
-    for package in ("models",) if dense else ("methods", "models"):
-        folder = _package_folder(f"{PARENT}.{package}")
-        files = [file for file in _python_files(folder) if folder / "conformance" not in file.parents]
-        named += [(f"{package}/{file.relative_to(folder)}", file) for file in files]
-    return _hash_files(named)
+def is_ours(module: str) -> bool:
+    """Tell whether a module is of this project, not of a plugin."""
+    return module.startswith((f"{PARENT}.methods.", f"{PARENT}.bench."))
 
 
 @functools.cache
-def plugin_hash(module: str) -> str | None:
-    """Return a hash over the source a method or task from outside comes from; None for our own.
+def plugin_digest(module: str) -> str:
+    """Return the digest of the source that a method or task from outside comes from: of all its top-level package.
 
     Parameters
     ----------
     module
-        ``__module__`` of its class. All of its top-level package counts.
+        ``__module__`` of its class. What has no file, as in a notebook, is told by its name.
     """
-    if module.startswith((f"{PARENT}.methods.", f"{PARENT}.bench.")):
-        return None
     top = importlib.import_module(module.partition(".")[0])
     file = getattr(top, "__file__", None) or getattr(sys.modules[module], "__file__", None)
     if file is None:
         return module
     path = Path(file)
-    folder = path.parent
-    files = _python_files(folder) if path.name == "__init__.py" else [path]
-    return _hash_files([(str(one.relative_to(folder)), one) for one in files])
+    return folder_digest(path.parent if path.name == "__init__.py" else path)
+
+
+def declared_version(cls: type) -> int | str:
+    """Return the version of a method's or a task's class: what it declares, else the digest of a plugin's source.
+
+    A class that inherits the version of one of ours declares none: it has changes of its own.
+    """
+    declaring = next((base for base in cls.__mro__ if "version" in base.__dict__), None)
+    own_package = cls.__module__.partition(".")[0]
+    if declaring is not None and declaring.__module__.partition(".")[0] == own_package:
+        return declaring.__dict__["version"]
+    return f"source {plugin_digest(cls.__module__)}"
 
 
 @functools.cache
@@ -98,21 +89,3 @@ def code_revision() -> str | None:
 
 def _output(command: list[str]) -> str:
     return subprocess.run(command, check=True, capture_output=True, text=True, timeout=10).stdout.strip()
-
-
-def _package_folder(package: str) -> Path:
-    file = importlib.import_module(package).__file__
-    if file is None:
-        raise ImportError(f"{package} has no file")
-    return Path(file).parent
-
-
-def _python_files(path: Path) -> list[Path]:
-    return sorted(path.rglob("*.py")) if path.is_dir() else [path]
-
-
-def _hash_files(named: list[tuple[str, Path]]) -> str:
-    digest = hashlib.sha256()
-    for name, file in sorted(named):
-        digest.update(f"{name}\0".encode() + file.read_bytes() + b"\0")
-    return digest.hexdigest()

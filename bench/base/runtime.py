@@ -14,6 +14,7 @@ from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 
 from .errors import BenchError
+from .machine import usable_cores
 
 Precision = Literal["no", "bf16", "fp16"]
 
@@ -25,7 +26,7 @@ class RuntimeSettings:
     Attributes
     ----------
     threads : int, optional
-        Threads of one operation on the CPU; as torch finds it where None.
+        Threads of one operation on the CPU, fewer where the machine has fewer cores; as torch finds it where None.
     tf32 : bool
         Let a GPU round the factors of float32 products to 10 bits.
     cudnn_benchmark : bool
@@ -48,7 +49,7 @@ def configure(settings: RuntimeSettings | None = None) -> dict[str, Any]:
     """Apply settings to this process and return what is in force, for the record."""
     settings = settings or RuntimeSettings()
     if settings.threads is not None:
-        torch.set_num_threads(settings.threads)
+        torch.set_num_threads(min(settings.threads, usable_cores()))
     torch.set_float32_matmul_precision("high" if settings.tf32 else "highest")
     torch.backends.cudnn.allow_tf32 = settings.tf32
     torch.backends.cudnn.benchmark = settings.cudnn_benchmark

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
+#: Name of the reference that every table has: the model as it is, a trial like any other.
+DENSE = "dense"
+
 
 def counted(count: int, thing: str) -> str:
     """Return ``1 record`` or ``3 records``."""
@@ -13,6 +16,21 @@ def counted(count: int, thing: str) -> str:
 def seeds_in_words(ok: int, seeds: int) -> str:
     """Return ``3``, or ``1 of 3`` where not all seeds are ok."""
     return str(seeds) if ok == seeds else f"{ok} of {seeds}"
+
+
+def row_words(label: str, name: str, settings: Mapping[str, object]) -> str:
+    """Return the name of a method's row in tables: its label, else the method's name with what is set."""
+    return label or " ".join([name, *(f"{key}={value}" for key, value in settings.items())])
+
+
+def table_words(entry: str, model: str, data: str) -> str:
+    """Return the name of the table that a trial belongs to: ``model/data``, after the entry's label if it has one."""
+    return "/".join(filter(None, (entry, model, data)))
+
+
+def trial_words(table: str, row: str, budget: str, seed: int) -> str:
+    """Return a trial's name, which is unique in its suite: ``model/data/method/budget/seed``."""
+    return "/".join([table, row, *filter(None, [budget]), f"seed{seed}"])
 
 
 def budget_words(budget: Mapping[str, float | None]) -> str:

@@ -7,7 +7,8 @@ from typing import Annotated
 import typer
 
 from ..base.text import counted
-from .options import AsJson, output, print_list
+from .decisions import print_decisions
+from .options import DEFAULT_RESULTS, AsJson, Results, output, print_list
 
 EXAMPLE = "Example: decompbench plan quick"
 COLUMNS = ("trial", "conv weights", "%", "MACs", "MACs %", "layers", "note")
@@ -18,6 +19,10 @@ def plan_command(
     only: Annotated[
         str | None, typer.Option(help="Only trials whose name contains this, or matches it if it has * or ?.")
     ] = None,
+    results: Results = DEFAULT_RESULTS,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Say of each trial whether 'run' would run it, and why. Needs the data.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """List every trial with its analytic size and MACs. Nothing is trained, no record is written.
@@ -30,10 +35,14 @@ def plan_command(
     from ..base.process import start_server
 
     start_server()
-    from ..running.run_suite import preview_trials
+    from ..running.progress import create_progress
+    from ..running.run_suite import explain_suite, preview_trials
     from ..suite.load import load_suite
     from ..suite.trial import expand, matching
 
+    if explain:
+        print_decisions(explain_suite(load_suite(suite), results, progress=create_progress(), only=only), as_json)
+        return
     trials = matching(expand(load_suite(suite)), only)
     rows = []
     for trial, planned in zip(trials, preview_trials(trials), strict=True):

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from ..base.text import counted
+from .decisions import print_decisions
 from .options import DEFAULT_RESULTS, AsJson, Device, Devices, Results, output, parse_settings, print_json
 
 if TYPE_CHECKING:
@@ -31,7 +32,13 @@ def run_command(
         list[str] | None,
         typer.Option("--recipe", help="A field of every entry's recipe, such as epochs=3; may be given again."),
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Run trials that have a record, too.")] = False,
+    redo: Annotated[
+        Literal["outdated", "all"] | None,
+        typer.Option(help="Run trials again that are done: those made with other libraries or sources, or all."),
+    ] = None,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Say of each trial whether it would run, and why; run nothing.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Run the trials of a suite that have no record yet, then print the leaderboard.
@@ -40,8 +47,9 @@ def run_command(
     not; 2: the run could not be made; 130: ended by Ctrl-C.
 
     Trials that ended as ok, skipped or diverged are done: they would end alike. Those that ended as failed,
-    timeout or oom are run again the next time, as time, memory or a mended fault may change that; --force
-    runs all.
+    timeout or oom are run again the next time, as time, memory or a mended fault may change that. Other versions
+    of libraries, and changes of the source that raised no version, are told by --explain and are no reason to run a
+    trial again but with --redo outdated.
     """
     from ..base.process import start_server, stop_server
 
@@ -50,12 +58,16 @@ def run_command(
         from ..reports.export.render import print_tables, to_rows
         from ..reports.leaderboard.rows import leaderboard
         from ..running.progress import create_progress
-        from ..running.run_suite import run_suite
+        from ..running.run_suite import explain_suite, run_suite
         from ..suite.load import change_recipes, load_suite
 
         progress = create_progress()
         chosen = change_recipes(load_suite(suite), parse_settings(recipe or []))
-        result = run_suite(chosen, results, progress=progress, device=device, devices=devices, only=only, force=force)
+        asked = {"progress": progress, "device": device, "devices": devices, "only": only, "redo": redo}
+        if explain:
+            print_decisions(explain_suite(chosen, results, **asked), as_json)
+            return
+        result = run_suite(chosen, results, **asked)
     except KeyboardInterrupt:
         stop_server()
         print("interrupted before a trial was run", file=sys.stderr)
@@ -97,7 +109,7 @@ def _not_ok(result: RunResult) -> str:
     if again:
         parts.append(f"the same command again retries {_listed(again)}")
     if final:
-        parts.append(f"{_listed(final)} would end alike (--force runs all)")
+        parts.append(f"{_listed(final)} would end alike (--redo all runs them)")
     return "; ".join(parts)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from ..records.record import MethodInfo, Size
+from ..records.record import MethodInfo, Provenance, Size
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,11 +37,14 @@ class Checked(Planned):
 
     Attributes
     ----------
-    fingerprint
-        All that can change its outcome.
+    identity
+        What was asked for; the trial's key is made of it.
+    provenance
+        With what the trial is made here.
     baseline
         Key of the dense model to start from, where that is to be trained first.
     """
 
-    fingerprint: dict[str, Any]
+    identity: dict[str, Any]
+    provenance: Provenance
     baseline: str | None = None

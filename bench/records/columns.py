@@ -1,4 +1,4 @@
-"""The columns of the flat table of records, and the row that a record's document gives; no pydantic, no torch."""
+"""The columns of the flat table of records, and the row that a record's document gives."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import reduce
-from typing import Any
+from typing import Any, get_args
 
 from ..base.text import budget_words
 from ..suite.form_name import latency_prefix
+from .asked import AskedTrial
+from .record import MethodInfo, Record, Status
 
 Document = dict[str, Any]
 MOMENTS = ("start", "begun", "trained", "finished", "deployed")
@@ -29,20 +31,13 @@ COUNTS = {
     "macs_shared": _MACS,
 }
 
-#: What every record has, by part; a test holds it against :class:`.record.Record`.
+#: What every record has, by part.
 REQUIRED = {
-    "": (
-        "key", "name", "table", "status", "trial", "method", "measured", "fingerprint", "started", "seconds", "machine",
-        "software",
-    ),
-    "trial": (
-        "suite", "suite_version", "entry", "model", "model_options", "pretrained", "task", "data", "task_options",
-        "method", "budget", "recipe", "seed", "measure", "limits", "plugins", "device",
-    ),
-    "method": ("name", "label", "version", "kind", "paper", "summary", "settings"),
-}  # fmt: skip
-#: How a trial can end, as in :data:`.record.Status`.
-STATUSES = ("ok", "skipped", "diverged", "oom", "timeout", "failed")
+    part: tuple(name for name, field in model.model_fields.items() if field.is_required())
+    for part, model in (("", Record), ("trial", AskedTrial), ("method", MethodInfo))
+}
+#: How a trial can end.
+STATUSES = get_args(Status)
 
 #: What each type's values are in Python; whole numbers do for fractions.
 PYTHON = {"string": str, "int64": int, "double": (int, float), "bool": bool}
@@ -262,10 +257,10 @@ FIXED = (
     Column("other_load", "double", "Cores that other processes kept busy during timing, at most.", _other_load),
     Column("started", "string", "When the trial began: UTC, ISO 8601.", _at("started"), required=True),
     Column("seconds", "double", "Seconds of the whole trial.", _at("seconds"), required=True),
-    Column("revision", "string", "Revision of the code.", _at("revision")),
-    Column("torch", "string", "Version of torch.", _at("software", "torch")),
+    Column("revision", "string", "Revision of the code.", _at("provenance", "revision")),
+    Column("torch", "string", "Version of torch.", _at("provenance", "libraries", "torch")),
     Column("state_sha256", "string", "Hash over the finished model's state.", _at("measured", "state_sha256")),
-    Column("key", "string", "Hash over all that can change the outcome.", _at("key"), required=True),
+    Column("key", "string", "Hash over what was asked for.", _at("key"), required=True),
     Column("schema_version", "int64", "Version of the schema that the line was written in.", _at("schema_version")),
 )
 

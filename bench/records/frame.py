@@ -7,6 +7,7 @@ stays good for the part of the file it was made from; what came after is parsed 
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import json
 import warnings
@@ -19,14 +20,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ..base import machine
-from ..base import text as words
 from ..base.errors import BenchError
-from ..suite import form_name
-from . import checksum as seal
-from . import columns as frame_columns
-from . import lines as record_line
-from . import migrations
+from ..base.sources import source_digest
 from .columns import FIXED, flat_row, ordered
 from .lines import read_line
 from .store import Damage, describe_damages
@@ -36,8 +31,6 @@ TAIL = 64 * 1024
 #: Rows that are gathered before they become a table.
 ROWS = 2000
 METADATA = b"decompbench"
-#: What makes rows of lines, beside this module.
-ROW_MODULES = (form_name, frame_columns, machine, migrations, record_line, seal, words)
 SORTED_BY = ("suite", "machine", "device", "table", "name", "started", "key")
 
 
@@ -228,10 +221,11 @@ def _tail(records: Path, size: int) -> str:
         return hashlib.sha256(file.read(min(size, TAIL))).hexdigest()
 
 
+@functools.cache
 def _code() -> str:
-    """Return a hash over the code that makes rows of lines: what other code made is made anew."""
-    files = [Path(__file__), *(Path(str(module.__file__)) for module in ROW_MODULES)]
-    return hashlib.sha256(b"\0".join(file.read_bytes() for file in files)).hexdigest()
+    """Return a digest of the code that makes rows of lines: what other code made is made anew."""
+    within = ("bench.records", "bench.suite.form_name", "bench.base.text", "bench.base.provenance")
+    return source_digest((__name__.partition(".")[2],), within)
 
 
 def _table(rows: list[dict[str, Any]]) -> pa.Table:

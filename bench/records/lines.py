@@ -1,4 +1,4 @@
-"""From a line of a records file to a document of the present version, verified on the way; no pydantic, so quick."""
+"""From a line of a records file to a document of the present version, verified on the way."""
 
 from __future__ import annotations
 

@@ -9,10 +9,11 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from ..suite.trial import Trial
+from .asked import AskedTrial
 from .checksum import sealed
-from .migrations import SCHEMA_VERSION
-from .timing import Latency, MemoryUse, Part
+from .migrations import SCHEMA_MINOR, SCHEMA_VERSION
+from .part import RecordPart
+from .timing import Latency, MemoryUse
 
 Status = Literal["ok", "skipped", "diverged", "oom", "timeout", "failed"]
 
@@ -23,7 +24,7 @@ FINAL: frozenset[str] = frozenset({"ok", "skipped", "diverged"})
 Quality = dict[str, float | None]
 
 
-class KnobRange(Part):
+class KnobRange(RecordPart):
     """The setting that a budget moved.
 
     A budget is met by giving neighbouring values to different layers, so there are two values as a rule.
@@ -37,7 +38,7 @@ class KnobRange(Part):
     """The value of most cost that a layer has."""
 
 
-class Size(Part):
+class Size(RecordPart):
     """What a plan comes to, per image and without looking at any weight."""
 
     weights: int
@@ -66,7 +67,7 @@ class Size(Part):
     """``weights`` by further conventions of the method's paper, by name."""
 
 
-class Counts(Part):
+class Counts(RecordPart):
     """Sizes of one model, each convention under its own name."""
 
     conv_weights: int
@@ -103,7 +104,7 @@ class Counts(Part):
     """
 
 
-class Training(Part):
+class Training(RecordPart):
     """How the model was trained."""
 
     epochs: float
@@ -124,7 +125,7 @@ class Training(Part):
     """What training took on its device; null in records of before it was measured."""
 
 
-class StartingWeights(Part):
+class StartingWeights(RecordPart):
     """Where the weights come from that the trial starts with."""
 
     source: Literal["random", "pretrained", "baseline"]
@@ -141,7 +142,7 @@ class StartingWeights(Part):
     """Of a baseline: metric values when it had been trained, each in its unit."""
 
 
-class Decomposition(Part):
+class Decomposition(RecordPart):
     """What decomposing the weights alone did to the quality."""
 
     at: Literal["begin", "finish"]
@@ -152,7 +153,7 @@ class Decomposition(Part):
     """Metric values just after, each in its unit."""
 
 
-class Failure(Part):
+class Failure(RecordPart):
     """Why a trial is not ok."""
 
     type: str
@@ -167,7 +168,7 @@ class Failure(Part):
     """What it was doing."""
 
 
-class MethodInfo(Part):
+class MethodInfo(RecordPart):
     """The method with all its settings."""
 
     name: str
@@ -190,7 +191,7 @@ class MethodInfo(Part):
     """
 
 
-class Measured(Part):
+class Measured(RecordPart):
     """What the trial's process found out, as far as it came."""
 
     runtime: dict[str, Any] = Field(default_factory=dict)
@@ -239,13 +240,32 @@ class Measured(Part):
     """Largest resident memory of the process in bytes."""
 
 
-class Record(Part):
+class Provenance(RecordPart):
+    """Libraries, source and machine that a record was made with."""
+
+    libraries: dict[str, str] = Field(default_factory=dict)
+    """Versions of Python and of the libraries that matter, by name."""
+    sources: dict[str, str] = Field(default_factory=dict)
+    """Digests of the source, by part: each protocol, ``task:NAME``, ``method:NAME``. In records of before version 3 one
+    digest of all, under ``all``.
+    """
+    revision: str | None = None
+    """Revision of the working tree the code came from; null where there is none."""
+    threads: int | None = None
+    """CPU threads of one operation in training."""
+    processor: str | None = None
+    """``cpu``, or the GPU's name."""
+
+
+class Record(RecordPart):
     """One line of a records file. After these members comes the line's ``checksum``."""
 
     schema_version: int = SCHEMA_VERSION
-    """Version of this description that the record follows."""
+    """Version of this description that the record follows: raised when a field changes its meaning or goes."""
+    schema_minor: int = SCHEMA_MINOR
+    """Raised when a field is added: an older program keeps it without knowing it."""
     key: str
-    """SHA-256 of everything in ``fingerprint``: equal keys, equal outcome."""
+    """SHA-256 of the canonical JSON of ``identity``: equal keys, the same trial."""
     name: str
     """Name that is unique in the suite: ``model/data/method/budget/seed``."""
     table: str
@@ -254,14 +274,19 @@ class Record(Part):
     """How the trial ended. After ``oom``, ``timeout`` and ``failed`` a run tries it again."""
     failure: Failure | None = None
     """Why it is not ok; null where it is."""
-    trial: Trial
+    trial: AskedTrial
     """What was run."""
     method: MethodInfo
     """The method at work."""
     measured: Measured
     """What was found out."""
-    fingerprint: dict[str, Any]
-    """What can change the outcome, by name: settings, sources, weights, data, versions."""
+    identity: dict[str, Any]
+    """What was asked for, settings at their defaults left out: the suite's entry, model, starting weights, data with
+    its revision, task and method with their declared versions, budget, recipe, seed, measuring, kind of device,
+    versions of the protocols.
+    """
+    provenance: Provenance
+    """With what the record was made: never by itself a reason to run a trial again."""
     started: str
     """When the trial began: UTC, ISO 8601."""
     seconds: float
@@ -270,10 +295,6 @@ class Record(Part):
     """Where the seconds went, by stage."""
     machine: str
     """Id of the machine, described in ``results/machines``."""
-    software: dict[str, str]
-    """Versions of Python and of the libraries that matter, by name."""
-    revision: str | None = None
-    """Revision of the working tree the code came from; null where there is none."""
 
     def line(self) -> str:
         """Return the record as one line of JSON with its checksum, and the newline."""

@@ -6,8 +6,8 @@ import functools
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from ...methods import list_methods, method_class
 from ..base.text import counted
+from ..base.versions import method_versions
 from ..suite.load import load_suite, packaged_suites
 from ..suite.trial import expand
 from .record import Record
@@ -58,8 +58,7 @@ class Versions:
         if trial.suite_version < packaged and record.name not in names:
             return f"suite {trial.suite}, version {trial.suite_version}, by now {packaged}, without such a trial"
         for name, version in _methods_of(record):
-            registered = method_class(name).version if name in list_methods() else 0
-            highest = max(self.methods[place, name], registered)
+            highest = max(self.methods[place, name], method_versions().get(name, 0))
             if version < highest:
                 return f"method {name}, version {version}, by now {highest}"
         return None

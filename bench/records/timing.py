@@ -4,19 +4,15 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from .part import RecordPart
 
 #: What a machine does that spoils times: others' work, a hypervisor's, a changing clock, heat, power or a quota.
 Noise = Literal["load", "steal", "clock", "throttled"]
 
 
-class Part(BaseModel):
-    """A part of a record. It does not change; fields that this version does not know are kept."""
-
-    model_config = ConfigDict(frozen=True, extra="allow", protected_namespaces=(), use_attribute_docstrings=True)
-
-
-class MemoryUse(Part):
+class MemoryUse(RecordPart):
     """Memory over a span of time, in bytes."""
 
     of: Literal["process", "device"]
@@ -27,7 +23,7 @@ class MemoryUse(Part):
     """Most bytes there were."""
 
 
-class Latency(Part):
+class Latency(RecordPart):
     """Times of the deployed model and of the dense one, measured in turn, at one batch size in one form."""
 
     batch_size: int

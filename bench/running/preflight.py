@@ -4,15 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
 import torch
 from torch import nn
 
-from ...methods import Method, method_class
 from ..base.events import Emit
-from ..base.provenance import library_versions, plugin_hash, source_hash
-from ..base.runtime import device_name
 from ..measure import state_sha256
 from ..measure.forms import require
 from ..planning.build import create_trial_model, create_trial_plan, create_trial_task
@@ -21,6 +17,7 @@ from ..planning.preview import for_each, plan_trial
 from ..suite.trial import Trial
 from ..tasks import Task
 from ..training.baseline import baseline_key, baseline_of, load_if_trained
+from .keys import identity_of, provenance_of
 
 
 @dataclass
@@ -29,7 +26,7 @@ class _Cache:
 
     note: Callable[[str], None]
     tasks: dict[str, Task] = field(default_factory=dict)
-    models: dict[str, tuple[nn.Module, str, str | None]] = field(default_factory=dict)
+    models: dict[str, tuple[nn.Module, str | None, str | None]] = field(default_factory=dict)
 
     def task(self, trial: Trial) -> Task:
         key = repr((trial.task, trial.data, trial.task_options))
@@ -37,8 +34,8 @@ class _Cache:
             self.tasks[key] = create_trial_task(trial)
         return self.tasks[key]
 
-    def model(self, trial: Trial) -> tuple[nn.Module, str, str | None]:
-        """Return the dense model, the hash of its weights before any training, and the key of its baseline if any.
+    def model(self, trial: Trial) -> tuple[nn.Module, str | None, str | None]:
+        """Return the dense model, the hash of its pretrained weights if any, and the key of its baseline if any.
 
         A baseline that is not trained yet has the weights that its training will start from.
         """
@@ -50,9 +47,9 @@ class _Cache:
             self.models.clear()
             task = self.task(trial)
             model = create_trial_model(trial, task.model_kwargs())
-            weights, baseline = state_sha256(model), None
+            weights, baseline = state_sha256(model) if trial.pretrained else None, None
             if trial.baseline is not None:
-                baseline = baseline_key(baseline_of(trial), task, weights, device_name(trial.device, trial.devices))
+                baseline = baseline_key(baseline_of(trial), task, weights, trial.device)
                 load_if_trained(model, baseline, self.note)
             self.models[key] = model, weights, baseline
         return self.models[key]
@@ -71,27 +68,11 @@ def survey(emit: Emit, trials: list[Trial]) -> None:
 
 
 def _check(trial: Trial, cache: _Cache) -> Checked:
-    device = device_name(trial.device, trial.devices)
     for form in trial.measure.forms:
         require(form, torch.device(trial.device).type)
     task = cache.task(trial)
+    provenance = provenance_of(trial, task)
     model, weights, baseline = cache.model(trial)
     planned, method = plan_trial(trial, lambda method: create_trial_plan(trial, method, model, task.example()))
-    fingerprint = _fingerprint(trial, task, baseline or weights, device, method)
-    return Checked(fingerprint=fingerprint, baseline=baseline, **vars(planned))
-
-
-def _fingerprint(trial: Trial, task: Task, weights: str, device: str, method: Method | None) -> dict[str, Any]:
-    """Return all that can change the trial's outcome; ``weights`` is their hash, or the key of what trains them."""
-    return {
-        "trial": trial.outcome_settings(),
-        "method": method and {"name": method.name, "version": method.version, "settings": method.settings()},
-        "plugins": {name: plugin_hash(method_class(name).__module__) for name in sorted(trial.method.names)},
-        "task": plugin_hash(type(task).__module__),
-        "source": source_hash(),
-        "weights": weights,
-        "data": task.data_revision,
-        "versions": library_versions(),
-        "threads": torch.get_num_threads(),
-        "device": device,
-    }
+    identity = identity_of(trial, task, weights, method)
+    return Checked(identity=identity, provenance=provenance, baseline=baseline, **vars(planned))

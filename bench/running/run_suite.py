@@ -11,14 +11,15 @@ from typing import Any
 
 from ..base.cache import baseline_file, remove_checkpoint
 from ..base.errors import BenchError
-from ..base.machine import describe_machine, usable_cores, write_machine
+from ..base.machine import describe_machine, write_machine
 from ..base.process import Outcome, run_in_process
-from ..base.provenance import code_revision, library_versions, trial_key
 from ..planning.forecast import Checked, Planned
+from ..records.asked import AskedTrial
 from ..records.record import FINAL, Failure, Measured, Record, Status
 from ..records.store import RecordStore, describe_damages
 from ..suite.schema import Suite
 from ..suite.trial import Trial, expand, matching
+from .decisions import Decision, Redo, decide
 from .progress import Progress
 
 #: By key of a baseline that could not be trained, how that ended.
@@ -69,7 +70,7 @@ def run_suite(
     device: str = "cpu",
     devices: int = 1,
     only: str | None = None,
-    force: bool = False,
+    redo: Redo | None = None,
 ) -> RunResult:
     """Run what is missing of a suite.
 
@@ -85,8 +86,8 @@ def run_suite(
         ``cpu``, ``cuda`` or ``cuda:N``; and how many of them train together.
     only
         Run only the trials whose name matches (see :func:`.trial.matching`).
-    force
-        Run trials that have a record, too.
+    redo
+        Run trials again that are done: ``"outdated"`` those made with other libraries or sources than now, ``"all"``.
 
     Raises
     ------
@@ -95,28 +96,26 @@ def run_suite(
     """
     machine = describe_machine()
     store = RecordStore(results / suite.name / machine["id"])
-    trials = [_fit(trial) for trial in matching(expand(suite, device, devices), only)]
+    trials = matching(expand(suite, device, devices), only)
     store.check(len(trials))
     machine_path = write_machine(results, machine)
     with store.run_lock():
         progress.note(f"checking {len(trials)} trials")
         checked = survey_trials(trials, progress)
-        keys = [trial_key(one.fingerprint) for one in checked]
         records, damages = store.read()
         for line in describe_damages(damages):
             progress.note(line)
+        decisions = decide(trials, checked, records, redo)
         known = {record.key: record for record in records}
-        done = set() if force else {key for key, record in known.items() if record.status in FINAL}
-        todo = [i for i, key in enumerate(keys) if key not in done]
+        todo = [decision for decision in decisions if decision.runs]
         interrupted, new = False, 0
-        progress.begin([trials[i] for i in todo], len(trials), known.values())
+        progress.begin([one.trial for one in todo], len(trials), known.values())
         try:
-            if force:
-                for i in todo:
-                    remove_checkpoint(keys[i])
-            failures = train_baselines([(trials[i], checked[i]) for i in todo], progress)
-            for i in todo:
-                record = run_trial(trials[i], checked[i], keys[i], machine["id"], progress, failures)
+            for one in todo if redo else ():
+                remove_checkpoint(one.key)
+            failures = train_baselines([(one.trial, one.checked) for one in todo], progress)
+            for one in todo:
+                record = run_trial(one.trial, one.checked, one.key, machine["id"], progress, failures)
                 store.append(record)
                 if record.status in FINAL:
                     remove_checkpoint(record.key)
@@ -127,8 +126,27 @@ def run_suite(
             interrupted = True
         finally:
             progress.end()
-    found = [known[key] for key in keys if key in known]
+    found = [known[one.key] for one in decisions if one.key in known]
     return RunResult(found, new, len(trials), store.path, machine_path, interrupted)
+
+
+def explain_suite(
+    suite: Suite,
+    results: Path,
+    *,
+    progress: Progress,
+    device: str = "cpu",
+    devices: int = 1,
+    only: str | None = None,
+    redo: Redo | None = None,
+) -> list[Decision]:
+    """Return what `run_suite` would do with each trial, and why; parameters and errors are the same."""
+    trials = matching(expand(suite, device, devices), only)
+    checked = survey_trials(trials, progress)
+    records, damages = RecordStore(results / suite.name / describe_machine()["id"]).read()
+    for line in describe_damages(damages):
+        progress.note(line)
+    return decide(trials, checked, records, redo)
 
 
 def survey_trials(trials: Sequence[Trial], progress: Progress) -> list[Checked]:
@@ -233,16 +251,15 @@ def run_trial(
         table=trial.table,
         status=status,
         failure=failure,
-        trial=trial,
+        trial=AskedTrial.model_validate(trial.model_dump(mode="json")),
         method=checked.method,
         measured=Measured.model_validate(watched.measured),
         stage_seconds=watched.stage_seconds,
-        fingerprint=checked.fingerprint,
+        identity=checked.identity,
+        provenance=checked.provenance,
         started=started.isoformat(timespec="seconds"),
         seconds=time.monotonic() - start,
         machine=machine,
-        software=library_versions(),
-        revision=code_revision(),
     )
 
 
@@ -304,9 +321,3 @@ class _Watched:
             output=outcome.output,
             stage=self.stage,
         )
-
-
-def _fit(trial: Trial) -> Trial:
-    """Return the trial with no more threads than this machine has cores."""
-    threads = min(trial.measure.threads, usable_cores())
-    return trial.model_copy(update={"measure": trial.measure.model_copy(update={"threads": threads})})

@@ -10,12 +10,9 @@ from typing import Any, Literal
 from pydantic import ByteSize, Field, ValidationInfo, field_validator, model_validator
 
 from ..base.model import Strict
-from ..base.text import budget_words
+from ..base.text import budget_words, row_words
 from .measure import Measure
 from .recipe import Recipe
-
-#: The reference every table has: the model as it is. It is a trial like any other and always there.
-DENSE = "dense"
 
 
 class Budget(Strict):
@@ -123,9 +120,7 @@ class MethodChoice(Strict):
     @property
     def row(self) -> str:
         """Name of the row in tables."""
-        if self.label:
-            return self.label
-        return " ".join([self.name, *(f"{key}={value}" for key, value in self.settings.items())])
+        return row_words(self.label, self.name, self.settings)
 
 
 class Variant(Strict):

@@ -10,9 +10,10 @@ from typing import Any
 from pydantic import Field
 
 from ..base.errors import SuiteError, suggestion
+from ..base.text import DENSE, table_words, trial_words
 from ..data.names import relocate_data
 from .recipe import Recipe
-from .schema import DENSE, BaselineChoice, Budget, Entry, Limits, Measure, MethodChoice, Strict, Suite
+from .schema import BaselineChoice, Budget, Entry, Limits, Measure, MethodChoice, Strict, Suite
 
 
 class Trial(Strict):
@@ -73,13 +74,12 @@ class Trial(Strict):
     @property
     def table(self) -> str:
         """Name of the table the trial belongs to: ``model/data``, after the entry's label if it has one."""
-        return "/".join(filter(None, (self.entry, self.model, self.data)))
+        return table_words(self.entry, self.model, self.data)
 
     @property
     def name(self) -> str:
         """Name that is unique in its suite: ``model/data/method/budget/seed``."""
-        budget = f"/{self.budget}" if self.budget else ""
-        return f"{self.table}/{self.method.row}{budget}/seed{self.seed}"
+        return trial_words(self.table, self.method.row, str(self.budget or ""), self.seed)
 
     def where(self, key: str | None = None) -> str:
         """Return where the suite has what is wrong: a key of the entry, by default the method."""
@@ -87,11 +87,35 @@ class Trial(Strict):
             f"{self.source}: {self.entry_key}: {key}" if key else f"{self.source}: {self.method_key or self.entry_key}"
         )
 
-    def outcome_settings(self) -> dict[str, Any]:
-        """Return, ready for JSON, the settings that can change what is measured."""
-        leave_out = {"suite", "suite_version", "entry", "limits", "method"}
-        method = self.method.model_dump(mode="json", exclude={"label", "settings", "budgets", "note", "variant"})
-        return self.model_dump(mode="json", exclude=leave_out) | {"method": method}
+    def asked(self) -> dict[str, Any]:
+        """Return what the trial asks for, ready for JSON, as far as its settings tell.
+
+        Fields at their defaults are left out, so that a new one changes nothing. Left out, too, is what changes no
+        outcome: the suite's name and version, limits, labels and notes, where files lie.
+        """
+        method = self.method.model_dump(
+            mode="json",
+            include={"name", "settings", "unreachable", "select", "overrides", "inefficient"},
+            exclude_defaults=True,
+        )
+        start: dict[str, Any] = {"from": "pretrained" if self.pretrained else "seed"}
+        if self.baseline is not None:
+            recipe = self.baseline.recipe.model_dump(mode="json", exclude_defaults=True)
+            start = {"from": "baseline", "recipe": recipe, "start": start}
+        return {
+            "entry": self.entry,
+            "model": {"name": self.model, "options": self.model_options},
+            "weights": start,
+            "data": {"name": self.data},
+            "task": {"name": self.task, "options": self.task_options},
+            "method": {"settings": {}, **method},
+            "budget": self.budget and self.budget.as_dict(),
+            "recipe": self.recipe.model_dump(mode="json", exclude_defaults=True),
+            "seed": self.seed,
+            "measure": self.measure.model_dump(mode="json", exclude_defaults=True),
+            "device": self.device.partition(":")[0],
+            "devices": self.devices,
+        }
 
     def resolved_pretrained(self) -> bool | str:
         """Return ``pretrained`` with a file's path taken from the suite's folder; a data's name has no suffix."""

@@ -75,6 +75,7 @@ class Task(ABC):
     """
 
     name: ClassVar[str]
+    version: ClassVar[int] = 1
     metrics: tuple[Metric, ...]
     """What ``evaluate`` returns; the first is the main one. They may depend on the data; without any nothing is
     scored."""

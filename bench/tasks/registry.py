@@ -63,14 +63,26 @@ def outline_task(name: str, data: str, *, root: str | Path | None = None, **opti
     return task.outline(data, root, checked)
 
 
-def _chosen(name: str, options: dict[str, Any]) -> tuple[type[Task], TaskOptions]:
-    """Return the task of that name and its options, checked."""
+def task_class(name: str) -> type[Task]:
+    """Return the class of the task of that name.
+
+    Raises
+    ------
+    UnknownTaskError
+        There is none; the message has the nearest names, and all.
+    """
     tasks = _tasks()
     if name not in tasks:
         raise UnknownTaskError(
             f"No task is called '{name}'{suggestion(name, tasks)}. There is {', '.join(sorted(tasks))}."
         )
-    return tasks[name], _check_options(name, tasks[name].options_type, options)
+    return tasks[name]
+
+
+def _chosen(name: str, options: dict[str, Any]) -> tuple[type[Task], TaskOptions]:
+    """Return the task of that name and its options, checked."""
+    task = task_class(name)
+    return task, _check_options(name, task.options_type, options)
 
 
 @functools.cache

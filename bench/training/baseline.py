@@ -12,7 +12,6 @@ import math
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +29,9 @@ from ..base.devices import is_first, run_on_devices
 from ..base.errors import BenchError
 from ..base.events import Emit, resume_reporter, step_reporter
 from ..base.files import require_writable
-from ..base.provenance import library_versions, source_hash, trial_key
-from ..base.runtime import RuntimeSettings, configure, device_name, seed_everything
+from ..base.provenance import declared_version, key_of, library_versions
+from ..base.runtime import RuntimeSettings, configure, seed_everything
+from ..base.versions import protocol_versions
 from ..measure import state_sha256
 from ..suite.recipe import Recipe
 from ..suite.schema import Limits
@@ -39,8 +39,6 @@ from ..suite.trial import Trial
 from ..tasks import Task, create_task
 from .checkpoint import Checkpoint
 from .train import Diverged, TrainResult, train
-
-LIBRARIES = ("torch", "timm")
 
 
 @dataclass(frozen=True)
@@ -145,7 +143,7 @@ def train_baseline(
     configure(RuntimeSettings(threads=baseline.threads))
     seed_everything(baseline.seed)
     model = load_model(baseline.model, pretrained=baseline.pretrained, **kwargs)
-    key = baseline_key(baseline, task, state_sha256(model), device_name(device, baseline.devices))
+    key = baseline_key(baseline, task, state_sha256(model) if baseline.pretrained else None, device)
     model.to(device)
     checkpoint = Checkpoint(checkpoint_file(key), key, checkpoint_seconds)
     try:
@@ -179,7 +177,7 @@ def train_baseline(
         "device": torch.device(device).type,
         "steps": training.steps,
         "metrics": metrics,
-        "versions": {library: metadata.version(library) for library in LIBRARIES},
+        "versions": library_versions(),
         "state_sha256": state_sha256(model),
     }
     state = {key: tensor.cpu().contiguous() for key, tensor in model.state_dict().items()}
@@ -213,8 +211,8 @@ def baseline_of(trial: Trial) -> Baseline:
     )
 
 
-def baseline_key(baseline: Baseline, task: Task, start: str, device: str) -> str:
-    """Return a key over all that a baseline's weights depend on.
+def baseline_key(baseline: Baseline, task: Task, weights: str | None, device: str) -> str:
+    """Return the key of a baseline: of what is asked for. What its weights were made with stands in their file.
 
     Parameters
     ----------
@@ -222,21 +220,23 @@ def baseline_key(baseline: Baseline, task: Task, start: str, device: str) -> str
         What is trained.
     task
         Its task.
-    start
-        Hash over the model's state before the training.
+    weights
+        SHA-256 over the state of the pretrained model that the training starts from; None for one drawn by the seed.
     device
-        Name of the processor.
+        ``cpu``, ``cuda`` or ``cuda:N``.
     """
-    return trial_key(
+    protocols = protocol_versions()
+    return key_of(
         {
-            "model": [baseline.model, baseline.model_kwargs, start],
-            "task": [baseline.task, baseline.task_options, task.data_revision],
-            "recipe": baseline.recipe.model_dump(mode="json"),
+            "model": {"name": baseline.model, "options": baseline.model_kwargs},
+            "weights": weights,
+            "task": {"name": baseline.task, "version": declared_version(type(task)), "options": baseline.task_options},
+            "data": task.data_revision,
+            "recipe": baseline.recipe.model_dump(mode="json", exclude_defaults=True),
             "seed": baseline.seed,
-            "source": source_hash(dense=True),
-            "versions": library_versions(),
-            "threads": torch.get_num_threads(),
-            "device": [device, baseline.devices],
+            "threads": baseline.threads,
+            "device": [device.partition(":")[0], baseline.devices],
+            "protocols": {name: protocols[name] for name in ("models", "training")},
         }
     )
 

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from ...base.errors import StoreError
-from ...base.provenance import library_versions, plugin_hash, source_hash, trial_key
+from ...base.provenance import declared_version, key_of, library_versions
+from ...base.sources import source_digest
 from .outcome import ModelOutcome
 
 
@@ -15,13 +16,12 @@ def sweep_key(methods: dict[str, dict[str, Any]]) -> str:
     """Return what all outcomes of a sweep depend on but the model: methods, their settings, sources, libraries."""
     from ....methods import method_class
 
-    return trial_key(
+    return key_of(
         {
             "methods": methods,
-            "plugins": [plugin_hash(method_class(name).__module__) for name in methods],
-            "source": source_hash(),
-            "checks": (Path(__file__).parent / "check.py").read_text(encoding="utf-8"),
-            "versions": library_versions(),
+            "versions": {name: declared_version(method_class(name)) for name in methods},
+            "source": source_digest(("methods", "models", "bench.checks.sweep.check"), ()),
+            "libraries": library_versions(),
         }
     )
 

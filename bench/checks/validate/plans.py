@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
+from pydantic import ValidationError
+
 from ....methods import list_methods, method_class
 from ...base.errors import BenchError
 from ...base.process import run_in_process
@@ -12,6 +14,7 @@ from ...planning.forecast import Planned
 from ...records.record import Record, Size
 from .read import RecordLine
 from .report import Finding, Report
+from .settings import suite_trial
 
 #: What a plan from the settings alone must come to again.
 SIZES = (
@@ -47,7 +50,12 @@ def _why_not(record: Record) -> str | None:
     """Return why a record cannot be planned again by what is at hand, None where it can."""
     if record.measured.planned is None:
         return f"no plan was made ({record.status})"
-    for name in sorted(record.trial.method.names):
+    try:
+        trial = suite_trial(record.trial)
+    except ValidationError as error:
+        first = error.errors()[0]
+        return f"suites have no such trial any more: {'.'.join(map(str, first['loc']))}: {first['msg']}"
+    for name in sorted(trial.method.names):
         if name not in list_methods():
             return f"method {name} is not at hand: install the package that has it"
     now = method_class(record.method.name).version
@@ -59,7 +67,7 @@ def _why_not(record: Record) -> str | None:
 def _planned(records: Sequence[Record]) -> list[Planned]:
     """Return what each trial's plan comes to here, made in a process of its own."""
     planned: list[Planned] = []
-    trials = [record.trial for record in records]
+    trials = [suite_trial(record.trial) for record in records]
     if trials:
         outcome = run_in_process(".planning.preview:preview_settings", (trials,), lambda _, one: planned.append(one))
         if outcome.how != "ok":

@@ -15,7 +15,7 @@ from .values import check_values
 from .whereabouts import check_file, check_place, check_repeats
 
 #: What is asked of each record for itself.
-CHECKS = (check_place, check_values, check_summaries, check_sums)
+CHECKS = (check_place, check_values, check_summaries, check_sums, check_settings)
 
 
 def validate(folder: Path, *, plan: bool = True) -> Report:
@@ -52,7 +52,6 @@ def validate(folder: Path, *, plan: bool = True) -> Report:
             report.findings += [
                 Finding(line.path, line.number, what) for check in CHECKS for what in check(line.record, line.path)
             ]
-            report.findings += [Finding(line.path, line.number, what) for what in check_settings(line)]
         report.findings += check_repeats(own)
     report.findings += check_metrics(lines)
     report.records = len(lines)

@@ -1,16 +1,15 @@
-"""What a record says of its trial and its method: what its key was made from, and of versions that there are."""
+"""A record's trial and method, held against its identity and against the versions there are."""
 
 from __future__ import annotations
 
-import copy
+import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
-from ....methods import list_methods, method_class
-from ...records.migrations import migrated
+from ...base.versions import method_versions
+from ...records.asked import AskedTrial
 from ...records.record import Record
 from ...records.superseded import packaged_trials
 from ...suite.trial import Trial
@@ -18,11 +17,11 @@ from .read import RecordLine
 from .report import Finding
 
 
-def check_settings(line: RecordLine) -> Iterator[str]:
-    """Yield where a record's trial and method are not those of its fingerprint, or of versions that there are not."""
-    yield from _trial(line)
-    yield from _method(line.record)
-    yield from _versions(line.record)
+def check_settings(record: Record, path: Path) -> Iterator[str]:
+    """Yield where a record's trial and method are not those of its identity, or of versions that there are not."""
+    yield from _trial(record)
+    yield from _method(record)
+    yield from _versions(record)
 
 
 def check_metrics(lines: Iterable[RecordLine]) -> Iterator[Finding]:
@@ -42,26 +41,35 @@ def check_metrics(lines: Iterable[RecordLine]) -> Iterator[Finding]:
                     yield Finding(line.path, line.number, what)
 
 
-def _trial(line: RecordLine) -> Iterator[str]:
-    record = line.record
+def _trial(record: Record) -> Iterator[str]:
+    """Yield where the identity is not that of the trial; a trial that today's suites cannot have is left alone."""
     try:
-        told = _told_settings(line)
-    except (AttributeError, KeyError, TypeError, ValidationError) as error:
-        yield f"fingerprint.trial is not one: {type(error).__name__}"
+        asked = suite_trial(record.trial).asked()
+    except ValueError:
         return
-    yield from _differing(record.trial.outcome_settings(), told, "trial")
+    asked["method"].pop("settings")  # the identity has none that are at their defaults
+    told = json.loads(json.dumps(asked))
+    yield from _differing(told, _common(record.identity, told), "trial")
 
 
-def _told_settings(line: RecordLine) -> dict[str, Any]:
-    """Return the trial's settings by the fingerprint, which stays as it was written: in the present version, whole."""
-    trial = line.record.trial.model_dump(mode="json")
-    told = copy.deepcopy(line.record.fingerprint["trial"])
-    told = migrated({"schema_version": line.written, "trial": told})["trial"]
-    left_out = trial.keys() - line.record.trial.outcome_settings().keys()
-    names = trial["method"].keys() - line.record.trial.outcome_settings()["method"].keys()
-    method = {name: trial["method"][name] for name in names} | told["method"]
-    whole = {name: trial[name] for name in left_out} | told | {"method": method}
-    return Trial.model_validate(whole).outcome_settings()
+def suite_trial(asked: AskedTrial) -> Trial:
+    """Return a record's trial as today's suites have it.
+
+    Raises
+    ------
+    pydantic.ValidationError
+        They cannot have such a one any more.
+    """
+    document = asked.model_dump(mode="json")
+    document["method"]["variant"] = ""  # what it stands for is written out beside it
+    return Trial.model_validate(document)
+
+
+def _common(identity: Any, asked: Any) -> Any:
+    """Return the part of an identity that a trial's settings tell of."""
+    if isinstance(identity, dict) and isinstance(asked, dict):
+        return {name: _common(value, asked[name]) for name, value in identity.items() if name in asked}
+    return identity
 
 
 def _differing(own: Any, told: Any, place: str) -> Iterator[str]:
@@ -69,35 +77,33 @@ def _differing(own: Any, told: Any, place: str) -> Iterator[str]:
         for name in sorted(own.keys() | told.keys()):
             yield from _differing(own.get(name), told.get(name), f"{place}.{name}")
     elif own != told:
-        yield f"{place} is {own}, by the fingerprint {told}"
+        yield f"{place} is {own}, by the identity {told}"
 
 
 def _method(record: Record) -> Iterator[str]:
-    method, told = record.method, record.fingerprint.get("method")
+    method, told = record.method, record.identity.get("method")
     if method.label != record.trial.method.row:
         yield f"method.label is {method.label}, by the trial {record.trial.method.row}"
     if record.trial.is_dense and method.kind != "none":
         yield f"method.kind is {method.kind}, of the dense model none"
-    if told is None:  # it could not be made
-        if method.version:
-            yield f"method.version is {method.version}, but the fingerprint has no method"
-        return
     if not isinstance(told, dict) or not isinstance(told.get("settings"), dict):
-        yield "fingerprint.method is not one"
+        yield "identity.method is not one"
         return
-    knob = record.measured.planned.knob if record.measured.planned else None
-    moved = {knob.field} if knob else set()  # the budget sets it: it is not among the record's settings
-    if record.measured.planned is None and record.trial.budget is not None:
-        moved = told["settings"].keys() - method.settings.keys()
-    settings = {name: value for name, value in told["settings"].items() if name not in moved}
-    own = {"name": method.name, "version": method.version, "settings": method.settings}
-    yield from _differing(own, told | {"settings": settings}, "method")
+    version = told.get("version")
+    if version is None and method.version:  # it could not be made
+        yield f"method.version is {method.version}, but the identity has no version"
+    elif isinstance(version, int) and version != method.version:
+        yield f"method.version is {method.version}, by the identity {version}"
+    if version is not None:
+        shared = {name: value for name, value in told["settings"].items() if name in method.settings}
+        own = {name: method.settings[name] for name in shared}
+        yield from _differing(own, shared, "method.settings")
 
 
 def _versions(record: Record) -> Iterator[str]:
     name, version = record.method.name, record.method.version
-    if name in list_methods() and version > method_class(name).version:
-        yield f"method.version is {version}, but {name} has version {method_class(name).version} here"
+    if version > (here := method_versions().get(name, version)):
+        yield f"method.version is {version}, but {name} has version {here} here"
     suite, version = record.trial.suite, record.trial.suite_version
     known, _ = packaged_trials(suite)
     if 0 < known < version:

@@ -82,11 +82,13 @@ def _has_quality(record: Record) -> bool:
 
 def _training(record: Record) -> Iterator[str]:
     training, recipe = record.measured.training, record.trial.recipe
-    if training is None or recipe.cycles == "method":  # as often as in the method's paper
+    epochs, cycles = recipe.get("epochs"), recipe.get("cycles", 1)
+    if training is None or epochs is None or cycles == "method":  # as often as in the method's paper
         return
+    total = epochs * cycles
     step = training.epochs / training.steps if training.steps else 0.0  # the last may lie beyond
-    if training.epochs > (recipe.total_epochs + step) * (1 + ROUNDING):
-        yield f"measured.training.epochs is {training.epochs:g}, more than the recipe's {recipe.total_epochs:g}"
+    if training.epochs > (total + step) * (1 + ROUNDING):
+        yield f"measured.training.epochs is {training.epochs:g}, more than the recipe's {total:g}"
 
 
 def _disk(record: Record) -> Iterator[str]:
@@ -146,9 +148,9 @@ def _budget(record: Record) -> Iterator[str]:
 
 def _latency(record: Record, latency: Latency) -> Iterator[str]:
     measure = record.trial.measure
-    if latency.batch_size not in measure.batch_sizes:
+    if latency.batch_size not in measure.get("batch_sizes", ()):
         yield f"batch_size {latency.batch_size} was not asked for"
-    if latency.form not in measure.forms:
+    if latency.form not in measure.get("forms", ()):
         yield f"form {latency.form} was not asked for"
     yield from _negative(latency, "latency")
     for prefix in ("", "dense_"):

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-from ...base.provenance import trial_key
+from ...base.provenance import key_of
 from ...records.record import FINAL, Record
 from .read import RecordLine
 from .report import Finding
@@ -41,14 +41,14 @@ def check_place(record: Record, path: Path) -> Iterator[str]:
         yield f"name is {record.name}, by the trial {record.trial.name}"
     if record.method.name != record.trial.method.name:
         yield f"method.name is {record.method.name}, by the trial {record.trial.method.name}"
-    if record.key != trial_key(record.fingerprint):
-        yield "key is not the SHA-256 of fingerprint"
+    if record.key != key_of(record.identity):
+        yield "key is not the SHA-256 of identity"
 
 
 def check_repeats(lines: list[RecordLine]) -> Iterator[Finding]:
     """Yield the lines of a file that are there already, or contradict one of the same key.
 
-    A trial that failed may be run again, and any trial by ``run --force``: later records of a key are allowed, but
+    A trial that failed may be run again, and any trial by ``run --redo``: later records of a key are allowed, but
     equal keys must give equal status and counts.
     """
     first: dict[str, RecordLine] = {}

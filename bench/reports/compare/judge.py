@@ -74,9 +74,10 @@ def _notes(rows: list[RowComparison]) -> Iterator[str]:
             f"{counted(len(apart), 'row')} of different machines ({listed}): counts and quality are compared, "
             "latencies are not"
         )
-    if any(a.fingerprint.get("source") != b.fingerprint.get("source") for a, b in pairs):
-        revisions = Counter((a.revision or "unknown", b.revision or "unknown") for a, b in pairs)
-        yield f"made by other code: revision {', '.join(f'{own} → {other}' for own, other in revisions)}"
+    if changed := _changed_sources(pairs):
+        revisions = Counter((a.provenance.revision or "unknown", b.provenance.revision or "unknown") for a, b in pairs)
+        listed = ", ".join(f"{own} → {other}" for own, other in revisions)
+        yield f"made by other code ({', '.join(changed)}): revision {listed}"
     if versions := _versions(pairs):
         yield f"made with other versions: {', '.join(versions)}"
     if noisy := sum(is_noisy(row.row) for row in rows):
@@ -105,12 +106,21 @@ def _versions(pairs: Iterable[tuple[Record, Record]]) -> list[str]:
     """Return the libraries that differ, as ``torch 2.14.0 → 2.15.0``, of those that both sets' records list."""
     changes: dict[str, None] = {}
     for a, b in pairs:
-        own, other = a.fingerprint.get("versions", {}), b.fingerprint.get("versions", {})
+        own, other = a.provenance.libraries, b.provenance.libraries
         if own != other:
             for name in sorted(own.keys() & other.keys()):
                 if own[name] != other[name]:
                     changes[f"{name} {own[name]} → {other[name]}"] = None
     return list(changes)
+
+
+def _changed_sources(pairs: Iterable[tuple[Record, Record]]) -> list[str]:
+    """Return the parts of the source that differ in any pair of records."""
+    changed: set[str] = set()
+    for a, b in pairs:
+        own, other = a.provenance.sources, b.provenance.sources
+        changed |= {name for name in own.keys() | other.keys() if own.get(name) != other.get(name)}
+    return sorted(changed)
 
 
 def _not_reproduced(row: Row) -> bool:

@@ -11,8 +11,8 @@ from .matching import Row
 
 T = TypeVar("T", bound=Hashable)
 
-#: Parts of a fingerprint that belong to a single row; source and versions are told once for the whole comparison.
-FINGERPRINT = {"data": "data revision", "weights": "starting weights"}
+#: Parts of an identity that have hashes, with the words for them.
+TOLD_BRIEFLY = {"data": "data revision", "weights": "starting weights"}
 #: Characters of a hash that tell it from another.
 HASH_LENGTH = 12
 
@@ -92,10 +92,10 @@ def _failure(record: Record) -> str:
 
 def _setting_changes(a: Record, b: Record) -> Iterator[tuple[str, str, str]]:
     """Yield the name of each setting that differs, with its text in either record."""
-    if a.trial != b.trial:
-        yield from _differing(a.trial.outcome_settings(), b.trial.outcome_settings(), "")
-        if a.trial.suite_version != b.trial.suite_version:
-            yield "suite version", str(a.trial.suite_version), str(b.trial.suite_version)
+    own, other = (_asked(record) for record in (a, b))
+    yield from _differing(own, other, "")
+    if a.trial.suite_version != b.trial.suite_version:
+        yield "suite version", str(a.trial.suite_version), str(b.trial.suite_version)
     if a.method.version != b.method.version:
         yield "method version", str(a.method.version), str(b.method.version)
     # A setting that a method gained or lost came with another source and is no choice of the user's.
@@ -103,10 +103,17 @@ def _setting_changes(a: Record, b: Record) -> Iterator[tuple[str, str, str]]:
     own, other = ({name: record.method.settings[name] for name in sorted(both)} for record in (a, b))
     yield from _differing(own, other, "")
     yield from _plan_changes(a, b)
-    for name, words in FINGERPRINT.items():
-        before, after = a.fingerprint.get(name), b.fingerprint.get(name)
-        if before != after:
-            yield words, str(before)[:HASH_LENGTH], str(after)[:HASH_LENGTH]
+    for name, words in TOLD_BRIEFLY.items():
+        before, after = a.identity.get(name, {}), b.identity.get(name, {})
+        yield from ((words, one[:HASH_LENGTH], other[:HASH_LENGTH]) for _, one, other in _differing(before, after, ""))
+
+
+def _asked(record: Record) -> dict[str, Any]:
+    """Return what was asked for, without what is told in other words."""
+    method = {
+        name: value for name, value in record.identity.get("method", {}).items() if name not in ("version", "settings")
+    }
+    return {name: value for name, value in record.identity.items() if name not in TOLD_BRIEFLY} | {"method": method}
 
 
 def _plan_changes(a: Record, b: Record) -> Iterator[tuple[str, str, str]]:

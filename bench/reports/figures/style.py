@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from ....methods import list_methods
 from ...base.errors import BenchError
 from ...base.files import write_atomically
-from ...suite.schema import DENSE
+from ...base.text import DENSE
 
 #: Formats by suffix, with what would change from one run to the next left out of the file.
 FORMATS: dict[str, dict[str, None]] = {

@@ -24,7 +24,7 @@ def notes(group: list[Record], dense: dict[int, Record]) -> list[str]:
             found.append("no dense trial with this seed to compare with")
         elif differing := differences(record, reference):
             found.append(f"made with another {', another '.join(differing)} than the dense row")
-    settings = [record.trial.outcome_settings() | {"seed": None} for record in group]
+    settings = [record.identity | {"seed": None} for record in group]
     if any(one != settings[0] for one in settings):
         found.append("its seeds were run with different settings")
     return list(dict.fromkeys(found))
@@ -84,14 +84,26 @@ def other_load(record: Record) -> float:
 
 def differences(record: Record, reference: Record) -> list[str]:
     """Return what the two trials should share and do not."""
-    names = {"source": "code", "data": "data revision", "versions": "library version", "weights": "start"}
-    one, other = record.fingerprint, reference.fingerprint
-    differing = [text for name, text in names.items() if one.get(name) != other.get(name)]
+    differing = [
+        text
+        for text, part in (
+            ("code", _shared_sources),
+            ("data revision", lambda one: one.identity.get("data")),
+            ("library version", lambda one: one.provenance.libraries),
+            ("start", lambda one: one.identity.get("weights")),
+        )
+        if part(record) != part(reference)
+    ]
     lengths = {r.measured.training.epochs if r.measured.training else None for r in (record, reference)} - {None}
     differing += ["length of training"] if len(lengths) > 1 else []
     older = record.trial.suite_version < reference.trial.suite_version  # a dense record of before may be as good as new
     differing += ["version of the suite"] if older else []
     return differing + (["recipe"] if record.trial.recipe != reference.trial.recipe else [])
+
+
+def _shared_sources(record: Record) -> dict[str, str]:
+    """Return the digests of the source that a row and its dense row have in common: all but the methods'."""
+    return {name: digest for name, digest in record.provenance.sources.items() if not name.startswith("method:")}
 
 
 def quality(record: Record, moment: str, metric: str | None = None) -> float | None:

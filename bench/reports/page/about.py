@@ -31,7 +31,7 @@ def about_data(records: Sequence[Record], results: Path) -> dict[str, Any]:
         "records": len(records),
         "files": sorted({f"{r.trial.suite}/{r.machine}/records.jsonl" for r in records}),
         "newest": max(record.started for record in records),
-        "revisions": sorted({record.revision for record in records if record.revision}),
+        "revisions": sorted({one for record in records if (one := record.provenance.revision)}),
         "suites": [list(suite) for suite in sorted({(r.trial.suite, r.trial.suite_version) for r in records})],
         "machines": [_machine(results, machine) for machine in sorted({record.machine for record in records})],
         "software": _software(records),
@@ -51,7 +51,7 @@ def _machine(results: Path, identity: str) -> dict[str, Any]:
 def _software(records: Iterable[Record]) -> dict[str, list[str]]:
     versions: dict[str, set[str]] = {}
     for record in records:
-        for package, version in record.software.items():
+        for package, version in record.provenance.libraries.items():
             versions.setdefault(package, set()).add(version)
     return {package: sorted(versions[package]) for package in sorted(versions)}
 

@@ -8,7 +8,11 @@ function recordView(record, found) {
   const software = Object.entries(found.get(record.software)).map(([name, version]) => `${name} ${version}`);
   const training = record.training;
   const trial = Object.fromEntries(Object.entries(record.trial).map(([name, index]) => [name, found.get(index)]));
-  const settings = JSON.stringify({ trial, method: found.get(record.method), runtime: found.get(record.runtime) }, null, 2);
+  const sources = Object.entries(found.get(record.sources)).map(([name, digest]) => `${name} ${digest.slice(0, 8)}`);
+  const identity = found.get(record.identity);
+  const settings = JSON.stringify(
+    { identity, trial, method: found.get(record.method), runtime: found.get(record.runtime) }, null, 2,
+  );
   const copy = el("button", { type: "button", onclick: () => copyText(settings, copy) }, "Copy JSON");
   return el(
     "div",
@@ -18,6 +22,7 @@ function recordView(record, found) {
       ["took", `${number(record.seconds, 1)} s`],
       ["training", training && `${plain(training.epochs)} epochs, ${counted(training.steps, "step")}, ${number(training.seconds, 1)} s`],
       ["suite version", record.suite_version], ["revision", record.revision], ["software", software.join(", ")],
+      ["processor", record.processor], ["threads", record.threads], ["source", sources.join(", ")],
     ]),
     training?.notes.length > 0 && el("ul", { class: "notes" }, training.notes.map((note) => el("li", null, note))),
     copy,

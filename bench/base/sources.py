@@ -1,0 +1,149 @@
+"""Digests of source code: the same for code that does the same, wherever it lies and whatever it says about itself.
+
+A module's digest is over its syntax tree without comments, docstrings, annotations for types only and the places that
+names are imported from. A digest of several modules is over theirs in no order. So a mended comment, a moved or renamed
+file, a reordered import and another line break change nothing; another constant, call or default does.
+"""
+
+from __future__ import annotations
+
+import ast
+import functools
+import hashlib
+import importlib.util
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+#: The package that methods, models and bench are in.
+PARENT = __name__.partition(".")[0]
+#: Members of a syntax tree that depend on the version of Python or on how something is written.
+_LEFT_OUT = frozenset({"ctx", "kind", "type_comment"})
+
+
+def source_digest(roots: Iterable[str], within: Iterable[str]) -> str:
+    """Return the digest of some modules and of all that they import.
+
+    Parameters
+    ----------
+    roots
+        Modules, or packages for all modules in them, without the leading ``decompbench.``: ``methods.catalogue.svd``.
+    within
+        Packages and modules that imports are followed into, written likewise.
+    """
+    return _digest(module_digest(path) for path in import_closure(tuple(roots), tuple(within)).values())
+
+
+def folder_digest(path: Path) -> str:
+    """Return the digest of a file, or of all Python files in a folder: of a package that is not ours."""
+    return _digest(module_digest(file) for file in (sorted(path.rglob("*.py")) if path.is_dir() else [path]))
+
+
+@functools.cache
+def import_closure(roots: tuple[str, ...], within: tuple[str, ...]) -> dict[str, Path]:
+    """Return the files of some modules and of all that they import, by module; parameters as for `source_digest`."""
+    found: dict[str, Path] = {}
+    waiting = [name for root in roots for name in _modules_in(root)]
+    while waiting:
+        name = waiting.pop()
+        path = _file_of(name)
+        if path is None or name in found:
+            continue
+        found[name] = path
+        waiting += [other for other in _imported(name, path) if any(_is_in(other, package) for package in within)]
+    return found
+
+
+@functools.cache
+def module_digest(path: Path) -> str:
+    """Return the digest of one file.
+
+    Raises
+    ------
+    SyntaxError
+        It is not Python.
+    """
+    tree = ast.parse(path.read_text(encoding="utf-8"), str(path))
+    imports = sorted({text for node in ast.walk(tree) if _is_import(node) for text in _import_texts(node)})
+    return hashlib.sha256(repr((imports, _plain(tree))).encode()).hexdigest()
+
+
+def _digest(digests: Iterable[str]) -> str:
+    return hashlib.sha256("\n".join(sorted(digests)).encode()).hexdigest()[:16]
+
+
+def _plain(node: Any) -> Any:
+    """Return a part of a syntax tree as tuples; empty members are left out, which versions of Python differ in."""
+    if isinstance(node, ast.AST):
+        members = [(name, _plain(value)) for name, value in ast.iter_fields(node) if name not in _LEFT_OUT]
+        return (type(node).__name__, *((name, value) for name, value in members if value not in (None, ())))
+    if isinstance(node, list):
+        return tuple(_plain(item) for item in node if not _says_nothing(item))
+    return None if node is None else f"{type(node).__name__} {node!r}"
+
+
+def _says_nothing(node: Any) -> bool:
+    """Tell whether a statement does nothing: a docstring, an import, which is told apart, or what is for types only."""
+    is_text = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+    for_types = isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
+    return is_text or for_types or _is_import(node)
+
+
+def _is_import(node: Any) -> bool:
+    return isinstance(node, ast.Import | ast.ImportFrom)
+
+
+def _import_texts(node: Any) -> Iterator[str]:
+    """Yield each name that is imported; where from only if that is not ours."""
+    source = getattr(node, "module", None) or ""
+    if isinstance(node, ast.ImportFrom) and node.module in ("__future__", "typing"):
+        return
+    ours = isinstance(node, ast.ImportFrom) and (node.level > 0 or source.partition(".")[0] == PARENT)
+    for alias in node.names:
+        yield f"{'' if ours else source}:{alias.name}:{alias.asname or ''}"
+
+
+def _imported(name: str, path: Path) -> Iterator[str]:
+    """Yield the modules of ours that a module imports, and the packages they are in."""
+    package = name.split(".") if path.name == "__init__.py" else name.split(".")[:-1]
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else []
+            base = [*base, *(node.module.split(".") if node.module else [])]
+            if not node.level:
+                if base[0] != PARENT:
+                    continue
+                base = base[1:]
+            yield ".".join(base)
+            yield from (".".join([*base, alias.name]) for alias in node.names)
+        elif isinstance(node, ast.Import):
+            names = (alias.name.split(".") for alias in node.names)
+            yield from (".".join(parts[1:]) for parts in names if parts[0] == PARENT)
+
+
+def _is_in(name: str, package: str) -> bool:
+    return name == package or name.startswith(f"{package}.")
+
+
+def _modules_in(name: str) -> list[str]:
+    """Return a module, or the modules of a package."""
+    path = _file_of(name)
+    if path is None:
+        raise ImportError(f"{PARENT}.{name} is no module")
+    if path.name != "__init__.py":
+        return [name]
+    files = sorted(path.parent.rglob("*.py"))
+    parts = [file.relative_to(path.parent).with_suffix("").parts for file in files]
+    return [".".join((name, *(part for part in own if part != "__init__"))) for own in parts]
+
+
+@functools.cache
+def _file_of(name: str) -> Path | None:
+    """Return the file of a module of ours, None where there is no such module; nothing is imported."""
+    top, *rest = name.split(".")
+    spec = importlib.util.find_spec(f"{PARENT}.{top}") if top else None
+    if spec is None or spec.origin is None:
+        return None
+    path = Path(spec.origin).parent.joinpath(*rest)
+    candidates = (path / "__init__.py", path.with_suffix(".py")) if rest else (path / "__init__.py",)
+    return next((file for file in candidates if file.is_file()), None)
