@@ -5,7 +5,6 @@ python tools/schema.py          # after a change of a field, from the top of the
 
 from __future__ import annotations
 
-import inspect
 import json
 import re
 import sys
@@ -17,12 +16,9 @@ from decompbench.bench.records.checksum import NAME
 from decompbench.bench.records.columns import FIXED, FLEXIBLE
 from decompbench.bench.records.migrations import SCHEMA_VERSION
 from decompbench.bench.records.record import Record
-from decompbench.bench.suite.recipe import Average, Distill, Recipe
 
 DOCS = Path(__file__).parents[1] / "docs"
 GENERATED = re.compile(r"(?P<begin><!-- fields -->\n).*?(?P<end><!-- end of the fields -->)", re.DOTALL)
-#: Their source is in the records' keys: these are documented in the class, not below each field.
-DOCUMENTED_IN_CLASS = (Recipe, Distill, Average)
 CHECKSUM = 'First 16 hex digits of the SHA-256 of all bytes of the line before `,"checksum"`.'
 
 Schema = dict[str, Any]
@@ -31,12 +27,6 @@ Schema = dict[str, Any]
 def record_schema() -> Schema:
     """Return the JSON Schema of a line of a records file, every property with its description."""
     schema = Record.model_json_schema(mode="serialization")
-    for model in DOCUMENTED_IN_CLASS:
-        part = schema["$defs"][model.__name__]
-        part["description"], described = _split_docstring(inspect.getdoc(model) or "")
-        for name, value in part["properties"].items():
-            other = next((other for other, text in described.items() if f"``{name}``" in text), "")
-            value["description"] = described.get(name, f"See ``{other}``.")
     for part in (schema, *schema["$defs"].values()):
         part["description"] = _unfolded(part["description"])
         for value in part["properties"].values():
@@ -59,15 +49,6 @@ def field_tables(schema: Schema) -> str:
     parts += ["## Columns of the flat table", "", "| column | type | meaning |", "|---|---|---|"]
     parts += [_row(f"`{column.name}`", column.type, column.meaning) for column in (*FIXED, *FLEXIBLE)]
     return "\n".join([*parts, ""])
-
-
-def _split_docstring(text: str) -> tuple[str, dict[str, str]]:
-    """Return what a class's docstring says before ``Attributes``, and what it says of each of them."""
-    summary, _, attributes = text.partition("\nAttributes\n----------\n")
-    described: dict[str, str] = {}
-    for match in re.finditer(r"^(\S.*?) : .*\n((?:    .*\n?)+)", attributes, re.MULTILINE):
-        described |= dict.fromkeys(match[1].split(", "), inspect.cleandoc(match[2]))
-    return summary, described
 
 
 def _unfolded(text: str) -> str:

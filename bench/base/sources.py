@@ -19,6 +19,7 @@ from typing import Any
 PARENT = __name__.partition(".")[0]
 #: Members of a syntax tree that depend on the version of Python or on how something is written.
 _LEFT_OUT = frozenset({"ctx", "kind", "type_comment"})
+_IMPORTS = (ast.Import, ast.ImportFrom)
 
 
 def source_digest(roots: Iterable[str], within: Iterable[str]) -> str:
@@ -64,7 +65,7 @@ def module_digest(path: Path) -> str:
         It is not Python.
     """
     tree = ast.parse(path.read_text(encoding="utf-8"), str(path))
-    imports = sorted({text for node in ast.walk(tree) if _is_import(node) for text in _import_texts(node)})
+    imports = sorted({text for node in _run_time_imports(tree) for text in _import_texts(node)})
     return hashlib.sha256(repr((imports, _plain(tree))).encode()).hexdigest()
 
 
@@ -85,12 +86,20 @@ def _plain(node: Any) -> Any:
 def _says_nothing(node: Any) -> bool:
     """Tell whether a statement does nothing: a docstring, an import, which is told apart, or what is for types only."""
     is_text = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
-    for_types = isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
-    return is_text or for_types or _is_import(node)
+    return is_text or _is_for_types(node) or isinstance(node, _IMPORTS)
 
 
-def _is_import(node: Any) -> bool:
-    return isinstance(node, ast.Import | ast.ImportFrom)
+def _is_for_types(node: Any) -> bool:
+    return isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
+
+
+def _run_time_imports(node: ast.AST) -> Iterator[ast.Import | ast.ImportFrom]:
+    """Yield the imports of a syntax tree, in functions, too, but for those that are for types only."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, _IMPORTS):
+            yield child
+        elif not _is_for_types(child):
+            yield from _run_time_imports(child)
 
 
 def _import_texts(node: Any) -> Iterator[str]:
@@ -106,7 +115,7 @@ def _import_texts(node: Any) -> Iterator[str]:
 def _imported(name: str, path: Path) -> Iterator[str]:
     """Yield the modules of ours that a module imports, and the packages they are in."""
     package = name.split(".") if path.name == "__init__.py" else name.split(".")[:-1]
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in _run_time_imports(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom):
             base = package[: len(package) - node.level + 1] if node.level else []
             base = [*base, *(node.module.split(".") if node.module else [])]
@@ -116,7 +125,7 @@ def _imported(name: str, path: Path) -> Iterator[str]:
                 base = base[1:]
             yield ".".join(base)
             yield from (".".join([*base, alias.name]) for alias in node.names)
-        elif isinstance(node, ast.Import):
+        else:
             names = (alias.name.split(".") for alias in node.names)
             yield from (".".join(parts[1:]) for parts in names if parts[0] == PARENT)
 

@@ -33,7 +33,7 @@ class AskedBudget(RecordPart):
 
 
 class AskedMethod(RecordPart):
-    """The method and how the suite uses it."""
+    """A method in a suite's words."""
 
     name: str
     """Registered name."""

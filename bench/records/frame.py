@@ -31,6 +31,11 @@ TAIL = 64 * 1024
 #: Rows that are gathered before they become a table.
 ROWS = 2000
 METADATA = b"decompbench"
+#: What makes rows of lines: this module and what it imports, the latter as far as rows depend on it.
+CODE = (
+    (__name__.partition(".")[2],),
+    ("bench.records", "bench.suite.form_name", "bench.base.text", "bench.base.provenance", "bench.base.errors"),
+)
 SORTED_BY = ("suite", "machine", "device", "table", "name", "started", "key")
 
 
@@ -224,8 +229,7 @@ def _tail(records: Path, size: int) -> str:
 @functools.cache
 def _code() -> str:
     """Return a digest of the code that makes rows of lines: what other code made is made anew."""
-    within = ("bench.records", "bench.suite.form_name", "bench.base.text", "bench.base.provenance")
-    return source_digest((__name__.partition(".")[2],), within)
+    return source_digest(*CODE)
 
 
 def _table(rows: list[dict[str, Any]]) -> pa.Table:

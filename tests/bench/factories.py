@@ -16,8 +16,9 @@ import yaml
 from PIL import Image
 
 from decompbench.bench.cli import main
+from decompbench.bench.records.asked import AskedTrial
 from decompbench.bench.records.checksum import sealed
-from decompbench.bench.records.record import Measured, MethodInfo, Record
+from decompbench.bench.records.record import Measured, MethodInfo, Provenance, Record
 from decompbench.bench.reports.text.latex import NEEDS
 from decompbench.methods import list_methods, method_class
 
@@ -62,15 +63,23 @@ def make_record(trial, status="ok", key=None, kind="weight-space", **measured):
         name=trial.name,
         table=trial.table,
         status=status,
-        trial=trial,
+        trial=AskedTrial.model_validate(trial.model_dump(mode="json")),
         method=info,
         measured=Measured.model_validate(measured),
-        fingerprint={"source": "s", "data": "d", "versions": {}, "weights": "w"},
+        identity=made_up_identity(trial),
+        provenance=Provenance(sources={"training": "s", f"method:{trial.method.name}": "m"}),
         started="2024-01-01T00:00:00+00:00",
         seconds=1.0,
         machine="machine",
-        software={},
     )
+
+
+def made_up_identity(trial):
+    """Return the identity of a trial whose data and method are not looked at."""
+    asked = trial.asked()
+    asked["data"]["revision"] = "d"
+    asked["task"]["version"] = asked["method"]["version"] = 1
+    return json.loads(json.dumps(asked | {"protocols": {"training": 1}}))
 
 
 def resealed(line):

@@ -8,6 +8,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from ....methods import get_method, list_methods, method_class
+from ...base.provenance import declared_version
 from ...base.versions import method_versions
 from ...records.asked import AskedTrial
 from ...records.record import Record
@@ -94,10 +96,17 @@ def _method(record: Record) -> Iterator[str]:
         yield f"method.version is {method.version}, but the identity has no version"
     elif isinstance(version, int) and version != method.version:
         yield f"method.version is {method.version}, by the identity {version}"
-    if version is not None:
-        shared = {name: value for name, value in told["settings"].items() if name in method.settings}
-        own = {name: method.settings[name] for name in shared}
-        yield from _differing(own, shared, "method.settings")
+    whole = _all_settings(method.name, version, told["settings"])
+    told_settings = {name: value for name, value in whole.items() if name in method.settings}  # a budget's knob is not
+    own = {name: method.settings[name] for name in told_settings}
+    yield from _differing(own, told_settings, "method.settings")
+
+
+def _all_settings(name: str, version: Any, changed: dict[str, Any]) -> dict[str, Any]:
+    """Return all settings of a method of which some are changed; without the method of that version only these."""
+    if name not in list_methods() or declared_version(method_class(name)) != version:
+        return changed
+    return json.loads(json.dumps(get_method(name, **changed).settings()))
 
 
 def _versions(record: Record) -> Iterator[str]:

@@ -98,7 +98,8 @@ def differences(record: Record, reference: Record) -> list[str]:
     differing += ["length of training"] if len(lengths) > 1 else []
     older = record.trial.suite_version < reference.trial.suite_version  # a dense record of before may be as good as new
     differing += ["version of the suite"] if older else []
-    return differing + (["recipe"] if record.trial.recipe != reference.trial.recipe else [])
+    other_recipe = record.identity.get("recipe") != reference.identity.get("recipe")
+    return differing + (["recipe"] if other_recipe else [])
 
 
 def _shared_sources(record: Record) -> dict[str, str]:

@@ -6,7 +6,7 @@ import shutil
 
 import pytest
 
-from decompbench.bench.base.provenance import trial_key
+from decompbench.bench.base.provenance import key_of
 from decompbench.bench.checks.validate import validate
 from decompbench.bench.records.checksum import sealed
 from decompbench.bench.records.lines import read_line
@@ -88,7 +88,7 @@ DAMAGES = {
     "name": ({"name": "x"}, "name is x, by the trial resnet8/"),
     "table": ({"table": "x"}, "table is x, by the trial"),
     "method": ({"method.name": "tt"}, "method.name is tt, by the trial svd"),
-    "key": ({"fingerprint.source": "x"}, "key is not the SHA-256 of fingerprint"),
+    "key": ({"identity.data.revision": "x"}, "key is not the SHA-256 of identity"),
     "started in the future": ({"started": "2999-01-01T00:00:00+00:00"}, "started in the future: 2999"),
     "started without zone": ({"started": "2024-01-01T00:00:00"}, "without a time zone"),
     "started is no time": ({"started": "noon"}, "started is 'noon', not ISO 8601"),
@@ -122,11 +122,12 @@ DAMAGES = {
     "confidence": ({LATENCY + "confidence": 99.0}, "confidence is 99.0"),
     "batch size": ({LATENCY + "batch_size": 3}, "batch_size 3 was not asked for"),
     "form": ({LATENCY + "form": "bf16"}, "form bf16 was not asked for"),
-    "recipe is not the key's": ({"trial.recipe.epochs": 100}, "trial.recipe.epochs is 100.0, by the fingerprint 1.0"),
-    "device is not the key's": ({"trial.device": "cuda"}, "trial.device is cuda, by the fingerprint cpu"),
-    "fingerprint has no trial": ({"fingerprint": {}}, "fingerprint.trial is not one: KeyError"),
+    "recipe is not the key's": ({"trial.recipe.epochs": 100}, "trial.recipe.epochs is 100.0, by the identity None"),
+    "device is not the key's": ({"trial.device": "cuda"}, "trial.device is cuda, by the identity cpu"),
+    "identity is empty": ({"identity": {}}, "identity.method is not one"),
+    "identity has other settings": ({"identity.seed": 7}, "trial.seed is 0, by the identity 7"),
     "method's settings are not the key's": ({"method.settings.samples": 9}, "method.settings.samples is 9, by the"),
-    "method's version is not the key's": ({"method.version": 0}, "method.version is 0, by the fingerprint 1"),
+    "method's version is not the key's": ({"method.version": 0}, "method.version is 0, by the identity 1"),
     "method's version is none": ({"method.version": 99}, "method.version is 99, but svd has version 1 here"),
     "suite's version is none": ({"trial.suite_version": 99}, "trial.suite_version is 99, but quick has version"),
     "label": ({"method.label": "best"}, "method.label is best, by the trial svd"),
@@ -274,17 +275,17 @@ def test_a_knob_that_the_budget_does_not_give_is_found(folder, documents):
 def test_what_is_not_at_hand_is_told_and_is_no_finding(folder, documents):
     own, older = copy.deepcopy(documents[1]), copy.deepcopy(documents[1])
     own["method"] |= {"name": "mine", "label": "mine"}
-    for part in (own["trial"], own["fingerprint"]["trial"], own["fingerprint"]):
+    for part in (own["trial"], own["identity"]):
         part["method"]["name"] = "mine"
     own["name"] = own["name"].replace("/svd/", "/mine/")
-    for part in (older, older["fingerprint"]):
+    for part in (older, older["identity"]):
         part["method"]["version"] -= 1
     away = copy.deepcopy(documents[0])
-    away["trial"]["model"] = away["fingerprint"]["trial"]["model"] = "net-of-mine"
+    away["trial"]["model"] = away["identity"]["model"]["name"] = "net-of-mine"
     away["name"], away["table"] = (away[name].replace("resnet8", "net-of-mine") for name in ("name", "table"))
     for number, document in enumerate((own, older, away)):
-        document["fingerprint"]["number"] = number
-        document["key"] = trial_key(document["fingerprint"])
+        document["identity"]["number"] = number
+        document["key"] = key_of(document["identity"])
     write(folder, *map(line_of, (own, older, away)))
     run = decompbench("validate", folder)
     assert run.returncode == 0, run.stdout

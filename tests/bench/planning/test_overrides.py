@@ -82,8 +82,8 @@ def test_a_sized_trial_says_what_the_knob_was_set_to_and_not_its_default(tmp_pat
         assert getattr(method, field) not in values
         assert field not in one.method.settings
         assert one.method.settings.keys() == method.settings().keys() - {field}
-        # what tells two trials apart is as it was: the key of a record does not change
-        assert one.fingerprint["method"]["settings"] == method.settings()
+        # what the budget sets is not asked for: the key does not have it
+        assert one.identity["method"]["settings"] == {}
 
 
 def test_a_trial_without_a_budget_keeps_all_settings(tmp_path):

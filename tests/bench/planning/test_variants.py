@@ -94,7 +94,7 @@ def test_a_name_that_comes_from_a_variant_does_not_change_what_the_trial_is(tmp_
     spelled_out = {"name": choice.name, **choice.settings, "select": {"skip_first": 3}}
     _, taken = expand(suite_of(tmp_path, {"variant": "li2019-vgg16-group"}))
     _, spelled = expand(suite_of(tmp_path, spelled_out))
-    assert taken.outcome_settings() == spelled.outcome_settings()
+    assert taken.asked() == spelled.asked()
 
 
 @pytest.mark.parametrize(

@@ -12,17 +12,17 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from decompbench.bench.base import machine
+from decompbench.bench.base import sources
 from decompbench.bench.base.errors import BenchError
 from decompbench.bench.records import frame as frame_module
 from decompbench.bench.records import migrations
+from decompbench.bench.records.asked import AskedTrial
 from decompbench.bench.records.columns import REQUIRED, STATUSES, flat_row
 from decompbench.bench.records.frame import load_frame
 from decompbench.bench.records.lines import read_line
 from decompbench.bench.records.record import MethodInfo, Record, Status
 from decompbench.bench.records.store import RecordStore
 from decompbench.bench.reports.leaderboard.rows import find_records, latest, leaderboard
-from decompbench.bench.suite.trial import Trial
 from tests.places import RESULTS
 
 from ..factories import decompbench, decompbench_process, make_record, measured
@@ -171,10 +171,10 @@ def test_a_line_that_is_being_written_while_tables_are_made_is_not_lost(results,
         assert len(load_frame(results, "quick")) == 23
 
 
-def test_all_code_that_makes_rows_is_in_the_hash(results):
+def test_all_code_that_makes_rows_is_in_the_digest(results):
     """Whatever runs between a line and its row, in this package."""
     (file,) = results.glob("quick/*/records.jsonl")
-    bench = file_of(frame_module).parent
+    bench = file_of(sources).parents[1]
     ran = set()
 
     def note(frame, event, _):
@@ -186,23 +186,19 @@ def test_all_code_that_makes_rows_is_in_the_hash(results):
         frame_module.parse_flat(file)
     finally:
         sys.setprofile(None)
-    hashed = {file_of(module) for module in (frame_module, *frame_module.ROW_MODULES)}
     ran = {path for path in ran if bench in path.parents}
-    assert bench / "words.py" in ran
-    assert ran <= hashed
-    assert file_of(migrations) in hashed
-    constants = {name for name in vars(migrations) if name.isupper() and hasattr(machine, name)}
-    assert constants == {"NOTABLE_LOAD"}
-    assert file_of(machine) in hashed
+    assert bench / "base" / "text.py" in ran
+    assert ran <= set(sources.import_closure(*frame_module.CODE).values())
 
 
-@pytest.mark.parametrize("module", frame_module.ROW_MODULES, ids=lambda module: module.__name__)
-def test_other_code_has_another_hash(module, tmp_path, monkeypatch):
+def test_other_code_has_another_digest(monkeypatch):
     before = frame_module._code()
-    changed = tmp_path / "changed.py"
-    changed.write_text(file_of(module).read_text() + "# changed\n")
-    monkeypatch.setattr(module, "__file__", str(changed))
+    digest = sources.module_digest
+    changed = file_of(migrations)
+    monkeypatch.setattr(sources, "module_digest", lambda path: "x" if path == changed else digest(path))
+    frame_module._code.cache_clear()
     assert frame_module._code() != before
+    frame_module._code.cache_clear()
 
 
 @pytest.fixture(scope="module")
@@ -211,7 +207,7 @@ def document():
     return read_line(file.read_bytes().splitlines()[1])[0]
 
 
-@pytest.mark.parametrize(("part", "model"), [("", Record), ("trial", Trial), ("method", MethodInfo)])
+@pytest.mark.parametrize(("part", "model"), [("", Record), ("trial", AskedTrial), ("method", MethodInfo)])
 def test_a_row_has_what_a_record_must_have(document, part, model):
     required = [name for name, field in model.model_fields.items() if field.is_required()]
     assert list(REQUIRED[part]) == required

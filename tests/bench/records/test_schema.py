@@ -2,22 +2,27 @@
 
 import hashlib
 import json
+import os
 import runpy
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from decompbench.bench.base.machine import NOTABLE_LOAD
 from decompbench.bench.records.checksum import SealError, check_seal
 from decompbench.bench.records.lines import read_line
-from decompbench.bench.records.migrations import MIGRATIONS, SCHEMA_VERSION
+from decompbench.bench.records.migrations import MIGRATIONS, SCHEMA_MINOR, SCHEMA_VERSION
 from decompbench.bench.records.record import Record
 from decompbench.bench.records.store import read_records
-from tests.places import DOCS, TOOLS
+from tests.places import DOCS, ROOT, TOOLS
 
 from ..factories import make_record, resealed
 
+NOTABLE_LOAD = 0.3
 RECORDS = Path(__file__).parent
+BENCH = ROOT / "bench"
 SCHEMA = runpy.run_path(str(TOOLS / "schema.py"))
 OLD = sorted(RECORDS.glob("*.jsonl"))
 
@@ -58,7 +63,7 @@ def test_a_memory_format_becomes_a_form():
     loads = [latency["other_load"] for latency in old["measured"]["latency"]]
     assert any(load > NOTABLE_LOAD for load in loads)
     (record,), _ = read_records(RECORDS / "v1-memory-format.jsonl")
-    assert record.trial.measure.forms == ("eager",)
+    assert record.trial.measure["forms"] == ["eager"]
     assert [latency.form for latency in record.measured.latency] == ["eager"] * len(loads)
     assert [latency.noise for latency in record.measured.latency] == [
         ["load"] if load > NOTABLE_LOAD else [] for load in loads
@@ -70,6 +75,43 @@ def test_a_memory_format_becomes_a_form():
     assert new["trial"]["measure"]["forms"] == ["channels_last"]
     assert new["measured"]["latency"][0]["form"] == "channels_last"
     assert "memory_format" not in json.dumps(new["measured"]["latency"])
+
+
+def test_fields_of_a_newer_minor_version_are_kept(trials):
+    line = make_record(trials[0]).line()
+    document = json.loads(line) | {"schema_minor": SCHEMA_MINOR + 1, "weather": "fine"}
+    document["trial"] |= {"hope": [1, {"x": None}]}
+    document["measured"] |= {"latency": [], "energy": {"joules": 3.5}}
+    newer = resealed(json.dumps(document, separators=(",", ":"), ensure_ascii=False))
+    record = Record.model_validate(read_line(newer.encode())[0])
+    again = json.loads(record.line())
+    assert {key: again[key] for key in document if key != "checksum"} == {
+        key: value for key, value in document.items() if key != "checksum"
+    }
+
+
+def test_old_lines_are_read_without_suites_recipes_variants_methods_or_timm(tmp_path):
+    """In a copy of the package without any packaged YAML file, and where torch and timm cannot be imported."""
+    script = """
+import sys
+sys.modules |= dict.fromkeys(("torch", "timm", "torchvision", "scipy"))
+from pathlib import Path
+from decompbench.bench.records.store import read_records
+import decompbench.bench
+assert not list(Path(decompbench.bench.__file__).parent.rglob("packaged/*/*.yaml"))
+for path in sys.argv[1:]:
+    (record,), damages = read_records(Path(path))
+    assert not damages
+    print(record.key)
+"""
+    package = tmp_path / "decompbench" / "bench"
+    shutil.copytree(BENCH, package, ignore=shutil.ignore_patterns("*.yaml", "__pycache__", "*.xz"))
+    shutil.copytree(BENCH.parent / "common", package.parent / "common") if (BENCH.parent / "common").exists() else None
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    command = [sys.executable, "-S", "-c", f"import sys; sys.path += {sys.path!r}\n{script}", *map(str, OLD)]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=tmp_path, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == [read_records(path)[0][0].key for path in OLD]
 
 
 def test_what_does_not_fit_is_said(trials):

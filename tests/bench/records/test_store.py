@@ -12,6 +12,7 @@ import pytest
 
 from decompbench.bench.base.errors import RunLockedError, StoreError
 from decompbench.bench.base.machine import describe_machine, write_machine
+from decompbench.bench.records.migrations import SCHEMA_VERSION
 from decompbench.bench.records.store import BYTES_PER_RECORD, RecordStore
 
 from ..factories import make_record, wait_for
@@ -74,7 +75,7 @@ def test_damaged_lines_are_named_and_the_rest_is_read(tmp_path, trials):
     for trial in trials:
         store.append(make_record(trial))
     lines = store.path.read_text().splitlines()
-    newer = lines[0].replace('"schema_version":2', '"schema_version":99')
+    newer = lines[0].replace(f'"schema_version":{SCHEMA_VERSION}', '"schema_version":99')
     store.path.write_text("\n".join([lines[0], lines[1][:100], "{}", newer, lines[2].replace('"key"', '"kex"')]))
     records, damages = store.read()
     assert [record.name for record in records] == [trials[0].name]

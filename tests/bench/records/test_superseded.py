@@ -2,6 +2,7 @@
 
 import pytest
 
+from decompbench.bench.records.record import Measured
 from decompbench.bench.records.store import RecordStore
 from decompbench.bench.records.superseded import describe_superseded
 from decompbench.bench.reports.leaderboard.rows import latest, leaderboard
@@ -90,9 +91,8 @@ def test_a_row_says_that_its_seeds_have_different_settings(tmp_path):
     first, second = (make_record(trial, **measured(80.0)) for trial in points if trial.method.name == "svd")
     said = "its seeds were run with different settings"
     assert said not in leaderboard([first, second])["notes"][0]
-    recipe = second.trial.recipe.model_copy(update={"epochs": 7})
     other = versioned(second, suite=2)
-    other = other.model_copy(update={"trial": other.trial.model_copy(update={"recipe": recipe})})
+    other = other.model_copy(update={"identity": other.identity | {"recipe": {"epochs": 7}}})
     assert said in leaderboard([first, other])["notes"][0]
 
 
@@ -137,7 +137,7 @@ def test_tables_leave_them_out_or_mark_them(records):
 
 def test_rows_of_an_older_suite_are_compared_with_its_own_dense_model(records):
     older = [versioned(record, suite=0, key=f"{record.key} before") for record in records]
-    older[0] = older[0].model_copy(update={"measured": make_record(records[0].trial, **measured(80.0)).measured})
+    older[0] = older[0].model_copy(update={"measured": Measured.model_validate(measured(80.0))})
     frame = leaderboard(latest([*older, *records], superseded=True))
     assert sorted(frame["drop"].dropna()) == [-9.0, -8.0, 0.0, 0.0, 1.0, 2.0]
 

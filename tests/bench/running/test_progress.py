@@ -74,7 +74,7 @@ def test_what_the_same_command_retries_is_said_by_state(trials, tmp_path):
     result = RunResult(records, 3, 3, tmp_path, tmp_path)
     assert [record.status for record in result.retried] == ["timeout"]
     assert _not_ok(result) == (
-        "2 trials not ok; the same command again retries 1 timeout; 1 skipped would end alike (--force runs all)"
+        "2 trials not ok; the same command again retries 1 timeout; 1 skipped would end alike (--redo all runs them)"
     )
     done = RunResult([records[0], records[2]], 2, 2, tmp_path, tmp_path)
-    assert _not_ok(done) == "1 trial not ok; 1 skipped would end alike (--force runs all)"
+    assert _not_ok(done) == "1 trial not ok; 1 skipped would end alike (--redo all runs them)"

@@ -315,7 +315,7 @@ def test_a_method_may_have_budgets_of_its_own(tmp_path):
     points = [(trial.method.name, str(trial.budget or ""), trial.method.note) for trial in trials]
     assert points == [("dense", "", ""), ("svd", "params=50%", ""), ("kmeans", "bits=10%", "why")]
     # a note is for readers: changing it must not make a trial run again
-    assert "note" not in trials[-1].outcome_settings()["method"]
+    assert "note" not in trials[-1].asked()["method"]
 
 
 def test_relative_paths_start_beside_the_file_or_for_packaged_suites_where_all_data_is(tmp_path, monkeypatch):

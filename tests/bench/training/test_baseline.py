@@ -138,12 +138,14 @@ def test_an_entry_trains_its_baseline_once_and_every_trial_starts_from_it(tmp_pa
         assert start.recipe is not None
         assert start.recipe["epochs"] == 3
         assert start.quality == record.measured.quality["start"]
-        assert record.fingerprint["weights"] == file.stem
+        weights = record.identity["weights"]
+        assert (weights["from"], weights["start"]) == ("baseline", {"from": "seed"})
+        assert weights["recipe"]["epochs"] == 3
     model = load_model("resnet8", pretrained=file, in_chans=3, num_classes=2)
     assert records[0].measured.state_sha256 == start.sha256 == state_sha256(model)
     # run anew: the weights are there
     before = file.stat().st_mtime_ns
-    again = decompbench("run", path, "--force", results=tmp_path / "again")
+    again = decompbench("run", path, "--redo", "all", results=tmp_path / "again")
     assert "training the baseline" not in again.stderr
     assert file.stat().st_mtime_ns == before
     # where all trials have a record, the weights are not needed
@@ -165,7 +167,7 @@ def test_a_damaged_baseline_is_put_aside_and_trained_anew(tmp_path: Path, cache:
     flipped = content[:-50] + bytes([content[-50] ^ 1]) + content[-49:]
     for damaged in (content[:-100], b"", b"\0" * len(content), flipped):
         file.write_bytes(damaged)
-        run = decompbench("run", path, "--force", "--only", "*dense*", results=tmp_path / "results")
+        run = decompbench("run", path, "--redo", "all", "--only", "*dense*", results=tmp_path / "results")
         assert run.returncode == 0, run.stderr
         assert run.stderr.count("trained anew") == 1
         assert file.read_bytes() == content

@@ -5,6 +5,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from decompbench.bench.base.errors import BenchError
+from decompbench.bench.records.record import Provenance
 
 from ...factories import latency
 from .factories import compared, findings, with_machine
@@ -47,10 +48,14 @@ def test_devices_are_rows_of_their_own(svd):
 
 def test_what_another_code_and_other_libraries_made_is_told(svd):
     a, b = svd(90.0), svd(90.0)
-    a[0] = a[0].model_copy(update={"revision": "aaa", "fingerprint": a[0].fingerprint | {"versions": {"torch": "1"}}})
-    new = {"versions": {"torch": "2", "pillow": "3"}, "source": "t"}
-    b[0] = b[0].model_copy(update={"revision": "bbb", "fingerprint": b[0].fingerprint | new})
-    assert compared(a, b).notes == ["made by other code: revision aaa → bbb", "made with other versions: torch 1 → 2"]
+    own = {"revision": "aaa", "libraries": {"torch": "1"}, "sources": {"training": "s"}}
+    new = {"revision": "bbb", "libraries": {"torch": "2", "pillow": "3"}, "sources": {"training": "t"}}
+    a[0], b[0] = (
+        records[0].model_copy(update={"provenance": Provenance(**made)}) for records, made in ((a, own), (b, new))
+    )
+    assert compared(a, b).notes == [
+        "made by other code (training): revision aaa → bbb", "made with other versions: torch 1 → 2",
+    ]  # fmt: skip
 
 
 @settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

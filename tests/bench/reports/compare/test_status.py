@@ -52,7 +52,7 @@ def test_what_was_set_otherwise_is_told_and_judged_neither_way(trials):
     a, b = (make_record(trial, **measured(90.0)) for trial in (trials["svd", 0], changed))
     b = b.model_copy(
         update={
-            "fingerprint": b.fingerprint | {"data": "e"},
+            "identity": b.identity | {"data": b.identity["data"] | {"revision": "e"}},
             "method": b.method.model_copy(update={"version": 2, "settings": {"rank": 0.5, "new": True}}),
         }
     )
@@ -61,7 +61,7 @@ def test_what_was_set_otherwise_is_told_and_judged_neither_way(trials):
     assert findings([a], [b]) == [(name, "changed") for name in names]
     (row,) = compared([a], [b]).rows
     assert [(one.before, one.after) for one in row.findings[:5]] == [
-        ("1.0", "7.0"), ("1", "2"), ("1", "2"), ("0.4", "0.5"), ("d", "e"),
+        ("–", "7.0"), ("1", "2"), ("1", "2"), ("0.4", "0.5"), ("d", "e"),
     ]  # fmt: skip
 
 

@@ -134,7 +134,8 @@ def test_missed_budget_has_a_footnote(points, ratio, note, expected):
 def test_what_makes_a_row_not_comparable_is_said(points):
     dense = make_record(points["dense", "", 0], **measured(91.0))
     svd = make_record(points["svd", "params=50%", 0], **measured(80.0, weights=500))
-    other_code = svd.model_copy(update={"fingerprint": svd.fingerprint | {"source": "older"}})
+    older = svd.provenance.model_copy(update={"sources": svd.provenance.sources | {"training": "older"}})
+    other_code = svd.model_copy(update={"provenance": older})
     assert leaderboard([dense, other_code]).iloc[1]["notes"] == ["made with another code than the dense row"]
     assert "no dense trial" in leaderboard([svd]).iloc[0]["notes"][0]
     changed = make_record(points["svd", "params=50%", 0], **measured(80.0, weights=500, deployed=79.5))
