@@ -13,7 +13,7 @@ from torch.nn.modules.conv import _ConvNd
 
 from .cost import Cost
 from .errors import require
-from .functional import ConvolutionCounter
+from .trace import ConvolutionCounter
 
 
 @dataclass(frozen=True)

@@ -17,10 +17,10 @@ from ...contract.layers import CompressedConv2d, copy_bias
 from ...contract.method import Kind, Knob, Method, Part
 from ...contract.registry import register
 from ...contract.select import Select
+from ...contract.sharing import require_sharing, sharing_groups
 from ...contract.spec import ConvSpec
 from ...contract.support import refuse_grouped
 from ...numerics.linear import nearest_divisor, ratio_rank, truncated_svd
-from ..sharing import require_sharing, sharing_groups
 from .fit import sliced_basis
 from .layers import BasisConv2d
 

@@ -20,9 +20,9 @@ from ...contract.support import refuse_grouped
 from ...numerics.linear import largest_divisor, truncated_svd
 from ...numerics.ranks import energy_rank, evbmf_rank
 from ...numerics.unfolding import Unfolding, spectra
-from ..learning.rank_penalty import RankPenalty
+from ..learning.arp import RankPenalty
+from ..learning.nuclear import LearningCompression, NuclearShrinkage
 from ..learning.regulariser import LearnedPart, Regulariser, nearest_weights, trained
-from ..learning.rivals import LearningCompression, NuclearShrinkage
 from .layers import IdentityPair, Tucker2Conv2d, strides_first
 from .weights import decompose
 

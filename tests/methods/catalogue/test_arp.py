@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from decompbench.methods import SVD, Tucker2, begin, plan
-from decompbench.methods.catalogue.learning.rank_penalty import RankPenalty
+from decompbench.methods.catalogue.learning.arp import RankPenalty
 from decompbench.methods.numerics.unfolding import Unfolding
 
 from ..cases import relative_error, small_net
