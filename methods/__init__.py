@@ -21,10 +21,10 @@ from .catalogue.kmeans.method import KMeans
 from .catalogue.refit import DataAware
 from .catalogue.svd import SVD
 from .catalogue.tucker2.method import Tucker2
-from .contract.between import Between
 from .contract.cost import Cost, Skip, Target
 from .contract.errors import MethodError, SettingError, StorageError, UnknownNameError, UnreachableTarget
 from .contract.layers import (
+    Between,
     CompressedConv2d,
     FactoredConv2d,
     VirtualWeightConv2d,
@@ -34,7 +34,8 @@ from .contract.layers import (
 from .contract.method import Kind, Knob, Method, Part
 from .contract.registry import get_method, list_methods, method_class, register
 from .contract.select import Select
-from .contract.spec import ConvSpec, Trace, trace
+from .contract.spec import ConvSpec
+from .contract.trace import Trace, trace
 from .lifecycle.counting import StoredCount, count_stored, stored_tensors
 from .lifecycle.deploy import deploy
 from .lifecycle.session import Session, begin, compress

@@ -10,15 +10,13 @@ from typing import Any, ClassVar, Literal, Self
 import torch
 from torch import nn
 
-from ..contract.between import Between
 from ..contract.cost import Cost, Skip
 from ..contract.errors import require
-from ..contract.layers import FactoredConv2d, copy_bias
+from ..contract.layers import Between, FactoredConv2d, copy_bias
 from ..contract.method import Kind, Knob
 from ..contract.registry import register
-from ..contract.select import Select
+from ..contract.select import Select, refuse_grouped, refuse_pointwise
 from ..contract.spec import ConvSpec
-from ..contract.support import refuse_grouped, refuse_pointwise
 from ..numerics.linear import input_blocks, truncated_svd
 from ..numerics.ranks import energy_rank
 from .refit import DataAware

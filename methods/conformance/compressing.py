@@ -14,7 +14,8 @@ from ..contract.errors import SettingError
 from ..contract.layers import CompressedConv2d
 from ..contract.method import Method
 from ..contract.select import Select
-from ..contract.spec import ConvSpec, Trace, trace
+from ..contract.spec import ConvSpec
+from ..contract.trace import Trace, trace
 from ..lifecycle.session import Session, begin
 from ..plan.plan import Plan
 from ..plan.planner import plan

@@ -10,8 +10,8 @@ from unittest import SkipTest
 
 import torch
 
+from ..contract.forward import untouched_random_numbers
 from ..contract.method import Method
-from ..contract.spec import untouched_random_numbers
 from . import checks_contract as contract
 from . import checks_costs as costs
 from . import checks_extremes as extremes

@@ -1,22 +1,25 @@
-"""What stands in for a convolution: the base class of all replacements, and the two forms that methods share."""
+"""The layers that stand in for a convolution: the base class of all of them, and the forms that methods share."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .between import BETWEEN_TYPES, Between, make_between
 from .spec import ConvSpec
 
 GEOMETRY = (
     "in_channels", "out_channels", "kernel_size", "stride", "padding", "dilation", "groups", "padding_mode",
 )  # fmt: skip
 """Attributes of a convolution that its spec has, too."""
+Between = Literal["none", "bn", "bn-relu", "bn-prelu"]
+"""Names of what can lie between two factors. Anything but ``"none"`` makes a method architectural."""
+BETWEEN_TYPES = (nn.BatchNorm2d, nn.PReLU)
+"""Modules whose parameters do not stand for conv weights."""
 
 
 class CompressedConv2d(nn.Module, ABC):
@@ -218,6 +221,19 @@ class VirtualWeightConvTranspose2d(VirtualWeightConv2d):
         return F.conv_transpose2d(
             x, self.dense_weight(), self.bias, spec.stride, padding, extra, spec.groups, spec.dilation
         )
+
+
+def make_between(between: Between, channels: int) -> nn.Module:
+    """Return what lies between two factors, for ``channels`` channels.
+
+    The activation is one that keeps its own output apart: an in-place one of the network's must not overwrite it.
+    """
+    if between == "none":
+        return nn.Identity()
+    norm = nn.BatchNorm2d(channels)
+    if between == "bn":
+        return norm
+    return nn.Sequential(norm, nn.ReLU() if between == "bn-relu" else nn.PReLU())
 
 
 def copy_bias(conv: nn.Module, last: nn.Module) -> None:

@@ -1,4 +1,4 @@
-"""Which convolutions a plan touches."""
+"""The choice of convolutions: which ones a plan touches, and the shared reasons of methods that cannot express one."""
 
 from __future__ import annotations
 
@@ -96,3 +96,16 @@ def paths_in_short(specs: Sequence[ConvSpec]) -> str:
     """Return a clause with the first paths of a model's convolutions, for the message on a pattern that is wrong."""
     more = ", …" if len(specs) > 8 else ""
     return f"their paths are {', '.join(spec.path for spec in specs[:8])}{more}"
+
+
+def refuse_grouped(spec: ConvSpec) -> Skip | None:
+    """Return a skip for grouped and depthwise convolutions."""
+    if spec.groups == 1:
+        return None
+    depthwise = spec.groups == spec.in_channels
+    return Skip("depthwise convolution" if depthwise else f"grouped convolution ({spec.groups} groups)")
+
+
+def refuse_pointwise(spec: ConvSpec) -> Skip | None:
+    """Return a skip for 1×1 convolutions."""
+    return Skip("1×1 convolution") if spec.kernel_area == 1 else None

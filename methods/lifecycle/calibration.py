@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from ..contract.errors import SettingError
-from ..contract.spec import call, evaluating
+from ..contract.forward import call, evaluating
 from ..plan.plan import Plan
 
 Batch = Tensor | tuple[Any, ...]

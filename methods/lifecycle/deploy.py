@@ -14,9 +14,9 @@ from torch import Tensor, nn
 from torch.fx import GraphModule, Tracer
 from torch.fx.experimental.optimization import fuse
 
+from ..contract.forward import call, evaluating, first_argument, require_example, untouched_random_numbers
 from ..contract.layers import CompressedConv2d
 from ..contract.rewrite import is_channels_last, replace_module
-from ..contract.spec import call, evaluating, first_argument, require_example, untouched_random_numbers
 
 ROUNDS = 9
 """Timed rounds in which the forms of a layer take turns."""

@@ -11,10 +11,11 @@ from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd
 
 from ..contract.cost import Target
+from ..contract.forward import untouched_random_numbers
 from ..contract.layers import GEOMETRY
 from ..contract.method import Method, Part
 from ..contract.rewrite import adopt, carry_requires_grad, replace_conv
-from ..contract.spec import ConvSpec, has_own_weight, untouched_random_numbers
+from ..contract.spec import ConvSpec, has_own_weight
 from ..numerics.linear import without_autocast
 from ..plan.arguments import require_model, require_plan
 from ..plan.plan import Plan

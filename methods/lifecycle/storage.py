@@ -14,8 +14,8 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
 from ..contract.errors import StorageError
+from ..contract.forward import untouched_random_numbers
 from ..contract.rewrite import adopt, compressed_layers, is_channels_last, replace_conv
-from ..contract.spec import untouched_random_numbers
 from ..numerics.bits import pack, unpack
 from ..plan.plan import Plan
 from .counting import stored_tensors

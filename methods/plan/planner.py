@@ -14,7 +14,8 @@ from ..contract.errors import SettingError
 from ..contract.method import Method
 from ..contract.rewrite import compressed_layers, is_inside
 from ..contract.select import Select, paths_in_short
-from ..contract.spec import ConvSpec, Trace, has_own_weight, trace
+from ..contract.spec import ConvSpec, has_own_weight
+from ..contract.trace import Trace, trace
 from .arguments import require_dense, require_method, require_model, require_target
 from .budget import Setting, meet, why_stuck
 from .plan import GroupPlan, LayerPlan, Plan

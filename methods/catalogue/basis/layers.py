@@ -7,8 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ...contract.between import Between, make_between
-from ...contract.layers import GEOMETRY, CompressedConv2d
+from ...contract.layers import GEOMETRY, Between, CompressedConv2d, make_between
 from ...contract.spec import ConvSpec
 
 LOOPED_SPLITS = 8

@@ -10,16 +10,14 @@ from typing import ClassVar, Literal, Self
 import torch
 from torch import Tensor, nn
 
-from ...contract.between import Between
 from ...contract.cost import Cost, Skip
 from ...contract.errors import require
-from ...contract.layers import CompressedConv2d, copy_bias
+from ...contract.layers import Between, CompressedConv2d, copy_bias
 from ...contract.method import Kind, Knob, Method, Part
 from ...contract.registry import register
-from ...contract.select import Select
+from ...contract.select import Select, refuse_grouped
 from ...contract.sharing import require_sharing, sharing_groups
 from ...contract.spec import ConvSpec
-from ...contract.support import refuse_grouped
 from ...numerics.linear import nearest_divisor, ratio_rank, truncated_svd
 from .fit import sliced_basis
 from .layers import BasisConv2d

@@ -14,9 +14,8 @@ from ...contract.errors import require
 from ...contract.layers import copy_bias
 from ...contract.method import Knob, Method
 from ...contract.registry import register
-from ...contract.select import Select
+from ...contract.select import Select, refuse_grouped
 from ...contract.spec import ConvSpec
-from ...contract.support import refuse_grouped
 from ...numerics.linear import ratio_rank, truncated_svd
 from .chain import ChainConv2d, Link, chain_cost
 

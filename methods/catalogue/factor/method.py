@@ -14,9 +14,8 @@ from ...contract.cost import Cost, Skip
 from ...contract.errors import require
 from ...contract.method import Kind, Knob, Method
 from ...contract.registry import register
-from ...contract.select import Select
+from ...contract.select import Select, refuse_grouped, refuse_pointwise
 from ...contract.spec import ConvSpec
-from ...contract.support import refuse_grouped, refuse_pointwise
 from .layers import Norm, SICStack, window_size
 
 Bias = Literal["conv", "always", "never"]

@@ -14,9 +14,9 @@ from ...contract.errors import require
 from ...contract.layers import copy_bias
 from ...contract.method import Knob, Method, Part
 from ...contract.registry import register
+from ...contract.select import refuse_pointwise
 from ...contract.sharing import require_sharing, sharing_groups
 from ...contract.spec import ConvSpec
-from ...contract.support import refuse_pointwise
 from ...numerics.clustering import kmeans
 from ...numerics.kmeans_init import Init
 from ...numerics.symmetry import ORDER, Symmetry, symmetry_permutations

@@ -14,14 +14,14 @@ from ...contract.errors import require
 from ...contract.layers import FactoredConv2d, copy_bias
 from ...contract.method import Knob, Method, Part
 from ...contract.registry import register
-from ...contract.select import Select
+from ...contract.select import Select, refuse_grouped
 from ...contract.spec import ConvSpec
-from ...contract.support import refuse_grouped
 from ...numerics.linear import largest_divisor, truncated_svd
 from ...numerics.ranks import energy_rank, evbmf_rank
 from ...numerics.unfolding import Unfolding, spectra
 from ..learning.arp import RankPenalty
-from ..learning.nuclear import LearningCompression, NuclearShrinkage
+from ..learning.lc import LearningCompression
+from ..learning.nuclear import NuclearShrinkage
 from ..learning.regulariser import LearnedPart, Regulariser, nearest_weights, trained
 from .layers import IdentityPair, Tucker2Conv2d, strides_first
 from .weights import decompose

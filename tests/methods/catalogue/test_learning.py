@@ -7,7 +7,8 @@ import torch
 from torch import nn
 
 from decompbench.methods import SVD, Basis, Tucker2, begin, plan
-from decompbench.methods.catalogue.learning.nuclear import LearningCompression, NuclearShrinkage
+from decompbench.methods.catalogue.learning.lc import LearningCompression
+from decompbench.methods.catalogue.learning.nuclear import NuclearShrinkage
 from decompbench.methods.catalogue.learning.regulariser import LearnedPart, nearest_weights
 from decompbench.methods.contract.method import Part
 from decompbench.methods.lifecycle.session import Session
