@@ -21,7 +21,7 @@ from .catalogue.kmeans.method import KMeans
 from .catalogue.refit import DataAware
 from .catalogue.svd import SVD
 from .catalogue.tucker2.method import Tucker2
-from .contract.cost import Cost, Skip, Target
+from .contract.cost import Cost, Knob, Skip, Target
 from .contract.errors import MethodError, SettingError, StorageError, UnknownNameError, UnreachableTarget
 from .contract.layers import (
     Between,
@@ -31,7 +31,7 @@ from .contract.layers import (
     VirtualWeightConvTranspose2d,
     copy_bias,
 )
-from .contract.method import Kind, Knob, Method, Part
+from .contract.method import Kind, Method, SessionPart
 from .contract.registry import get_method, list_methods, method_class, register
 from .contract.select import Select
 from .contract.spec import ConvSpec
@@ -65,10 +65,10 @@ __all__ = [
     "LayerPlan",
     "Method",
     "MethodError",
-    "Part",
     "Plan",
     "Select",
     "Session",
+    "SessionPart",
     "SettingError",
     "Skip",
     "SpatialSVD",

@@ -10,10 +10,10 @@ from typing import Any, ClassVar, Literal
 import torch
 from torch import Tensor, nn
 
-from ..contract.cost import Cost, Skip
+from ..contract.cost import Cost, Knob, Skip
 from ..contract.errors import require
 from ..contract.layers import VirtualWeightConv2d, copy_bias
-from ..contract.method import Knob, Method, Part
+from ..contract.method import Method, SessionPart
 from ..contract.registry import register
 from ..contract.spec import ConvSpec
 from ..numerics.linear import largest_divisor
@@ -108,7 +108,7 @@ class SummaryConv2d(VirtualWeightConv2d):
         return 0 if self.weight_bits is None else self.summary.numel()
 
 
-class SummaryPart(Part):
+class SummaryPart(SessionPart):
     """Trains summaries in the network's precision and quantises them once at the end."""
 
     def finish(self) -> dict[str, nn.Module]:
@@ -228,7 +228,7 @@ class FSNet(Method):
 
     def start(
         self, convs: Mapping[str, nn.Conv2d], groups: Sequence[Sequence[ConvSpec]], generator: torch.Generator
-    ) -> Part:
+    ) -> SessionPart:
         return SummaryPart(super().start(convs, groups, generator).replacements)
 
     def compress_layer(self, conv: nn.Conv2d, spec: ConvSpec, generator: torch.Generator) -> nn.Module:

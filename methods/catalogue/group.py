@@ -10,10 +10,10 @@ from typing import Any, ClassVar, Literal, Self
 import torch
 from torch import nn
 
-from ..contract.cost import Cost, Skip
+from ..contract.cost import Cost, Knob, Skip
 from ..contract.errors import require
 from ..contract.layers import Between, FactoredConv2d, copy_bias
-from ..contract.method import Kind, Knob
+from ..contract.method import Kind
 from ..contract.registry import register
 from ..contract.select import Select, refuse_grouped, refuse_pointwise
 from ..contract.spec import ConvSpec

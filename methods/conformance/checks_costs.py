@@ -7,9 +7,9 @@ import math
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from ..contract.cost import COUNTS, Cost, Skip, Target
+from ..contract.cost import COUNTS, Cost, Knob, Skip, Target
 from ..contract.errors import UnreachableTarget
-from ..contract.method import Knob, Method
+from ..contract.method import Method
 from ..lifecycle.counting import count_stored
 from ..lifecycle.deploy import deploy
 from ..lifecycle.session import begin

@@ -1,4 +1,4 @@
-"""A forward pass that leaves no mark on the model: its mode, its statistics and torch's random numbers stay."""
+"""The forward pass of an example, which changes neither the model nor the state of torch's random numbers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .errors import require
 
 @contextmanager
 def untouched_random_numbers() -> Iterator[None]:
-    """Give torch's global generators their state back: building a layer draws starting weights from them."""
+    """Restore the state of torch's global generators at the end: a new layer draws its starting weights from them."""
     devices = [torch.cuda.current_device()] if torch.cuda.is_initialized() else []
     with torch.random.fork_rng(devices):
         yield
@@ -22,7 +22,7 @@ def untouched_random_numbers() -> Iterator[None]:
 
 @contextmanager
 def evaluating(model: nn.Module) -> Iterator[None]:
-    """Put ``model`` in eval mode without gradients, and give every module its own mode back afterwards."""
+    """Put ``model`` in eval mode without gradients, and restore the mode of every module at the end."""
     modes = {module: module.training for module in model.modules()}
     try:
         model.eval()
@@ -49,5 +49,5 @@ def require_example(example: Any) -> None:
 
 
 def first_argument(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Tensor:
-    """Return the input of a module with one, as a hook sees it: ``conv(x)`` or ``conv(input=x)``."""
+    """Return the one input of a module from what a hook is given: ``conv(x)`` or ``conv(input=x)``."""
     return args[0] if args else next(iter(kwargs.values()))

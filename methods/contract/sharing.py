@@ -1,4 +1,4 @@
-"""Which layers share a tensor: by block, by stage, all of them, or by a pattern over their paths."""
+"""Sharing groups: layers that share a tensor, by block, by stage, all of them, or by a pattern over their paths."""
 
 from __future__ import annotations
 

@@ -29,13 +29,14 @@ class ConvSpec:
     input_positions, output_positions
         Spatial positions per image, summed over all calls.
     row_positions
-        The same for the output's rows and the input's columns: what lies between a ``kh×1`` and a ``1×kw`` convolution.
+        The same of a map with the output's rows and the input's columns: the one between a ``kh×1`` and a ``1×kw``
+        convolution.
     position
         Rank of the first call in the forward pass, from 0; -1 if never called.
     type
-        Class of the module. Only an exact ``Conv2d`` or ``ConvTranspose2d`` is known to compute nothing but that.
+        Class of the module. Only of an exact ``Conv2d`` or ``ConvTranspose2d`` is it known what it computes.
     shares_weight_with
-        Path of an earlier convolution that holds the same weight, which is counted there; empty if there is none.
+        Path of an earlier convolution with the same weight tensor, where it is counted; empty if there is none.
     """
 
     path: str
@@ -61,7 +62,7 @@ class ConvSpec:
 
     @classmethod
     def of(cls, conv: _ConvNd, path: str = "") -> ConvSpec:
-        """Return the spec of a convolution that no example has gone through yet."""
+        """Return the spec of a convolution without an example: sizes and positions are unknown."""
         exact = type(conv) in (nn.Conv2d, nn.ConvTranspose2d)
         return cls(
             path,
@@ -107,14 +108,14 @@ class ConvSpec:
         return Cost.of(0 if self.shares_weight_with else self.weights, self.weights * self.positions)
 
     def spatial_conv(self, in_channels: int, out_channels: int, *, groups: int = 1, bias: bool = False) -> nn.Conv2d:
-        """Return a new conv with this one's kernel, stride, padding and dilation, and other channels."""
+        """Return a new conv with the kernel, stride, padding and dilation of this one, but other channels."""
         geometry: dict[str, Any] = {
             name: getattr(self, name) for name in ("kernel_size", "stride", "padding", "dilation", "padding_mode")
         }
         return nn.Conv2d(in_channels, out_channels, groups=groups, bias=bias, **geometry)
 
     def whole_conv(self, *, bias: bool) -> nn.Conv2d | nn.ConvTranspose2d:
-        """Return a new convolution of this one's shape, a transposed one where it is."""
+        """Return a new convolution of the same shape and type."""
         if self.type != "ConvTranspose2d":
             return self.spatial_conv(self.in_channels, self.out_channels, groups=self.groups, bias=bias)
         names = ("kernel_size", "stride", "padding", "output_padding", "groups", "dilation")
@@ -122,7 +123,7 @@ class ConvSpec:
         return nn.ConvTranspose2d(self.in_channels, self.out_channels, bias=bias, **geometry)
 
     def transposed_size(self, size: Sequence[int]) -> list[int]:
-        """Return the spatial size of a transposed convolution's output without output padding, from its input's."""
+        """Return the output's spatial size for an input of ``size``, without output padding, if this is transposed."""
         return [
             (n - 1) * stride - 2 * int(padding) + dilation * (kernel - 1) + 1
             for n, stride, padding, dilation, kernel in zip(
@@ -142,5 +143,5 @@ class ConvSpec:
 
 
 def has_own_weight(conv: nn.Module) -> bool:
-    """Return whether a convolution's weight is a parameter of it, and not what a hook computes from another."""
+    """Return whether a convolution's weight is a parameter of its own and not computed by a hook."""
     return isinstance(conv._parameters.get("weight"), nn.Parameter)

@@ -1,4 +1,4 @@
-"""The trace of a model: every convolution's spec, and all other MACs, from one forward pass of an example."""
+"""The trace of a model: the spec of every convolution, and the MACs of the rest, from one forward pass."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from .forward import call, evaluating, first_argument, require_example
 from .spec import ConvSpec
 
 CONVOLUTIONS = (torch.conv1d, torch.conv2d, torch.conv3d)
-"""Functions that a network may call itself, as blurs with a fixed kernel do: no module holds such a convolution."""
+"""Functions that a network may call without a module, as blurs with a fixed kernel do."""
 
 
 @dataclass(frozen=True)
 class Trace:
-    """The convolutions of a model in the order of their first call, and the MACs per image that are not theirs.
+    """The convolutions of a model in the order of their first call, and the MACs per image of everything else.
 
     Attributes
     ----------
     specs
         Every convolution that is a module.
     linear_macs
-        MACs of the linear layers, and of convolutions that no module holds.
+        MACs of the linear layers and of convolutions that no module holds.
     """
 
     specs: tuple[ConvSpec, ...]
@@ -114,7 +114,7 @@ def trace(model: nn.Module, example: Tensor | tuple[Any, ...]) -> Trace:
 
 
 class ConvolutionCounter(TorchFunctionMode):
-    """Counts the multiply-accumulates of every (not transposed) convolution called while it is on, by whomever.
+    """A context that counts the MACs of every convolution called in it, transposed ones excepted.
 
     Attributes
     ----------

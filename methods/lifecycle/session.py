@@ -13,7 +13,7 @@ from torch.nn.modules.conv import _ConvNd
 from ..contract.cost import Target
 from ..contract.forward import untouched_random_numbers
 from ..contract.layers import GEOMETRY
-from ..contract.method import Method, Part
+from ..contract.method import Method, SessionPart
 from ..contract.rewrite import adopt, carry_requires_grad, replace_conv
 from ..contract.spec import ConvSpec, has_own_weight
 from ..numerics.linear import without_autocast
@@ -49,7 +49,9 @@ class Session:
         ``"begin"`` if `begin` has compressed the layers, ``"finish"`` if `finish` will.
     """
 
-    def __init__(self, model: nn.Module, plan: Plan, parts: Sequence[Part], originals: Mapping[str, nn.Conv2d]) -> None:
+    def __init__(
+        self, model: nn.Module, plan: Plan, parts: Sequence[SessionPart], originals: Mapping[str, nn.Conv2d]
+    ) -> None:
         self.model = model
         self.plan = plan
         self._parts = list(parts)

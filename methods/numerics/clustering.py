@@ -14,9 +14,9 @@ from torch import Tensor
 
 from .kmeans_init import Init, starting_centroids
 
-CHUNK = 1 << 18
+SCORES_AT_A_TIME = 1 << 18
 """Scores a thread holds at a time: 1 MB in float32, which stays in a core's cache."""
-PART = 1 << 14
+POINTS_AT_A_TIME = 1 << 14
 """Points a thread takes at a time. Sums are taken over parts: results do not depend on the number of threads."""
 FIRST_SAMPLE = 1 << 14
 """Fewest points of a sample."""
@@ -41,14 +41,14 @@ class Clustering:
 def assign(points: Tensor, centroids: Tensor, run: Run = map) -> tuple[Tensor, Tensor]:
     """Return the index of each point's nearest centroid ``(N,)``, and the squared distance to it ``(N,)``."""
     bias = -0.5 * centroids.square().sum(1)
-    parts = run(lambda part: _assign_part(part, centroids, bias), points.split(PART))
+    parts = run(lambda part: _assign_part(part, centroids, bias), points.split(POINTS_AT_A_TIME))
     indices, distances = zip(*parts, strict=True)
     return torch.cat(indices), torch.cat(distances).clamp(min=0)
 
 
 def _assign_part(points: Tensor, centroids: Tensor, bias: Tensor) -> tuple[Tensor, Tensor]:
     numbers = torch.arange(len(centroids), device=points.device, dtype=points.dtype)
-    rows = max(1, CHUNK // len(centroids))
+    rows = max(1, SCORES_AT_A_TIME // len(centroids))
     scores = points.new_empty(min(rows, len(points)), len(centroids))
     index = torch.empty(len(points), dtype=torch.long, device=points.device)
     distances = points.square().sum(1)
@@ -112,13 +112,13 @@ def kmeans(
     if symmetries is None:
         symmetries = torch.arange(points.shape[1])[None]
     with _threads(points.device) as run:
-        settings = Settings(init, max_iter, tolerance, symmetries.to(points.device), run)
-        found = (_grow(points, clusters, generator, settings) for _ in range(inits))
+        options = ClusteringOptions(init, max_iter, tolerance, symmetries.to(points.device), run)
+        found = (_grow(points, clusters, generator, options) for _ in range(inits))
         return min(found, key=lambda clustering: clustering.inertia)
 
 
 @dataclass(frozen=True)
-class Settings:
+class ClusteringOptions:
     """What does not change over the stages of a clustering; see `kmeans`."""
 
     init: Init
@@ -147,31 +147,31 @@ def _threads(device: torch.device) -> Iterator[Run]:
         torch.set_num_threads(threads)
 
 
-def _grow(points: Tensor, clusters: int, generator: torch.Generator, settings: Settings) -> Clustering:
+def _grow(points: Tensor, clusters: int, generator: torch.Generator, options: ClusteringOptions) -> Clustering:
     """Cluster samples of growing size, each from the centroids of the one before, and at last all points."""
     order = torch.randperm(len(points), generator=generator).to(points.device)
     size = max(FIRST_SAMPLE, SAMPLE_PER_CENTROID * clusters)
-    centroids = starting_centroids(points, order, size, clusters, settings.init, settings.symmetries, generator)
+    centroids = starting_centroids(points, order, size, clusters, options.init, options.symmetries, generator)
     while size < len(points):
-        centroids = _lloyd(points[order[:size]], centroids, settings).centroids
+        centroids = _lloyd(points[order[:size]], centroids, options).centroids
         size *= GROWTH
-    return _lloyd(points, centroids, settings)
+    return _lloyd(points, centroids, options)
 
 
-def _lloyd(points: Tensor, centroids: Tensor, settings: Settings) -> Clustering:
+def _lloyd(points: Tensor, centroids: Tensor, options: ClusteringOptions) -> Clustering:
     """Improve ``centroids`` until convergence."""
-    symmetries = settings.symmetries
+    symmetries = options.symmetries
     index = torch.full((len(points),), -1, device=points.device)
     previous, revived = inf, False
-    for iteration in range(settings.max_iter + 1):
+    for iteration in range(options.max_iter + 1):
         images = _images(centroids, symmetries)
-        new, distances = assign(points, images, settings.run)
+        new, distances = assign(points, images, options.run)
         inertia = float(distances.double().sum())
-        settled = not revived and previous - inertia <= settings.tolerance * inertia
-        if settled or iteration == settings.max_iter or torch.equal(new, index):
+        settled = not revived and previous - inertia <= options.tolerance * inertia
+        if settled or iteration == options.max_iter or torch.equal(new, index):
             return Clustering(centroids, new, inertia)
         index, previous = new, inertia
-        sums, sizes = _sums(points, index, len(images), settings.run)
+        sums, sizes = _sums(points, index, len(images), options.run)
         sums, sizes = _undo(sums, symmetries), sizes.view(len(centroids), -1).sum(1)
         centroids = torch.where(sizes[:, None] > 0, sums / sizes[:, None].clamp(min=1), centroids).to(points.dtype)
         far = distances.topk(min(int((sizes == 0).sum()), len(points))).indices
@@ -193,7 +193,7 @@ def _sums(points: Tensor, index: Tensor, clusters: int, run: Run) -> tuple[Tenso
 
     # part by part: a float32 sum of very many terms loses digits
     sums = points.new_zeros(shape, dtype=torch.float64)
-    for partial in run(add_up, zip(points.split(PART), index.split(PART), strict=True)):
+    for partial in run(add_up, zip(points.split(POINTS_AT_A_TIME), index.split(POINTS_AT_A_TIME), strict=True)):
         sums += partial
     return sums, torch.bincount(index, minlength=clusters)
 

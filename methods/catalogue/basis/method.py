@@ -10,10 +10,10 @@ from typing import ClassVar, Literal, Self
 import torch
 from torch import Tensor, nn
 
-from ...contract.cost import Cost, Skip
+from ...contract.cost import Cost, Knob, Skip
 from ...contract.errors import require
 from ...contract.layers import Between, CompressedConv2d, copy_bias
-from ...contract.method import Kind, Knob, Method, Part
+from ...contract.method import Kind, Method, SessionPart
 from ...contract.registry import register
 from ...contract.select import Select, refuse_grouped
 from ...contract.sharing import require_sharing, sharing_groups
@@ -200,12 +200,12 @@ class Basis(Method):
 
     def start(
         self, convs: Mapping[str, nn.Conv2d], groups: Sequence[Sequence[ConvSpec]], generator: torch.Generator
-    ) -> Part:
+    ) -> SessionPart:
         part = super().start(convs, groups, generator)
         return JointObjective(part.replacements, convs, self.gamma) if self.gamma else part
 
 
-class JointObjective(Part):
+class JointObjective(SessionPart):
     """The term ``γ Σ ‖W − BA‖²_F`` that keeps a basis near the trained weights (li2019, eq. 12).
 
     Parameters

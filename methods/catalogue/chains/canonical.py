@@ -18,7 +18,7 @@ Factors = tuple[Tensor, Tensor, Tensor, Tensor]
 
 ENOUGH = 1e-14
 """Squared error, relative to the tensor's square, that float32 cannot tell from zero."""
-PART = 1 << 25
+ELEMENTS_AT_A_TIME = 1 << 25
 """Elements of a product with the whole tensor that are held at a time: a quarter of a GB in double precision."""
 
 
@@ -102,7 +102,7 @@ def squared_error(weight: Tensor, factors: Factors) -> Tensor:
     n, c, height, width = weight.shape
     kernels = (rows[:, None] * columns).flatten(0, 1)
     found = weight.new_zeros(len(kernels) * n, c)
-    for some in torch.arange(out.shape[1], device=out.device).split(max(1, PART // len(found))):
+    for some in torch.arange(out.shape[1], device=out.device).split(max(1, ELEMENTS_AT_A_TIME // len(found))):
         found.addmm_((kernels[:, None, some] * out[:, some]).flatten(0, 1), inp[:, some].mT)
     return (weight - found.reshape(height, width, n, c).permute(2, 3, 0, 1)).square().sum()
 
@@ -134,7 +134,7 @@ def _sweep(tensor: Tensor, factors: Factors, ridge: float) -> tuple[Factors, Ten
     inp = _unit_columns(_solve((seen * kernels[:, None]).sum(0), (out, rows, columns), ridge))
     root = _cholesky((inp, rows, columns), ridge)
     parts, spatial = [], torch.zeros_like(kernels)
-    for some in tensor.split(max(1, PART // kernels.numel())):
+    for some in tensor.split(max(1, ELEMENTS_AT_A_TIME // kernels.numel())):
         seen = (some.reshape(-1, c) @ inp).reshape(len(some), height * width, -1)
         parts.append(torch.cholesky_solve((seen * kernels).sum(1).mT, root).mT)
         spatial += (seen * parts[-1][:, None]).sum(0)

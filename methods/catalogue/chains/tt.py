@@ -10,10 +10,10 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from ...contract.cost import Cost, Skip
+from ...contract.cost import Cost, Knob, Skip
 from ...contract.errors import require
 from ...contract.layers import copy_bias
-from ...contract.method import Knob, Method
+from ...contract.method import Method
 from ...contract.registry import register
 from ...contract.select import Select, refuse_grouped
 from ...contract.spec import ConvSpec

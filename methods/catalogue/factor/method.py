@@ -10,9 +10,9 @@ from typing import ClassVar, Literal
 import torch
 from torch import nn
 
-from ...contract.cost import Cost, Skip
+from ...contract.cost import Cost, Knob, Skip
 from ...contract.errors import require
-from ...contract.method import Kind, Knob, Method
+from ...contract.method import Kind, Method
 from ...contract.registry import register
 from ...contract.select import Select, refuse_grouped, refuse_pointwise
 from ...contract.spec import ConvSpec

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from ...contract.layers import VirtualWeightConv2d, VirtualWeightConvTranspose2d
-from ...contract.method import Part
+from ...contract.method import SessionPart
 from ...contract.spec import ConvSpec
 from ...numerics.quantisation import from_steps, to_steps
-from ...numerics.symmetry import ORDER, Symmetry, symmetry_permutations
+from ...numerics.symmetry import SYMMETRY_COUNT, Symmetry, symmetry_permutations
 
 HALF = 16
 """Bits of a scale that is a 16-bit floating-point number; fewer are multiples of a step."""
@@ -51,7 +51,7 @@ class ClusteredConv2d(VirtualWeightConv2d):
         self.symmetry: Symmetry = symmetry
         self.scale_bits = scale_bits
         self.quantised = False
-        self.images = len(codebook) * ORDER[symmetry]
+        self.images = len(codebook) * SYMMETRY_COUNT[symmetry]
         self.scale = nn.Parameter(torch.zeros(kernels))
         self.register_buffer("index", torch.zeros(kernels, dtype=_index_dtype(self.images)))
         if symmetry != "i":
@@ -110,7 +110,7 @@ class ClusteredConvTranspose2d(VirtualWeightConvTranspose2d, ClusteredConv2d):
     """The same of a transposed convolution: ``scale`` and ``index`` are ``(c, n / groups)``, kernels ``[i, o]``."""
 
 
-class ClusteredPart(Part):
+class ClusteredPart(SessionPart):
     """Trains scales in the network's precision and puts them into the bits they are counted as at the end."""
 
     def finish(self) -> dict[str, nn.Module]:

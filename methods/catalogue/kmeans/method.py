@@ -9,17 +9,17 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from ...contract.cost import Cost, Skip
+from ...contract.cost import Cost, Knob, Skip
 from ...contract.errors import require
 from ...contract.layers import copy_bias
-from ...contract.method import Knob, Method, Part
+from ...contract.method import Method, SessionPart
 from ...contract.registry import register
 from ...contract.select import refuse_pointwise
 from ...contract.sharing import require_sharing, sharing_groups
 from ...contract.spec import ConvSpec
 from ...numerics.clustering import kmeans
 from ...numerics.kmeans_init import Init
-from ...numerics.symmetry import ORDER, Symmetry, symmetry_permutations
+from ...numerics.symmetry import SYMMETRY_COUNT, Symmetry, symmetry_permutations
 from .layers import HALF, ClusteredConv2d, ClusteredPart, clustered_layer, index_bits, kernel_shape
 
 
@@ -107,7 +107,7 @@ class KMeans(Method):
 
     def group_costs(self, specs: Sequence[ConvSpec]) -> tuple[list[Cost], Cost]:
         size, area = self._size(specs), specs[0].kernel_area
-        index = index_bits(size * ORDER[self._symmetry(specs[0])])
+        index = index_bits(size * SYMMETRY_COUNT[self._symmetry(specs[0])])
         quantised = self.scale_bits < HALF
         costs = []
         for spec in specs:
@@ -129,7 +129,7 @@ class KMeans(Method):
 
     def start(
         self, convs: Mapping[str, nn.Conv2d], groups: Sequence[Sequence[ConvSpec]], generator: torch.Generator
-    ) -> Part:
+    ) -> SessionPart:
         return ClusteredPart(super().start(convs, groups, generator).replacements)
 
     def compress_layer(self, conv: nn.Conv2d, spec: ConvSpec, generator: torch.Generator) -> nn.Module:

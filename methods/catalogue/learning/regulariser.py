@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from ...contract.layers import CompressedConv2d
-from ...contract.method import Method, Part
+from ...contract.method import Method, SessionPart
 from ...contract.spec import ConvSpec
 
 
@@ -31,14 +31,14 @@ class Regulariser(ABC):
 
     @abstractmethod
     def state_dict(self) -> dict[str, Any]:
-        """Return what steps have changed, weights aside, as `Part.state_dict` does."""
+        """Return what steps have changed, weights aside, as `SessionPart.state_dict` does."""
 
     @abstractmethod
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from what `state_dict` returned."""
 
 
-class LearnedPart(Part):
+class LearnedPart(SessionPart):
     """Dense layers trained under a regulariser, decomposed when training has ended, with nothing trained afterwards.
 
     Works for every method whose decomposition a `Regulariser` leads to.

@@ -9,10 +9,10 @@ from typing import Any, ClassVar, Literal, Self
 import torch
 from torch import Tensor, nn
 
-from ...contract.cost import Cost, Skip
+from ...contract.cost import Cost, Knob, Skip
 from ...contract.errors import require
 from ...contract.layers import FactoredConv2d, copy_bias
-from ...contract.method import Knob, Method, Part
+from ...contract.method import Method, SessionPart
 from ...contract.registry import register
 from ...contract.select import Select, refuse_grouped
 from ...contract.spec import ConvSpec
@@ -270,7 +270,7 @@ class Tucker2(Method):
 
     def start(
         self, convs: Mapping[str, nn.Conv2d], groups: Sequence[Sequence[ConvSpec]], generator: torch.Generator
-    ) -> Part:
+    ) -> SessionPart:
         if self.learn is None:
             return super().start(convs, groups, generator)
         regulariser = self._regulariser(convs, trained(convs, groups), generator)
