@@ -1,4 +1,4 @@
-"""Truncated SVD of the filter matrix: the plainest low-rank baseline."""
+"""Truncated SVD of the filter matrix (zhang2016): the plainest low-rank baseline."""
 
 from __future__ import annotations
 

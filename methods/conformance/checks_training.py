@@ -8,7 +8,7 @@ import torch
 
 from ..contract.method import Method
 from ..lifecycle.session import Session
-from .compressing import Case, start
+from .compressing import Case, begin_case
 from .failure import demand
 
 
@@ -111,7 +111,7 @@ def check_trains_under_autocast(method: Method, case: Case) -> None:
 
 
 def _training(method: Method, case: Case) -> Session:
-    return start(case.model().train(), method, case)
+    return begin_case(case.model().train(), method, case)
 
 
 def _step(session: Session, x: torch.Tensor) -> None:

@@ -1,4 +1,4 @@
-"""Small integers without the bits that are always zero: how they lie in a file."""
+"""Packed integers: numbers of a few bits each, stored without gaps."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import torch
 from torch import Tensor
 
 NUMBERS_AT_A_TIME = 1 << 20
-"""Numbers packed at a time, a multiple of 8."""
+"""Numbers packed in one step, a multiple of 8."""
 
 
 def pack(numbers: Tensor, bits: int) -> Tensor:
-    """Put non-negative integers below ``2^bits`` one behind the other, lowest bit first.
+    """Pack non-negative integers below ``2^bits`` one behind the other, lowest bit first.
 
     Parameters
     ----------

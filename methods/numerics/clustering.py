@@ -15,15 +15,16 @@ from torch import Tensor
 from .kmeans_init import Init, starting_centroids
 
 SCORES_AT_A_TIME = 1 << 18
-"""Scores a thread holds at a time: 1 MB in float32, which stays in a core's cache."""
+"""Scores that a thread holds at a time: 1 MB in float32, which stays in a core's cache."""
 POINTS_AT_A_TIME = 1 << 14
-"""Points a thread takes at a time. Sums are taken over parts: results do not depend on the number of threads."""
+"""Points that a thread takes at a time. Sums are taken over these parts whatever the number of threads, so that
+results do not depend on it."""
 FIRST_SAMPLE = 1 << 14
 """Fewest points of a sample."""
 SAMPLE_PER_CENTROID = 64
-"""Points of the first sample for each centroid, if that is more."""
+"""Points of the first sample for each centroid, if that makes more than `FIRST_SAMPLE`."""
 GROWTH = 4
-"""How many times larger the next sample is."""
+"""Factor of the sample's size from one sample to the next."""
 
 Run = Callable[..., Iterable[Any]]
 """The signature of `map`."""
@@ -59,7 +60,7 @@ def _assign_part(points: Tensor, centroids: Tensor, bias: Tensor) -> tuple[Tenso
         score = torch.addmm(bias, part, centroids.mT, out=scores[: len(part)])
         best = score.amax(1)
         distances[chunk] -= 2 * best
-        # a maximum and its place found by a product are twice as fast as one search for both
+        # the maximum, and then its place by a product, take half the time of one search for both
         hits = score.eq_(best[:, None])
         found = torch.mv(hits, numbers).long().clamp(max=len(centroids) - 1)
         tied = (hits.gather(1, found[:, None])[:, 0] != 1).nonzero()[:, 0]
@@ -95,13 +96,14 @@ def kmeans(
     init
         How the first centroids are chosen: see `starting_centroids`.
     inits
-        How often to start anew; the clustering of least inertia is returned.
+        Number of starts; the clustering of least inertia is returned.
     max_iter
         Most iterations on one sample.
     tolerance
         Relative.
     symmetries : Tensor ``(|S|, d)``
-        Permutations of the columns, a group, under whose images a centroid may stand for a point; the identity first.
+        A group of permutations of the columns, the identity first. A centroid stands for the points near any of its
+        images under them.
 
     Returns
     -------
@@ -119,7 +121,7 @@ def kmeans(
 
 @dataclass(frozen=True)
 class ClusteringOptions:
-    """What does not change over the stages of a clustering; see `kmeans`."""
+    """The options that all stages of a clustering have in common; see `kmeans`."""
 
     init: Init
     max_iter: int
@@ -130,10 +132,10 @@ class ClusteringOptions:
 
 @contextmanager
 def _threads(device: torch.device) -> Iterator[Run]:
-    """Give torch's threads whole parts of the points, not shares of each small operation, and yield what runs them.
+    """Yield a `map` that gives each of torch's threads whole parts of the points instead of shares of an operation.
 
-    Waiting for each other after every operation takes them longer than the operation, all the more where other
-    processes want the cores.
+    With shares the threads wait for each other after every operation, which takes longer than the operation itself,
+    all the more on cores that other processes use.
     """
     threads = torch.get_num_threads()
     if device.type != "cpu" or threads == 1:
@@ -148,7 +150,7 @@ def _threads(device: torch.device) -> Iterator[Run]:
 
 
 def _grow(points: Tensor, clusters: int, generator: torch.Generator, options: ClusteringOptions) -> Clustering:
-    """Cluster samples of growing size, each from the centroids of the one before, and at last all points."""
+    """Cluster samples of growing size, each from the centroids of the last, and in the end all points."""
     order = torch.randperm(len(points), generator=generator).to(points.device)
     size = max(FIRST_SAMPLE, SAMPLE_PER_CENTROID * clusters)
     centroids = starting_centroids(points, order, size, clusters, options.init, options.symmetries, generator)
@@ -199,15 +201,15 @@ def _sums(points: Tensor, index: Tensor, clusters: int, run: Run) -> tuple[Tenso
 
 
 def _undo(sums: Tensor, symmetries: Tensor) -> Tensor:
-    """Take the sums ``(K·|S|, d)`` of the points near each image back to the centroid, and add them up ``(K, d)``."""
+    """Turn the sums ``(K·|S|, d)`` over each image back to its centroid, and return their sum ``(K, d)``."""
     sums = sums.view(-1, *symmetries.shape)
     inverse = symmetries.argsort(1)
     return sums.gather(2, inverse.expand(sums.shape)).sum(1)
 
 
 def _revive(centroids: Tensor, empty: Tensor, far: Tensor, nearest: Tensor) -> bool:
-    """Move empty centroids to the points ``far`` from their ``nearest`` centroids; tell whether any was moved."""
-    # a point that is its own centroid gains nothing; its distance by way of products is not exactly zero
+    """Move empty centroids to the points ``far`` from their ``nearest`` ones; return whether any was moved."""
+    # a point that is its own centroid gains nothing; its distance, computed by products, is not exactly zero
     far = far[(far - nearest).square().sum(1) > 1e-10 * far.square().sum(1)]
     centroids[empty.nonzero()[: len(far), 0]] = far
     return len(far) > 0

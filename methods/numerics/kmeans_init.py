@@ -1,4 +1,4 @@
-"""Where k-means starts: distinct points at random, or points far from each other."""
+"""Starting centroids of k-means: distinct points at random, or points far from each other (k-means++)."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def starting_centroids(
     order : Tensor ``(N,)``
         A random order of them.
     sample
-        How many of them to look at; all, if there are too few distinct ones among these.
+        How many of them to choose from; all, if there are too few distinct ones among these.
     clusters
         How many to choose.
     init

@@ -12,7 +12,7 @@ Symmetry = Literal["i", "ih", "ihvo", "D4"]
 of the square, the transposed ones too."""
 
 SYMMETRY_COUNT: dict[Symmetry, int] = {"i": 1, "ih": 2, "ihvo": 4, "D4": 8}
-"""How many symmetries a set has; the identity is always the first."""
+"""Number of symmetries in each set; the identity is always the first."""
 
 
 def symmetry_permutations(symmetry: Symmetry, size: int) -> Tensor:

@@ -11,7 +11,7 @@ from ...contract.layers import GEOMETRY, Between, CompressedConv2d, make_between
 from ...contract.spec import ConvSpec
 
 LOOPED_SPLITS = 8
-"""Most splits for which one convolution a split is offered: with more of them it was never the fastest form."""
+"""Most splits for which `LoopedBasis` is a form: with more it was never the fastest."""
 
 
 class SlicedConv2d(nn.Conv2d):

@@ -1,4 +1,4 @@
-"""Canonical polyadic decomposition of a convolution's weight: a start in closed form, then alternating least squares.
+"""The factors of a CP decomposition: a start in closed form, then alternating least squares.
 
 Factors are tuples ``(out, inp, rows, columns)`` of matrices ``(n, R)``, ``(c, R)``, ``(kh, R)`` and ``(kw, R)``; column
 ``r`` of the four is one component, the weight their sum:
@@ -19,7 +19,7 @@ Factors = tuple[Tensor, Tensor, Tensor, Tensor]
 ENOUGH = 1e-14
 """Squared error, relative to the tensor's square, that float32 cannot tell from zero."""
 ELEMENTS_AT_A_TIME = 1 << 25
-"""Elements of a product with the whole tensor that are held at a time: a quarter of a GB in double precision."""
+"""Elements of a product with the whole tensor that are in memory at a time: a quarter of a GB in double precision."""
 
 
 def exact_rank(shape: tuple[int, ...]) -> int:
@@ -62,10 +62,10 @@ def alternating_least_squares(
 ) -> Factors:
     """Lower ``‖W − Ŵ‖² + μ · Σ_r ‖component r‖²`` by solving for one factor after another.
 
-    The ridge ``μ`` keeps components from growing without bound while they cancel each other (a tensor need have no
-    best approximation of a given rank). Written in components it is the same function whichever factor is solved for,
-    so the sum falls with every solve. The error ``‖W − Ŵ‖²`` alone falls with every sweep that is kept: the first
-    one that does not lower it is dropped, and ends the iteration.
+    The ridge ``μ`` keeps components from growing without bound while they cancel each other (a tensor may have no
+    best approximation of a given rank). The sum is the same function whichever factor is solved for, so it falls with
+    every solve. The error ``‖W − Ŵ‖²`` alone need not: the first sweep that does not lower it is dropped and ends the
+    iteration.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Canonical polyadic decomposition (lebedev2015): two 1×1 convolutions and two depthwise ones between them."""
+"""CP, the canonical polyadic decomposition (lebedev2015): two 1×1 convolutions with two depthwise ones between."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Spatial SVD: a vertical convolution, then a horizontal one."""
+"""Spatial SVD (jaderberg2014, tai2016): a vertical convolution, then a horizontal one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tensor-train decomposition of the kernel, as a chain of four convolutions."""
+"""Tensor-train decomposition (garipov2016, oseledets2011) of the kernel, as a chain of four convolutions."""
 
 from __future__ import annotations
 

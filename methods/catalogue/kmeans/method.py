@@ -20,7 +20,7 @@ from ...contract.spec import ConvSpec
 from ...numerics.clustering import kmeans
 from ...numerics.kmeans_init import Init
 from ...numerics.symmetry import SYMMETRY_COUNT, Symmetry, symmetry_permutations
-from .layers import HALF, ClusteredConv2d, ClusteredPart, clustered_layer, index_bits, kernel_shape
+from .layers import HALF_BITS, ClusteredConv2d, ClusteredPart, clustered_layer, index_bits, kernel_shape
 
 
 @register("kmeans")
@@ -68,7 +68,7 @@ class KMeans(Method):
     codebook: str = "network"
     max_iter: int = 4500
     symmetry: Symmetry = "i"
-    scale_bits: int = HALF
+    scale_bits: int = HALF_BITS
     init: Init = "random"
     inits: int = 1
     tolerance: float = 1e-5
@@ -84,7 +84,7 @@ class KMeans(Method):
         require(self.inits >= 1, f"kmeans: inits is at least 1, got {self.inits}")
         require(0 <= self.tolerance < 1, f"kmeans: tolerance is a fraction in [0, 1), got {self.tolerance}")
         require(
-            self.scale_bits == HALF or 2 <= self.scale_bits <= 8,
+            self.scale_bits == HALF_BITS or 2 <= self.scale_bits <= 8,
             f"kmeans: scale_bits is 16, or 2 to 8, got {self.scale_bits}",
         )
         require_sharing(self.codebook, "kmeans: codebook", alone="layer")
@@ -108,7 +108,7 @@ class KMeans(Method):
     def group_costs(self, specs: Sequence[ConvSpec]) -> tuple[list[Cost], Cost]:
         size, area = self._size(specs), specs[0].kernel_area
         index = index_bits(size * SYMMETRY_COUNT[self._symmetry(specs[0])])
-        quantised = self.scale_bits < HALF
+        quantised = self.scale_bits < HALF_BITS
         costs = []
         for spec in specs:
             count = _kernels(spec)

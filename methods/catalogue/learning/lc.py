@@ -14,16 +14,16 @@ from .regulariser import Regulariser
 class LearningCompression(Regulariser):
     """``μ/2 ‖W − Δ(Θ)‖²``, summed over layers: a quadratic penalty on the distance to the decomposition of the weights.
 
-    Every ``every`` steps the weights are decomposed anew and ``μ`` grows by a factor, whatever the violation is: the
-    learning-compression algorithm (Idelbayev and Carreira-Perpiñán, CVPR 2020) with a quadratic penalty, its L step
-    that many steps of the caller's optimiser. It works for every method with a dense weight.
+    Every ``every`` steps the weights are decomposed anew and ``μ`` grows by a factor, whatever the violation. This is
+    the learning-compression algorithm (Idelbayev and Carreira-Perpiñán, CVPR 2020) with a quadratic penalty; its L step
+    is ``every`` steps of the caller's optimiser. It works for every method with a dense weight.
 
     Parameters
     ----------
     weights
         Conv weights, trained by the caller.
     project
-        Returns ``Δ(Θ)``, the weights that the decomposition of the current ones stands for, in the same order.
+        Returns ``Δ(Θ)`` in the same order: the dense weights that the decomposition of the current ones equals.
     strength, growth, max_strength
         ``μ`` of the first ``every`` steps, its factor after each further ``every``, and its cap.
     every
@@ -58,7 +58,7 @@ class LearningCompression(Regulariser):
         return self.strength / 2 * distances.sum()
 
     def after_step(self) -> None:
-        """Let the strength grow and the weights be decomposed anew, when it is time."""
+        """Raise the strength and have the weights decomposed anew in every ``every``-th step."""
         self._steps += 1
         if self._steps % self.every == 0:
             self._targets = []

@@ -25,9 +25,9 @@ class NuclearShrinkage(Regulariser):
     weights
         Conv weights ``(n, c, kh, kw)``, changed in place.
     unfoldings
-        The unfoldings of each; their ranks are what `violations` measures against.
+        The unfoldings of each; `violations` is measured against their ranks.
     shrink
-        What is taken off a singular value for each step.
+        How much is taken off a singular value for each step.
     refresh
         Steps between two thresholdings.
     """
@@ -42,7 +42,7 @@ class NuclearShrinkage(Regulariser):
 
     @torch.no_grad()
     def after_step(self) -> None:
-        """Shrink the singular values, when it is time."""
+        """Shrink the singular values in every ``refresh``-th step."""
         self._steps += 1
         if self._steps % self.refresh or not self.weights:
             return

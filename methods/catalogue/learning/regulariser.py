@@ -1,4 +1,4 @@
-"""Layers that stay dense while they are trained towards a decomposition, which then costs little accuracy."""
+"""Learning towards a decomposition: layers train densely under a regulariser and are decomposed at the end."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ...contract.spec import ConvSpec
 
 
 class Regulariser(ABC):
-    """What pulls weights towards those a decomposition can represent, and how far they are from it."""
+    """A pull on weights towards those that a decomposition can represent, and a measure of their distance from it."""
 
     def penalty(self) -> Tensor | None:
         """Return a scalar to add to the task's loss, or None."""
@@ -27,15 +27,15 @@ class Regulariser(ABC):
 
     @abstractmethod
     def violations(self) -> Tensor:
-        """Return the squared distances last seen, one for each constraint; empty before any was seen."""
+        """Return the latest squared distances, one for each constraint; empty before the first."""
 
     @abstractmethod
     def state_dict(self) -> dict[str, Any]:
-        """Return what steps have changed, weights aside, as `SessionPart.state_dict` does."""
+        """Return what steps have changed, apart from the weights, as `SessionPart.state_dict` does."""
 
     @abstractmethod
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from what `state_dict` returned."""
+        """Continue from a `state_dict`."""
 
 
 class LearnedPart(SessionPart):
@@ -52,9 +52,9 @@ class LearnedPart(SessionPart):
     generator
         For the decomposition.
     regulariser
-        Should leave out frozen weights (see `trained`), which can come no nearer.
+        Over weights that train: a frozen one comes no nearer (see `trained`).
     epsilon
-        Training has converged when every violation is below it.
+        Training has converged when every violation is below this.
     """
 
     decomposes_at = "finish"
