@@ -19,8 +19,8 @@ from ...contract.select import Select, refuse_grouped
 from ...contract.sharing import require_sharing, sharing_groups
 from ...contract.spec import ConvSpec
 from ...numerics.linear import nearest_divisor, ratio_rank, truncated_svd
-from .fit import sliced_basis
 from .layers import BasisConv2d
+from .sliced_basis import sliced_basis
 
 
 @register("basis")
@@ -48,7 +48,7 @@ class Basis(Method):
     sliced
         One basis filter has as many channels as the widest layer that shares it, and each layer applies the leading
         slice of its own width: ``s = 1`` everywhere. ``split`` is then None. No closed form gives the optimum: the
-        initialisation alternates between basis and coefficients (:func:`.fit.sliced_basis`).
+        initialisation alternates between basis and coefficients (`sliced_basis`).
     between
         What lies between basis and projection, li2019's networks: ``"bn-relu"`` (VGG, DenseNet), ``"bn-prelu"``
         (SRResNet). The method is then architectural; the SVD is only where it starts from.

@@ -23,8 +23,8 @@ from ..learning.arp import RankPenalty
 from ..learning.lc import LearningCompression
 from ..learning.nuclear import NuclearShrinkage
 from ..learning.regulariser import LearnedPart, Regulariser, nearest_weights, trained
+from .decomposition import decompose
 from .layers import IdentityPair, Tucker2Conv2d, strides_first
-from .weights import decompose
 
 _ALL = 2**31 - 1
 """A rank that is cut down to whatever is full."""
