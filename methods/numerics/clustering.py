@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .kmeans_init import Init, starting_centroids
+from .kmeans_init import KMeansInit, starting_centroids
 
 SCORES_AT_A_TIME = 1 << 18
 """Scores that a thread holds at a time: 1 MB in float32, which stays in a core's cache."""
@@ -74,7 +74,7 @@ def kmeans(
     clusters: int,
     generator: torch.Generator,
     *,
-    init: Init = "random",
+    init: KMeansInit = "random",
     inits: int = 1,
     max_iter: int = 4500,
     tolerance: float = 1e-5,
@@ -123,7 +123,7 @@ def kmeans(
 class ClusteringOptions:
     """The options that all stages of a clustering have in common; see `kmeans`."""
 
-    init: Init
+    init: KMeansInit
     max_iter: int
     tolerance: float
     symmetries: Tensor

@@ -8,7 +8,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-Init = Literal["random", "k-means++"]
+KMeansInit = Literal["random", "k-means++"]
 
 
 def starting_centroids(
@@ -16,7 +16,7 @@ def starting_centroids(
     order: Tensor,
     sample: int,
     clusters: int,
-    init: Init,
+    init: KMeansInit,
     symmetries: Tensor,
     generator: torch.Generator,
 ) -> Tensor:

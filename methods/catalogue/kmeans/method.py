@@ -18,7 +18,7 @@ from ...contract.select import refuse_pointwise
 from ...contract.sharing import require_sharing, sharing_groups
 from ...contract.spec import ConvSpec
 from ...numerics.clustering import kmeans
-from ...numerics.kmeans_init import Init
+from ...numerics.kmeans_init import KMeansInit
 from ...numerics.symmetry import SYMMETRY_COUNT, Symmetry, symmetry_permutations
 from .layers import HALF_BITS, ClusteredConv2d, ClusteredPart, clustered_layer, index_bits, kernel_shape
 
@@ -69,7 +69,7 @@ class KMeans(Method):
     max_iter: int = 4500
     symmetry: Symmetry = "i"
     scale_bits: int = HALF_BITS
-    init: Init = "random"
+    init: KMeansInit = "random"
     inits: int = 1
     tolerance: float = 1e-5
 

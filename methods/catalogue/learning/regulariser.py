@@ -52,7 +52,7 @@ class LearnedPart(SessionPart):
     generator
         For the decomposition.
     regulariser
-        Over weights that train: a frozen one comes no nearer (see `trained`).
+        Over weights that train: a frozen one comes no nearer (see `trainable_groups`).
     epsilon
         Training has converged when every violation is below this.
     """
@@ -93,7 +93,7 @@ class LearnedPart(SessionPart):
         return self.method.compress_groups(self.convs, self.groups, self.generator)
 
 
-def trained(convs: Mapping[str, nn.Conv2d], groups: Sequence[Sequence[ConvSpec]]) -> list[list[ConvSpec]]:
+def trainable_groups(convs: Mapping[str, nn.Conv2d], groups: Sequence[Sequence[ConvSpec]]) -> list[list[ConvSpec]]:
     """Return the groups without the layers whose weights are frozen."""
     left = [[spec for spec in specs if convs[spec.path].weight.requires_grad] for specs in groups]
     return [specs for specs in left if specs]

@@ -22,7 +22,7 @@ from ...numerics.unfolding import Unfolding, spectra
 from ..learning.arp import RankPenalty
 from ..learning.lc import LearningCompression
 from ..learning.nuclear import NuclearShrinkage
-from ..learning.regulariser import LearnedPart, Regulariser, nearest_weights, trained
+from ..learning.regulariser import LearnedPart, Regulariser, nearest_weights, trainable_groups
 from .decomposition import decompose
 from .layers import IdentityPair, Tucker2Conv2d, strides_first
 
@@ -273,7 +273,7 @@ class Tucker2(Method):
     ) -> SessionPart:
         if self.learn is None:
             return super().start(convs, groups, generator)
-        regulariser = self._regulariser(convs, trained(convs, groups), generator)
+        regulariser = self._regulariser(convs, trainable_groups(convs, groups), generator)
         return LearnedPart(self, convs, groups, generator, regulariser, self.epsilon)
 
     def _regulariser(
