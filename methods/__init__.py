@@ -1,6 +1,6 @@
-"""Methods that make convolutional networks smaller by decomposing or sharing their filters.
+"""Compression methods: they make convolutional networks smaller by decomposing or sharing their filters.
 
-The whole vocabulary::
+This is the face for users; an author of a method imports `decompbench.methods.authoring`. The whole vocabulary::
 
     small = compress(model, SVD(rank=0.3), example)                       # no training at all
     small = compress(model, SVD(rank=0.3, refit="ridge"), example, calibration=batches)  # refitted to activations

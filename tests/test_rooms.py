@@ -22,7 +22,7 @@ ORDER = {
     "methods": ("numerics", "contract", "catalogue", "plan", "lifecycle", "conformance"),
 }  # fmt: skip
 PACKAGES = (*ORDER, "models")
-#: Modules in front of the rooms: like a package's ``__init__`` they re-export what is in the rooms, which import neither.
+#: Modules in front of the rooms. Like a package's ``__init__`` they re-export what is in rooms; no room imports them.
 FACES = {"methods.authoring"}
 #: Entries of a folder that a reader takes in at once. A verb, a conformance check and a file of static assets is found
 #: by its name alone: their folders are lists.

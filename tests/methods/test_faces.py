@@ -2,12 +2,14 @@
 
 import ast
 import importlib
+import re
 from pathlib import Path
 
 from decompbench import methods
 from decompbench.methods import authoring
 
 CATALOGUE = Path(methods.__file__).parent / "catalogue"
+GUIDE = Path(__file__).parents[2] / "docs" / "writing-a-method.md"
 
 
 def imported_from_below() -> set[str]:
@@ -23,6 +25,13 @@ def test_an_author_has_all_that_our_methods_import():
     names = imported_from_below()
     assert {"Method", "truncated_svd"} <= names
     assert names <= set(authoring.__all__)
+
+
+def test_the_guide_names_what_there_is():
+    section = GUIDE.read_text(encoding="utf-8").partition("## What to import\n")[2].partition("\n## ")[0]
+    named = {name for row in section.splitlines() if row.startswith("| ") for name in re.findall(r"`(\w+)`", row)}
+    assert {"Method", "truncated_svd", "LearnedPart"} <= named
+    assert named - {"block", "group", "network"} <= set(authoring.__all__)
 
 
 def test_the_faces_export_what_they_say_and_one_thing_a_name():

@@ -1,4 +1,4 @@
-"""The adaptive rank penalty: its gradient, its strength, and what it is for."""
+"""The adaptive rank penalty: its gradient, its strength, and the low rank it leads to."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""Filter bases: shapes by the paper's formula, sharing, slicing, and what the initialisation is optimal for."""
+"""Filter bases: shapes by the paper's formula, sharing, slicing, and the optimum that training starts from."""
 
 import itertools
 from math import sqrt

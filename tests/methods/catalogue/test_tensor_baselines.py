@@ -1,4 +1,4 @@
-"""Spatial SVD, tensor-train and CP against what is known of the best approximation."""
+"""Tensor baselines: spatial SVD, tensor-train and CP against known bounds of the best approximation."""
 
 import itertools
 

@@ -1,4 +1,4 @@
-"""Methods that break one promise each: what every check must be able to find. None is registered on import."""
+"""Broken methods, one for each check, which must find it. None is registered on import."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Names, settings and plugins."""
+"""The registry: names, settings and plugins."""
 
 import importlib.metadata
 import warnings

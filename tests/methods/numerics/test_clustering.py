@@ -1,4 +1,4 @@
-"""K-means: the algorithm against SciPy's, its symmetries against brute force, and the data that break naive code."""
+"""K-means: the algorithm against SciPy's, its symmetries against brute force, and data that break naive code."""
 
 import pytest
 import torch
@@ -117,7 +117,7 @@ def test_a_sample_with_too_few_distinct_points_is_not_all_there_is(init, monkeyp
 @pytest.mark.parametrize("far", [(1, 1), (2, 1), (1, 7)])
 def test_an_empty_cluster_takes_the_farthest_point(far):
     points = torch.cat([torch.zeros(50, 2), torch.full((far[0], 2), 100.0), torch.full((far[1], 2), -100.0)])
-    settings = clustering.Settings("random", 100, 0.0, torch.arange(2)[None], map)
+    settings = clustering.ClusteringOptions("random", 100, 0.0, torch.arange(2)[None], map)
     # of three equal centroids far from all points, two have none and would never get any
     found = clustering._lloyd(points, torch.full((3, 2), 1000.0), settings)
     assert len(found.index.unique()) == 3
