@@ -120,7 +120,7 @@ class SummaryPart(SessionPart):
 
 @dataclass(frozen=True)
 class Places:
-    """Where the filters of a layer start: ``n = k1 · k2 · k3`` of them in a summary of ``channels``."""
+    """The starting places of a layer's ``n = k1 · k2 · k3`` filters in a summary of ``channels``."""
 
     k1: int
     k2: int

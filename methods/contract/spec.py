@@ -99,7 +99,7 @@ class ConvSpec:
 
     @property
     def positions(self) -> int:
-        """How often each weight is applied per image: once per output position, or per input position if transposed."""
+        """Uses of each weight per image: one per output position, or per input position if transposed."""
         return self.input_positions if "Transpose" in self.type else self.output_positions
 
     @property

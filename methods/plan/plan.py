@@ -36,7 +36,7 @@ class GroupPlan:
 
 @dataclass(frozen=True)
 class LayerPlan:
-    """What happens to one convolution.
+    """The entry of one convolution in a plan.
 
     Attributes
     ----------

@@ -107,7 +107,7 @@ class ClusteredConv2d(VirtualWeightConv2d):
 
 
 class ClusteredConvTranspose2d(VirtualWeightConvTranspose2d, ClusteredConv2d):
-    """The same of a transposed convolution: ``scale`` and ``index`` are ``(c, n / groups)``, kernels ``[i, o]``."""
+    """A transposed convolution of such kernels: ``scale`` and ``index`` are ``(c, n / groups)``, kernels ``[i, o]``."""
 
 
 class ClusteredPart(SessionPart):

@@ -1,4 +1,4 @@
-"""Learning towards a decomposition: a regulariser while training, of a kind named by the setting ``learn``.
+"""Learning towards a decomposition: training under a regulariser, which the setting ``learn`` names.
 
 `arp` is the adaptive rank penalty (yu2021), `nuclear` nuclear-norm shrinkage, `lc` learning-compression.
 """

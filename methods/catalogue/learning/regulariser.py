@@ -1,4 +1,4 @@
-"""Learning towards a decomposition: layers train densely under a regulariser and are decomposed at the end."""
+"""The regulariser, and dense layers that train under one until they are decomposed at the end."""
 
 from __future__ import annotations
 
