@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from decompbench.methods import Plan, Tucker2, begin, plan
-from decompbench.methods.catalogue.learning.rank_penalty import RankPenalty
+from decompbench.methods.catalogue.learning.arp import RankPenalty
 from decompbench.methods.numerics.unfolding import Unfolding
 from decompbench.models import load_model
 

@@ -1,6 +1,6 @@
-"""Methods that make convolutional networks smaller by decomposing or sharing their filters.
+"""Compression methods: they make convolutional networks smaller by decomposing or sharing their filters.
 
-The whole vocabulary::
+This is the face for users; an author of a method imports `decompbench.methods.authoring`. The whole vocabulary::
 
     small = compress(model, SVD(rank=0.3), example)                       # no training at all
     small = compress(model, SVD(rank=0.3, refit="ridge"), example, calibration=batches)  # refitted to activations
@@ -21,20 +21,21 @@ from .catalogue.kmeans.method import KMeans
 from .catalogue.refit import DataAware
 from .catalogue.svd import SVD
 from .catalogue.tucker2.method import Tucker2
-from .contract.between import Between
-from .contract.cost import Cost, Skip, Target
+from .contract.cost import Cost, Knob, Skip, Target
 from .contract.errors import MethodError, SettingError, StorageError, UnknownNameError, UnreachableTarget
 from .contract.layers import (
+    Between,
     CompressedConv2d,
     FactoredConv2d,
     VirtualWeightConv2d,
     VirtualWeightConvTranspose2d,
     copy_bias,
 )
-from .contract.method import Kind, Knob, Method, Part
+from .contract.method import Kind, Method, SessionPart
 from .contract.registry import get_method, list_methods, method_class, register
 from .contract.select import Select
-from .contract.spec import ConvSpec, Trace, trace
+from .contract.spec import ConvSpec
+from .contract.trace import Trace, trace
 from .lifecycle.counting import StoredCount, count_stored, stored_tensors
 from .lifecycle.deploy import deploy
 from .lifecycle.session import Session, begin, compress
@@ -64,10 +65,10 @@ __all__ = [
     "LayerPlan",
     "Method",
     "MethodError",
-    "Part",
     "Plan",
     "Select",
     "Session",
+    "SessionPart",
     "SettingError",
     "Skip",
     "SpatialSVD",

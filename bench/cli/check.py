@@ -10,7 +10,7 @@ from ..base.text import counted
 from .options import AsJson, Plugins, import_plugins, output, parse_settings, print_json
 
 if TYPE_CHECKING:
-    from ...methods.conformance import Report
+    from ...methods.conformance import ConformanceReport
 
 EXAMPLE = "Example: decompbench check svd --quick"
 
@@ -50,7 +50,7 @@ def check_command(
         raise typer.Exit(1)
 
 
-def _print_report(report: Report) -> None:
+def _print_report(report: ConformanceReport) -> None:
     from rich.table import Table
     from rich.text import Text
 

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torchmetrics.functional.image import peak_signal_noise_ratio
 
-from ...methods.contract.spec import evaluating
+from ...methods.contract.forward import evaluating
 from ..data.images.resize import upsample
 from ..data.super_resolution.load import SuperResolutionData, check_names, load_super_resolution
 from ..data.super_resolution.pairs import DECODED_LIMIT, PairSet

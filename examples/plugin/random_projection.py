@@ -11,7 +11,7 @@ from typing import ClassVar
 import torch
 from torch import nn
 
-from decompbench.methods import (
+from decompbench.methods.authoring import (
     ConvSpec,
     Cost,
     FactoredConv2d,

@@ -1,4 +1,4 @@
-"""The baseline that every table has."""
+"""Dense: no compression, the baseline of every table."""
 
 from __future__ import annotations
 

@@ -10,10 +10,10 @@ from typing import Any, ClassVar, Literal
 import torch
 from torch import Tensor, nn
 
-from ..contract.cost import Cost, Skip
+from ..contract.cost import Cost, Knob, Skip
 from ..contract.errors import require
 from ..contract.layers import VirtualWeightConv2d, copy_bias
-from ..contract.method import Knob, Method, Part
+from ..contract.method import Method, SessionPart
 from ..contract.registry import register
 from ..contract.spec import ConvSpec
 from ..numerics.linear import largest_divisor
@@ -53,8 +53,8 @@ def mean_gather(summary: Tensor, index: Tensor, uses: Tensor) -> Tensor:
 class SummaryConv2d(VirtualWeightConv2d):
     """A convolution whose filters are read out of a filter summary.
 
-    Shapes: ``summary`` ``(F1, F2, C)``; ``index`` ``(n, c / groups, kh, kw)`` says which of its elements each weight
-    is, ``uses`` how often each is read. These two follow from the settings and are not stored.
+    Shapes: ``summary`` ``(F1, F2, C)``; ``index`` ``(n, c / groups, kh, kw)``, the element of the summary that each
+    weight is; ``uses``, how often each element is read. The last two follow from the settings and are not stored.
 
     Parameters
     ----------
@@ -63,7 +63,7 @@ class SummaryConv2d(VirtualWeightConv2d):
     places
         Where its filters start.
     weight_bits
-        8 for a summary that `quantise` will put on 256 levels, with its minimum and maximum in ``ends``; None for none.
+        8 for a summary that `quantise` will round to 256 levels between ``ends``; None for one that stays as it is.
     """
 
     index: Tensor
@@ -79,7 +79,7 @@ class SummaryConv2d(VirtualWeightConv2d):
         self.summary = nn.Parameter(torch.zeros(shape))
         index = places.index(spec)
         self.register_buffer("index", index, persistent=False)
-        # an element that wrap-around leaves unread has gradient zero, not 0/0
+        # wrap-around may leave an element unread: its gradient is then zero and not 0/0
         uses = torch.bincount(index.flatten(), minlength=math.prod(shape)).clamp(min=1)
         self.register_buffer("uses", uses, persistent=False)
         if weight_bits is not None:
@@ -91,7 +91,7 @@ class SummaryConv2d(VirtualWeightConv2d):
         return mean_gather(self.summary.flatten(), self.index, self.uses)
 
     def quantise(self) -> None:
-        """Put the summary on its levels, if it is to have any: from here on it does not train (FSNet-WQ)."""
+        """Round the summary to its levels, if it has any; from here on it does not train (FSNet-WQ)."""
         if self.weight_bits is not None:
             codes, self.ends = to_levels(self.summary.detach(), self.weight_bits)
             del self.summary
@@ -108,7 +108,7 @@ class SummaryConv2d(VirtualWeightConv2d):
         return 0 if self.weight_bits is None else self.summary.numel()
 
 
-class SummaryPart(Part):
+class SummaryPart(SessionPart):
     """Trains summaries in the network's precision and quantises them once at the end."""
 
     def finish(self) -> dict[str, nn.Module]:
@@ -120,7 +120,7 @@ class SummaryPart(Part):
 
 @dataclass(frozen=True)
 class Places:
-    """Where the filters of a layer start: ``n = k1 · k2 · k3`` of them in a summary of ``channels``."""
+    """The starting places of a layer's ``n = k1 · k2 · k3`` filters in a summary of ``channels``."""
 
     k1: int
     k2: int
@@ -133,7 +133,7 @@ class Places:
         return self.k1 * min(STRIDE, kh), self.k2 * min(STRIDE, kw), self.channels
 
     def index(self, spec: ConvSpec) -> Tensor:
-        """Return which element of the flattened summary each weight of ``(n, c / groups, kh, kw)`` is."""
+        """Return, for each weight of ``(n, c / groups, kh, kw)``, the index of its element in the flattened summary."""
         c, (kh, kw) = spec.in_channels // spec.groups, spec.kernel_size
         rows, columns, channels = self.summary_shape(spec)
         row = (torch.arange(self.k1)[:, None] * min(STRIDE, kh) + torch.arange(kh)) % rows
@@ -228,7 +228,7 @@ class FSNet(Method):
 
     def start(
         self, convs: Mapping[str, nn.Conv2d], groups: Sequence[Sequence[ConvSpec]], generator: torch.Generator
-    ) -> Part:
+    ) -> SessionPart:
         return SummaryPart(super().start(convs, groups, generator).replacements)
 
     def compress_layer(self, conv: nn.Conv2d, spec: ConvSpec, generator: torch.Generator) -> nn.Module:

@@ -10,15 +10,13 @@ from typing import Any, ClassVar, Literal, Self
 import torch
 from torch import nn
 
-from ..contract.between import Between
-from ..contract.cost import Cost, Skip
+from ..contract.cost import Cost, Knob, Skip
 from ..contract.errors import require
-from ..contract.layers import FactoredConv2d, copy_bias
-from ..contract.method import Kind, Knob
+from ..contract.layers import Between, FactoredConv2d, copy_bias
+from ..contract.method import Kind
 from ..contract.registry import register
-from ..contract.select import Select
+from ..contract.select import Select, refuse_grouped, refuse_pointwise
 from ..contract.spec import ConvSpec
-from ..contract.support import refuse_grouped, refuse_pointwise
 from ..numerics.linear import input_blocks, truncated_svd
 from ..numerics.ranks import energy_rank
 from .refit import DataAware
@@ -99,7 +97,7 @@ class Group(DataAware):
             return self.groups
         divided = self._divided(spec)
         fewest = -(-spec.in_channels // self.group_size)
-        # of 16 and 24 channels, 8 groups are the most: of 2 input channels, even where 1 was asked for
+        # 16 and 24 channels have at most 8 groups: of 2 input channels each, even where 1 was asked for
         return next((g for g in range(fewest, divided) if divided % g == 0), divided)
 
     def at_full(self) -> Self | Skip:
@@ -114,7 +112,7 @@ class Group(DataAware):
         return groups, min(self.degree or width // groups, spec.out_channels, spec.fan_in // groups)
 
     def _divided(self, spec: ConvSpec) -> int:
-        """Return what the number of groups must divide: ``n`` too where ``m`` is to be ``n``."""
+        """Return the number that ``G`` must divide: ``c``, or the common divisor of ``c`` and ``n`` if ``m = n``."""
         c, n = spec.in_channels, spec.out_channels
         return gcd(c, n) if self.width == "out" and self.degree is None and self.energy is None else c
 

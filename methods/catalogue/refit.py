@@ -1,4 +1,4 @@
-"""Refitting a factored convolution to activations: ridge regression of its 1×1, or whitened SVDs of its groups."""
+"""The refit of a factored convolution to activations: ridge regression of its 1×1, or whitened SVDs of its groups."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ..contract.spec import ConvSpec
 from ..numerics.linear import input_blocks, ridge, whitened_svd
 
 Refit = Literal["none", "ridge", "whitened", "whitened-ridge"]
-"""Names of what activations are used for; `DataAware` says what each is."""
+"""Ways to refit; `DataAware` says what each is."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,9 +36,9 @@ class DataAware(Method):
         group's input in the compressed network (about the mean where the layer has a bias, which then takes up the
         mean's error). ``"whitened-ridge"`` is the one and then the other. All but ``"none"`` need calibration.
     samples
-        How many inputs of the network are looked at, whatever the batches and whatever other layers look at.
+        How many inputs of the network are used, whatever the size of the batches.
     positions
-        How many output positions of each, at most; drawn anew for every layer.
+        How many output positions of each input at most; drawn anew for every layer.
     damping
         ``λ``, relative to the mean square of the features: ``"ridge"`` adds ``λ ‖A − A₀‖²`` for the change of the 1×1's
         weight from its closed form ``A₀``, so that no ``λ`` makes the fit worse than the closed form;
@@ -84,7 +84,7 @@ def refit_second(
 ) -> None:
     """Fit weight and bias of the 1×1 conv by ridge regression of the targets on the spatial conv's output.
 
-    What is fitted is the change that takes up the residual, so the damping draws towards the values there are.
+    The fit is of the change that takes up the residual, so that the damping draws towards the present values.
     """
     second = layer.second
     weight, bias = second.weight[:, :, 0, 0].double(), second.bias
@@ -119,7 +119,7 @@ def refit_whitened(
     groups = layer.first.groups
     blocks = input_blocks(conv.weight, groups)
     size = blocks.shape[2]
-    # all that matters happens in the column space, which a tall block's triangular factor describes with fewer rows
+    # only the column space matters, and a tall block's triangular factor describes it with fewer rows
     columns, rows = torch.linalg.qr(blocks) if blocks.shape[1] > size else (None, blocks)
     moments, means = output_moments(rows, layer.spec, activations, positions, damping, generator)
     degree = layer.first.out_channels // groups
@@ -140,7 +140,7 @@ def output_moments(
     damping: float,
     generator: torch.Generator,
 ) -> tuple[Tensor, Tensor]:
-    """Return the second moment of what each group's filters make of its input, and the mean of that input.
+    """Return, for each group, the second moment of its filters' outputs and the mean of its inputs.
 
     Parameters
     ----------
@@ -149,9 +149,9 @@ def output_moments(
     spec
         The convolution. Where it has a bias, the moment is about the mean.
     activations, positions, generator
-        What is looked at.
+        Inputs and outputs, and how many positions of each are drawn from which generator.
     damping
-        The input's second moment gets this part of its mean diagonal added to its diagonal.
+        This fraction of the mean of the diagonal of the input's second moment is added to that diagonal.
 
     Returns
     -------
@@ -175,7 +175,7 @@ def output_moments(
         mean_outputs = means @ rows.mT
         moments -= mean_outputs.mT @ mean_outputs
         power -= means.square().mean(2, keepdim=True)
-    # inputs that are zero throughout leave the plain SVD
+    # for inputs that are all zero this is the plain SVD
     return moments + damping * torch.where(power > 0, power, 1.0) * white, means
 
 
@@ -207,7 +207,7 @@ def at_positions(maps: Tensor, chosen: Tensor) -> Tensor:
 
 
 def patches_at(inputs: Tensor, spec: ConvSpec, chosen: Tensor, width: int) -> Tensor:
-    """Return what a convolution sees at some of its output positions, no other patch being copied.
+    """Return the patches that a convolution sees at some of its output positions; no other patch is copied.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Truncated SVD of the filter matrix: the plainest low-rank baseline."""
+"""Truncated SVD of the filter matrix (zhang2016): the plainest low-rank baseline."""
 
 from __future__ import annotations
 
@@ -9,14 +9,12 @@ from typing import ClassVar
 import torch
 from torch import nn
 
-from ..contract.cost import Cost, Skip
+from ..contract.cost import Cost, Knob, Skip
 from ..contract.errors import require
 from ..contract.layers import FactoredConv2d, copy_bias
-from ..contract.method import Knob
 from ..contract.registry import register
-from ..contract.select import Select
+from ..contract.select import Select, refuse_grouped
 from ..contract.spec import ConvSpec
-from ..contract.support import refuse_grouped
 from ..numerics.linear import ratio_rank, truncated_svd
 from .refit import DataAware
 

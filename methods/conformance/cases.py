@@ -7,7 +7,7 @@ The values below have some 7,000 allowed combinations. Of these are taken:
 * 4 groups and depthwise: every value of the others, kernels included, appears;
 * transposed convolutions: every value that they can have appears.
 
-What a method skips (grouped convolutions, 1×1 kernels) therefore takes no pair away from what it does compress.
+So no pair is lost for a method that skips grouped convolutions or 1×1 kernels.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ BIASES = (True, False)
 # c < n, c > n, both odd and prime, one input channel, one output channel
 CHANNELS = {1: ((8, 12), (16, 6), (7, 13), (1, 6), (6, 1)), 4: ((8, 12), (16, 8)), "depthwise": ((7, 7), (6, 12))}
 GROUPINGS = (4, "depthwise")
-HALF = torch.bfloat16
+HALF_PRECISION = torch.bfloat16
 SIZE = (15, 14)
-"""Height and width of the inputs: a 7×7 kernel fits with dilation 2 and without padding."""
+"""Height and width of the inputs, large enough for a 7×7 kernel with dilation 2 and without padding."""
 
 
 @dataclass(frozen=True)
@@ -175,7 +175,7 @@ def compiled_cases() -> tuple[ConvCase, ...]:
 def precision_cases() -> tuple[ConvCase, ...]:
     """Return half of the short list in float64 and bfloat16, and on a GPU where there is one."""
     few = few_conv_cases()[::2]
-    cases = [replace(case, dtype=dtype) for case in few for dtype in (torch.float64, HALF)]
+    cases = [replace(case, dtype=dtype) for case in few for dtype in (torch.float64, HALF_PRECISION)]
     if torch.cuda.is_available():
         cases += [replace(case, device="cuda") for case in few]
     return tuple(cases)

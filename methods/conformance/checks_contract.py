@@ -1,4 +1,4 @@
-"""What a method says about itself: its name, its settings, its knob."""
+"""Checks of what a method says about itself: its name, its settings, its knob."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def check_plain_convolutions_are_compressed(method: Method) -> None:
 
 
 def check_skips_have_a_reason(method: Method, case: Case) -> None:
-    """What is skipped is skipped with a reason, which is a line of words."""
+    """A skip has a reason, which is a line of words."""
     made = plan_lone_conv(method, case)
     if isinstance(made, Skip):
         demand(

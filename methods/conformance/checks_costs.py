@@ -1,4 +1,4 @@
-"""What a layer is said to cost, and what it does cost."""
+"""Checks of costs: those that a method promises are those of the real layers, and budgets are met."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import math
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from ..contract.cost import COUNTS, Cost, Skip, Target
+from ..contract.cost import COUNTS, Cost, Knob, Skip, Target
 from ..contract.errors import UnreachableTarget
-from ..contract.method import Knob, Method
+from ..contract.method import Method
 from ..lifecycle.counting import count_stored
 from ..lifecycle.deploy import deploy
 from ..lifecycle.session import begin
@@ -24,7 +24,7 @@ TARGETS = (
     *(Target(macs=fraction) for fraction in (0.3, 0.6)),
     *(Target(bits=fraction) for fraction in (0.15, 0.5)),
 )
-"""Budgets that are asked for."""
+"""The budgets that a method is asked to meet."""
 
 
 def check_cost_of_a_layer_alone_is_that_of_its_group(method: Method, case: Case) -> None:
@@ -74,8 +74,8 @@ def check_macs_are_as_promised(method: Method, case: Case) -> None:
 def check_cost_never_falls_as_the_knob_rises(method: Method, case: Case) -> None:
     """Weights, MACs and bits of a layer do not fall as the knob goes from low to high: a search relies on it.
 
-    Up to the convolution's own cost, that is: a plan leaves alone what would not get smaller. Counts that the knob
-    says rounding may let fall, `Knob.dips`, are passed over.
+    Above the convolution's own cost they may fall: a plan leaves a layer alone that would not get smaller. The counts
+    in `Knob.dips`, which may fall by rounding, are not checked.
     """
     spec = lone_spec(case)
     steady = {name: field for name, field in COUNTS.items() if name not in knob_of(method).dips}
@@ -116,7 +116,7 @@ def check_budgets_are_met(method: Method, case: Case) -> None:
 
 
 def _plan_within(method: Method, case: Case, target: Target) -> Plan | None:
-    """Return the plan that meets a budget, None if the budget is rightly said to be out of reach."""
+    """Return the plan that meets a budget, or None if the budget is out of reach, as the error says."""
     try:
         made = plan(case.model(), method, case.example(), target)
     except UnreachableTarget as error:
@@ -136,7 +136,7 @@ def _plan_within(method: Method, case: Case, target: Target) -> Plan | None:
 
 
 def knob_of(method: Method) -> Knob:
-    """Return what a budget search moves; raise `NotApplicable` if there is nothing."""
+    """Return the method's knob; raise `NotApplicable` if it has none."""
     knob = method.budget_knob()
     if knob is None:
         raise NotApplicable("the method has no knob")

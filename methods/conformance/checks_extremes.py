@@ -1,4 +1,4 @@
-"""Weights that no trained network has, and damaged ones do."""
+"""Checks of extreme weights, which no trained network has: all zero, or not numbers."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .compressing import compress_changed, ignores_weights
 from .failure import ConformanceFailure, demand
 
 PATIENCE = 60.0
-"""Seconds after which a method that is given weights which are no numbers is said to hang."""
+"""Seconds after which a method is said to hang on weights that are not numbers."""
 
 
 def check_zero_weights_stay_zero(method: Method, case: ConvCase) -> None:
@@ -52,7 +52,7 @@ def check_weights_that_are_no_numbers_are_told(method: Method, case: ConvCase) -
 
 
 def within(seconds: float, work: Callable[[], Any]) -> Any:
-    """Return what ``work`` returns; raise `ConformanceFailure` if it has not ended after so many seconds."""
+    """Return the result of ``work``; raise `ConformanceFailure` if it has not ended after so many seconds."""
     results: list[Any] = []
     errors: list[BaseException] = []
 

@@ -1,4 +1,4 @@
-"""What a new layer takes over from the convolution it stands for."""
+"""Checks of layers: what a new layer takes over from the convolution that it stands for."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from ..contract.method import Method
 from .cases import ConvCase
-from .compressing import Case, as_decomposed, compress_case, compressed, lone_layer, start
+from .compressing import Case, as_decomposed, begin_case, compress_case, compressed, lone_layer
 from .failure import NotApplicable, demand, demand_same
 
 
@@ -69,7 +69,7 @@ def check_bias_is_kept(method: Method, case: ConvCase) -> None:
 def check_dtype_device_and_memory_format_are_kept(method: Method, case: ConvCase) -> None:
     """Weights have the convolution's dtype, unless they are counted as narrower, its device and its memory format."""
     model = case.model().to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
-    start(model, method, case).finish()
+    begin_case(model, method, case).finish()
     layer, weight = model.get_submodule("0"), case.conv().weight
     narrow = {id(tensor): bits for tensor, bits in _stored(layer) if bits < 32}
     for name, tensor in layer.state_dict(keep_vars=True).items():
@@ -89,12 +89,12 @@ def check_dtype_device_and_memory_format_are_kept(method: Method, case: ConvCase
 
 
 def _has_format(tensor: Tensor) -> bool:
-    """Return whether contiguous and channels-last are two things for a tensor of this shape."""
+    """Return whether contiguous and channels-last differ for a tensor of this shape."""
     return tensor.dim() == 4 and tensor.shape[1] > 1 and tensor.shape[2] * tensor.shape[3] > 1
 
 
 def _stored(layer: nn.Module) -> list[tuple[Tensor, int]]:
-    """Return what a layer stores with the bits of one element; nothing where it does not say."""
+    """Return a layer's stored tensors with the bits of one element; none if it does not name them."""
     weight_tensors = getattr(layer, "weight_tensors", None)
     return [] if weight_tensors is None else list(weight_tensors())
 
@@ -122,7 +122,7 @@ def check_convolutions_given_are_not_changed(method: Method, case: ConvCase) -> 
     conv = case.conv()
     model = nn.Sequential(conv).eval()
     before = copy.deepcopy(conv.state_dict())
-    layer = start(model, method, case).finish().get_submodule("0")
+    layer = begin_case(model, method, case).finish().get_submodule("0")
     demand(
         all(torch.equal(conv.state_dict()[name], value) for name, value in before.items()),
         "the convolution's own weights were changed: work on conv.weight.detach().clone()",

@@ -1,4 +1,4 @@
-"""What a compressed model is made of: that it can be saved, copied and made again."""
+"""Checks of state: a compressed model can be saved, loaded, copied and made again."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def check_deepcopy_is_equal_and_apart(method: Method, case: Case) -> None:
 
 
 def check_shared_parameters_stay_shared(method: Method, case: Case) -> None:
-    """What several layers share is one `Parameter`, after copying, converting and loading too."""
+    """A parameter that several layers share stays one `Parameter` when copied, converted and loaded."""
     model = compress_case(method, case)
     expected = _sharing(model)
     if not expected:
@@ -112,7 +112,7 @@ def _sharing(model: nn.Module) -> set[tuple[str, ...]]:
 
 
 def check_same_seed_same_result(method: Method, case: Case) -> None:
-    """The seed decides all that is random; the state of torch's global generator decides nothing."""
+    """All that is random depends on the seed, and nothing on the state of torch's global generator."""
     states = []
     for global_seed in (1, 2):
         torch.default_generator.manual_seed(global_seed)

@@ -1,4 +1,4 @@
-"""What users do with a finished model: deploy, trace, compile and export it."""
+"""Checks of tools: a finished model can be deployed, traced, compiled and exported."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What happens while a compressed model is trained."""
+"""Checks of training: gradients, penalty, and sessions that end, go on from their state, and run under autocast."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import torch
 
 from ..contract.method import Method
 from ..lifecycle.session import Session
-from .compressing import Case, start
+from .compressing import Case, begin_case
 from .failure import demand
 
 
@@ -60,8 +60,8 @@ def check_a_training_loop_ends_in_a_small_model(method: Method, case: Case) -> N
     left = [path for path in planned if type(small.get_submodule(path)) is torch.nn.Conv2d]
     demand(
         not left,
-        f"after finish() {', '.join(left)} is still a Conv2d: Part.replacements and Part.finish() together have to "
-        "give a layer for every path",
+        f"after finish() {', '.join(left)} is still a Conv2d: SessionPart.replacements and SessionPart.finish() "
+        "together have to give a layer for every path",
     )
 
 
@@ -111,7 +111,7 @@ def check_trains_under_autocast(method: Method, case: Case) -> None:
 
 
 def _training(method: Method, case: Case) -> Session:
-    return start(case.model().train(), method, case)
+    return begin_case(case.model().train(), method, case)
 
 
 def _step(session: Session, x: torch.Tensor) -> None:

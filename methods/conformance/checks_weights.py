@@ -1,4 +1,4 @@
-"""What a weight-space layer computes: a convolution, close to the original one by as much as its size allows."""
+"""Checks of weights: a weight-space layer is a convolution, as close to the original one as its size allows."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def check_full_size_gives_the_convolution_back(method: Method, case: ConvCase) -
 def check_error_never_grows_with_the_knob(method: Method, case: ConvCase) -> None:
     """The distance of the dense weight to the original one does not grow as the knob goes from low to high.
 
-    A method that is exact at no size approaches nothing step by step: only the ends of its knob are compared.
+    For a method that is exact at no size, only the ends of its knob are compared.
     """
     weight = case.conv().weight
     if method.calibration_samples:

@@ -1,4 +1,4 @@
-"""From a case to a compressed model, by the same way that users go: plan, begin, finish."""
+"""The compression of a case, step by step as users do it: plan, begin, finish."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from ..contract.errors import SettingError
 from ..contract.layers import CompressedConv2d
 from ..contract.method import Method
 from ..contract.select import Select
-from ..contract.spec import ConvSpec, Trace, trace
+from ..contract.spec import ConvSpec
+from ..contract.trace import Trace, trace
 from ..lifecycle.session import Session, begin
 from ..plan.plan import Plan
 from ..plan.planner import plan
@@ -22,7 +23,7 @@ from .failure import demand
 
 
 class Case(Protocol):
-    """What a method is checked on: a model, an input for it, and how its plan is made."""
+    """One thing that a method is checked on: a model, an input for it, and a plan by the method."""
 
     def model(self, seed: int = 0) -> nn.Module:
         """Return the dense model in eval mode; other seeds give other weights."""
@@ -60,10 +61,10 @@ def plan_lone_conv(method: Method, case: Case) -> Plan | Skip:
     return made if made.groups else Skip(made.layers[0].reason or "")
 
 
-def start(model: nn.Module, method: Method, case: Case, seed: int = 0) -> Session:
-    """Begin to compress ``model``, which is the case's or one of its shape, by the case's plan.
+def begin_case(model: nn.Module, method: Method, case: Case, seed: int = 0) -> Session:
+    """Begin a session for ``model``, which is the case's or one of its shape, by the case's plan.
 
-    A method that looks at activations sees those of the case's example.
+    Calibration is the case's example.
     """
     return begin(model, case.plan(method), seed=seed, calibration=[case.example()])
 
@@ -76,18 +77,18 @@ def compress_case(method: Method, case: Case, seed: int = 0, weights: int = 0) -
     method
         The method with its settings.
     case
-        What to compress.
+        The case to compress.
     seed
-        Of the method's random choices.
+        Seed of the method's random choices.
     weights
         Seed of the dense model's weights.
     """
-    return start(case.model(weights), method, case, seed).finish().eval()
+    return begin_case(case.model(weights), method, case, seed).finish().eval()
 
 
 @lru_cache(maxsize=512)
 def compressed(method: Method, case: Case) -> nn.Module:
-    """Return `compress_case`, the same model to every check that asks: it must not be changed."""
+    """Return the result of `compress_case`, one model for all checks: it must not be changed."""
     return compress_case(method, case)
 
 
@@ -96,7 +97,7 @@ def compress_changed(method: Method, case: Case, change: Callable[[Tensor], obje
     model = case.model()
     with torch.no_grad():
         change(model.get_parameter("0.weight"))
-    return start(model, method, case).finish().eval().get_submodule("0")
+    return begin_case(model, method, case).finish().eval().get_submodule("0")
 
 
 def ignores_weights(method: Method, case: Case) -> bool:
@@ -108,12 +109,12 @@ def ignores_weights(method: Method, case: Case) -> bool:
 
 
 def lone_layer(method: Method, case: Case) -> CompressedConv2d:
-    """Return what stands in place of a lone convolution; to be left as it is, like `compressed`.
+    """Return the layer that replaces a lone convolution; it must not be changed, as for `compressed`.
 
     Raises
     ------
     ConformanceFailure
-        If it is no `CompressedConv2d`, which all that counts and deploys layers relies on.
+        If it is no `CompressedConv2d`: counting and deployment rely on that class.
     """
     layer = compressed(method, case).get_submodule("0")
     demand(
@@ -126,11 +127,11 @@ def lone_layer(method: Method, case: Case) -> CompressedConv2d:
 
 
 def as_decomposed(method: Method, model: nn.Module, case: Case) -> CompressedConv2d:
-    """Return a lone convolution's layer right after its decomposition, as it trains, if it still does.
+    """Return a lone convolution's layer right after its decomposition.
 
-    What the end of a session rounds or freezes on purpose is not yet. ``model`` is the case's, and is changed.
+    The end of the session may round or freeze it afterwards. ``model`` is the case's, and is changed.
     """
-    session = start(model, method, case)
+    session = begin_case(model, method, case)
     if session.decomposes_at == "finish":
         session.finish()
     layer = session.model.get_submodule("0")
@@ -144,7 +145,7 @@ def as_decomposed(method: Method, model: nn.Module, case: Case) -> CompressedCon
 
 
 def randomise(module: nn.Module, seed: int) -> None:
-    """Give a module weights and statistics that follow from ``seed``, none of them zero or one by default."""
+    """Give a module weights and statistics that follow from ``seed`` and are not the trivial ones, such as 0 and 1."""
     generator = torch.Generator().manual_seed(seed)
 
     def draw(tensor: Tensor, scale: float, mean: float = 0.0) -> None:

@@ -1,4 +1,4 @@
-"""How a check says that a promise is broken or does not apply, and when two outputs count as the same."""
+"""Failures: the errors of a check whose promise is broken or does not apply, and the tolerance on outputs."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ def demand(condition: bool, message: str) -> None:
 def tolerance(dtype: torch.dtype) -> float:
     """Return the relative difference up to which two ways of computing the same layer agree.
 
-    In float32 and float64 what differs is mostly the order of the sums inside the convolutions, a few hundred terms
-    long: 1e-5 in float32, which is 84 units of rounding, and as many in float64. Half precision is summed in float32,
-    so only the rounding of weights and of what lies between the factors is left, one unit each: 8 units.
+    In float32 and float64 the difference comes from the order of the sums inside the convolutions, a few hundred terms
+    each: 1e-5 in float32, which is 84 units of rounding, and as many units in float64. Half precision is summed in
+    float32; the rounding of weights and of results between the factors is left, one unit each: 8 units.
     """
     eps = torch.finfo(dtype).eps
     return 8 * eps if eps > 1e-4 else 1e-5 * eps / torch.finfo(torch.float32).eps

@@ -1,4 +1,4 @@
-"""Small networks that a method is checked on, for what shows only where there are several layers."""
+"""Small networks that a method is checked on: some failures show only where there are several layers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a run of the conformance suite found."""
+"""The conformance report: the results of all checks of one method."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from typing import Any
 
 @dataclass(frozen=True)
 class CheckResult:
-    """What one check found on all its cases.
+    """The result of one check on all its cases.
 
     Attributes
     ----------
     name
         Of the check, such as ``check_forms_agree``.
     promise
-        What it tests, in a sentence.
+        The promise it tests, in a sentence.
     passed
         Number of cases in which the promise is kept.
     skipped
-        Reason → number of cases to which the promise does not apply for that reason.
+        Number of cases that the promise does not apply to, by reason.
     failures
-        Message of every case in which it is not kept.
+        The message of every case in which the promise is broken.
     """
 
     name: str
@@ -37,14 +37,14 @@ class CheckResult:
         return "failed" if self.failures else "passed" if self.passed else "skipped"
 
     def skipped_in_short(self) -> str:
-        """Return the two most frequent reasons with their numbers of cases, and how many there are for others."""
+        """Return the two most frequent reasons with their numbers of cases, and the number for all others."""
         often = sorted(self.skipped.items(), key=lambda item: -item[1])
         shown = [f"{reason} ({count})" for reason, count in often[:2]]
         others = sum(count for _, count in often[2:])
         return ", ".join([*shown, *([f"other reasons ({others})"] if others else [])])
 
     def to_json(self) -> dict[str, Any]:
-        """Return all of it as a plain mapping."""
+        """Return the fields and the outcome as a plain mapping."""
         return {
             "check": self.name,
             "promise": self.promise,
@@ -56,15 +56,15 @@ class CheckResult:
 
 
 @dataclass(frozen=True)
-class Report:
-    """What the checks found about one method.
+class ConformanceReport:
+    """The results of all checks of one method.
 
     Attributes
     ----------
     method
         The method with its settings.
     results
-        One for each check.
+        One result for each check.
     """
 
     method: str
@@ -76,11 +76,11 @@ class Report:
         return not any(result.failures for result in self.results)
 
     def to_json(self) -> dict[str, Any]:
-        """Return all of it as a plain mapping."""
+        """Return the report as a plain mapping."""
         return {"method": self.method, "ok": self.ok, "checks": [result.to_json() for result in self.results]}
 
     def __str__(self) -> str:
-        """Return one line a check, and below it the first message of a failure."""
+        """Return one line a check, with the first message below a check that failed."""
         width = max((len(result.name) for result in self.results), default=0)
         lines = []
         for result in self.results:

@@ -1,4 +1,4 @@
-"""The list of all checks, and how they are run."""
+"""The runner: the list of all checks with the cases of each, and their run on one method."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from unittest import SkipTest
 
 import torch
 
+from ..contract.forward import untouched_random_numbers
 from ..contract.method import Method
-from ..contract.spec import untouched_random_numbers
 from . import checks_contract as contract
 from . import checks_costs as costs
 from . import checks_extremes as extremes
@@ -24,10 +24,10 @@ from .cases import compiled_cases, conv_cases, few_conv_cases, precision_cases
 from .compressing import Case
 from .failure import ConformanceFailure, NotApplicable
 from .networks import budget_cases, network_cases
-from .report import CheckResult, Report
+from .report import CheckResult, ConformanceReport
 
 Lists = tuple[Callable[[], Sequence[Case]], ...]
-"""Functions that give the cases of a check; none for a check of the method alone."""
+"""Functions that return the cases of a check; empty for a check of the method alone."""
 
 ALL, FEW, COMPILED, PRECISIONS = conv_cases, few_conv_cases, compiled_cases, precision_cases
 NETWORKS, BUDGETS = network_cases, budget_cases
@@ -90,7 +90,7 @@ class Check:
     function
         Takes the method and, if there are cases, one of them.
     lists
-        Give the cases.
+        Functions that return the cases.
     quick
         Run on the short lists only.
     """
@@ -118,7 +118,7 @@ class Check:
             raise SkipTest("; ".join(result.skipped))
 
     def run(self) -> CheckResult:
-        """Run the check on every case and return what it found."""
+        """Run the check on every case and return the result."""
         passed, failures = 0, []
         skipped: Counter[str] = Counter()
         for case in self._cases():
@@ -159,7 +159,7 @@ class Check:
 
 
 def _raised_in(error: Exception) -> str:
-    """Return the function and line an error comes from."""
+    """Return the function and line that raised an error."""
     trace = error.__traceback__
     assert trace is not None
     while trace.tb_next is not None:
@@ -169,7 +169,7 @@ def _raised_in(error: Exception) -> str:
 
 
 def conformance_checks(method: Method, *, quick: bool = False) -> list[Check]:
-    """Return all checks of a method, to be called one by one: for pytest.
+    """Return all checks of a method, each to be called as a test of its own.
 
     Parameters
     ----------
@@ -189,7 +189,7 @@ def conformance_checks(method: Method, *, quick: bool = False) -> list[Check]:
 
 def check_method(
     method: Method, *, quick: bool = False, on_check: Callable[[str, int, int], Any] | None = None
-) -> Report:
+) -> ConformanceReport:
     """Run all checks of a method.
 
     Parameters
@@ -203,7 +203,7 @@ def check_method(
 
     Returns
     -------
-    Report
+    ConformanceReport
     """
     checks = conformance_checks(method, quick=quick)
     results = []
@@ -211,4 +211,4 @@ def check_method(
         if on_check is not None:
             on_check(str(check), number, len(checks))
         results.append(check.run())
-    return Report(str(method), tuple(results))
+    return ConformanceReport(str(method), tuple(results))

@@ -1,8 +1,8 @@
-"""What a layer costs, why a layer is left alone, and how much a model may cost."""
+"""Costs: what a layer costs, why a layer is skipped, a budget for the whole model, and the knob that meets it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
@@ -19,13 +19,13 @@ class Cost:
     Attributes
     ----------
     weights
-        Stored elements that stand for the convolution's weight; biases are not among them.
+        Stored elements that stand for the convolution's weight, without biases.
     macs
         Multiply-accumulates per image.
     bits
-        Stored bits of those elements at their true width, and of what it takes to read them (the range of quantised
-        values). A plan does not know a model's precision: it takes floating-point weights for float32, which they are
-        while training; `count_stored` reads the true width off the model.
+        Stored bits of those elements at their true width, and of what is needed to read them (the range of quantised
+        values). A plan does not know a model's precision and takes floating-point weights for float32, which they are
+        in training; `count_stored` reads the true width from the model.
     quantised
         Those of the elements that are values stored at 8 bits or fewer.
     """
@@ -55,7 +55,7 @@ class Cost:
         return sum(costs, cls(0, 0, 0))
 
     def count(self, name: str) -> int:
-        """Return the count a budget calls ``name``: ``params``, ``macs`` or ``bits``."""
+        """Return one count by its name in a budget: ``params``, ``macs`` or ``bits``."""
         return getattr(self, COUNTS[name])
 
     def to_json(self) -> dict[str, int]:
@@ -65,7 +65,7 @@ class Cost:
 
 @dataclass(frozen=True)
 class Skip:
-    """Why a method leaves a layer as it is, in words a person can read."""
+    """A method's answer for a layer that it leaves as it is: the reason, in words a person can read."""
 
     reason: str
 
@@ -117,3 +117,38 @@ class Target:
 
     def __str__(self) -> str:
         return f"{self.count}={100 * self.fraction:g}%"
+
+
+@dataclass(frozen=True)
+class Knob:
+    """The one setting of a method that a budget search moves.
+
+    The cost of a layer must not decrease as the knob goes from ``low`` to ``high``. Above the convolution's own cost
+    this does not matter: a plan leaves a layer alone that would not get smaller.
+
+    Attributes
+    ----------
+    field
+        Name of the method's field.
+    low, high
+        Values of least and of most cost. ``low`` may be the larger number.
+    integer
+        Whether only integers between them are allowed.
+    choices
+        All allowed values from least to most cost, where they are few; ``low`` and ``high`` are then its ends.
+    dips
+        Names of counts that may fall a little from one value to the next, because of rounding. A budget on such a
+        count is still met from below, but the value found need not be the largest that fits.
+    """
+
+    field: str
+    low: float
+    high: float
+    integer: bool = False
+    choices: tuple[Any, ...] = ()
+    dips: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, field: str, choices: Sequence[Any]) -> Knob:
+        """Return a knob with a few ``choices``, from least to most cost."""
+        return cls(field, choices[0], choices[-1], choices=tuple(choices))

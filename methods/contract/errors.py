@@ -1,4 +1,4 @@
-"""What can be wrong with a method's name, its settings, its budget or a saved file."""
+"""Errors that the user of a method can put right: a wrong name, setting, budget or file."""
 
 from __future__ import annotations
 

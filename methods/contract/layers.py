@@ -1,22 +1,25 @@
-"""What stands in for a convolution: the base class of all replacements, and the two forms that methods share."""
+"""Layers that stand in for a convolution: the base class of all of them, and the forms that several methods share."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .between import BETWEEN_TYPES, Between, make_between
 from .spec import ConvSpec
 
 GEOMETRY = (
     "in_channels", "out_channels", "kernel_size", "stride", "padding", "dilation", "groups", "padding_mode",
 )  # fmt: skip
-"""Attributes of a convolution that its spec has, too."""
+"""Attributes that a convolution and its spec have in common."""
+Between = Literal["none", "bn", "bn-relu", "bn-prelu"]
+"""Names of what can lie between two factors. Anything but ``"none"`` makes a method architectural."""
+BETWEEN_TYPES = (nn.BatchNorm2d, nn.PReLU)
+"""Modules that can lie between two factors; their parameters do not stand for conv weights."""
 
 
 class CompressedConv2d(nn.Module, ABC):
@@ -42,9 +45,9 @@ class CompressedConv2d(nn.Module, ABC):
         return super().__call__(input)
 
     def __getattr__(self, name: str) -> Any:
-        """Let a network read of the layer what it may read of a convolution: its geometry, and its weight.
+        """Give the layer the attributes of a convolution that a network may read: its geometry and its weight.
 
-        Reading ``weight`` computes `dense_weight`; EdgeNeXt, for one, asks it for its dtype and device.
+        Reading ``weight`` computes `dense_weight`. EdgeNeXt, for one, reads its dtype and device.
         """
         try:
             return super().__getattr__(name)
@@ -58,7 +61,7 @@ class CompressedConv2d(nn.Module, ABC):
     def weight_tensors(self) -> Iterable[tuple[Tensor, int]]:
         """Yield each stored tensor that stands for the conv's weight, with the bits of one element.
 
-        By default every parameter but biases and those of what lies between the factors, at the width of its dtype.
+        By default every parameter at the width of its dtype, except biases and what lies between the factors.
         """
         for module in self.modules():
             if not isinstance(module, BETWEEN_TYPES):
@@ -67,15 +70,15 @@ class CompressedConv2d(nn.Module, ABC):
                         yield parameter, 8 * parameter.element_size()
 
     def extra_bits(self) -> int:
-        """Return the stored bits of what no convention counts as weights, such as a permutation; by default none."""
+        """Return the stored bits that no convention counts as weights, such as those of a permutation; by default 0."""
         return 0
 
     def quantised_weights(self) -> int:
-        """Return how many of the weights are values stored at 8 bits or fewer, which ``effective`` counts as 1/4."""
+        """Return how many of the weights are values stored at 8 bits or fewer; ``effective`` counts each as 1/4."""
         return 0
 
     def shared_macs(self) -> int | None:
-        """Return the multiplications per image if equal ones were done once (son2018), or None: there are none."""
+        """Return the multiplications per image where equal ones are done once (son2018); None: none are equal."""
         return None
 
     def dense_weight(self) -> Tensor:
@@ -103,7 +106,7 @@ class CompressedConv2d(nn.Module, ABC):
         return conv.train(self.training)
 
     def compact(self) -> nn.Module:
-        """Return the inference form that does the multiply-accumulates the method promises: by default itself."""
+        """Return the inference form with the multiply-accumulates that the method promises: by default the layer."""
         return self
 
     def forms(self) -> dict[str, nn.Module]:
@@ -168,9 +171,9 @@ class FactoredConv2d(CompressedConv2d):
 
 
 class VirtualWeightConv2d(CompressedConv2d):
-    """A convolution whose weight is computed from what is stored, anew in each forward pass.
+    """A convolution whose weight is computed from the stored tensors, anew in each forward pass.
 
-    Training needs it anew, since what is stored changes; for inference `deploy` computes it once.
+    In training the stored tensors change with every step; for inference `deploy` computes the weight once.
 
     Parameters
     ----------
@@ -203,7 +206,7 @@ class VirtualWeightConv2d(CompressedConv2d):
 
 
 class VirtualWeightConvTranspose2d(VirtualWeightConv2d):
-    """A transposed convolution whose weight ``(c, n / groups, kh, kw)`` is computed from what is stored."""
+    """A transposed convolution whose weight ``(c, n / groups, kh, kw)`` is computed from the stored tensors."""
 
     def __call__(self, input: Tensor, output_size: Sequence[int] | None = None) -> Tensor:
         """Apply the layer, called as `torch.nn.ConvTranspose2d` is."""
@@ -220,8 +223,21 @@ class VirtualWeightConvTranspose2d(VirtualWeightConv2d):
         )
 
 
+def make_between(between: Between, channels: int) -> nn.Module:
+    """Return the modules between two factors of ``channels`` channels.
+
+    The activation is a new module and does not work in place.
+    """
+    if between == "none":
+        return nn.Identity()
+    norm = nn.BatchNorm2d(channels)
+    if between == "bn":
+        return norm
+    return nn.Sequential(norm, nn.ReLU() if between == "bn-relu" else nn.PReLU())
+
+
 def copy_bias(conv: nn.Module, last: nn.Module) -> None:
-    """Copy the convolution's bias, where it has one, to the layer that applies it now."""
+    """Copy the bias of a convolution, if it has one, to the layer that applies it from now on."""
     if conv.bias is not None:
         with torch.no_grad():
             last.bias.copy_(conv.bias)  # pyright: ignore[reportCallIssue, reportArgumentType]

@@ -1,4 +1,4 @@
-"""The contract of a compression method. An author writes a frozen dataclass with two functions; the rest is given."""
+"""The method: a frozen dataclass for which an author writes two functions, and its part of a training session."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Literal, Self
 import torch
 from torch import Tensor, nn
 
-from .cost import Cost, Skip
+from .cost import Cost, Knob, Skip
 from .errors import SettingError, did_you_mean
 from .select import Select
 from .setting_types import require_types
@@ -20,45 +20,11 @@ from .spec import ConvSpec
 Kind = Literal["weight-space", "architectural", "none"]
 
 
-@dataclass(frozen=True)
-class Knob:
-    """The one setting of a method that a budget search moves.
+class SessionPart:
+    """One method's part of a `Session`: what it does to its layers from the start of training to the end.
 
-    The cost of every layer must not decrease as the knob goes from ``low`` to ``high``, as far as it is below the
-    convolution's own: a plan leaves alone what would not get smaller.
-
-    Attributes
-    ----------
-    field
-        Name of the method's field.
-    low, high
-        Values of least and of most cost. ``low`` may be the larger number.
-    integer
-        Whether only integers between them are allowed.
-    choices
-        All allowed values from least to most cost, where they are few; ``low`` and ``high`` are then its ends.
-    dips
-        Names of counts that rounding may let fall a little between two values. A budget on them is met from below all
-        the same, but perhaps by another value than the largest that fits.
-    """
-
-    field: str
-    low: float
-    high: float
-    integer: bool = False
-    choices: tuple[Any, ...] = ()
-    dips: tuple[str, ...] = ()
-
-    @classmethod
-    def of(cls, field: str, choices: Sequence[Any]) -> Knob:
-        """Return a knob with a few ``choices``, from least to most cost."""
-        return cls(field, choices[0], choices[-1], choices=tuple(choices))
-
-
-class Part:
-    """What a method does to its layers from the start of training to its end: the method's half of a `Session`.
-
-    The default swaps the layers at the start and has no penalty.
+    A session has one part for each method, with its settings, in the plan. The default swaps the layers at the start
+    and has no penalty.
 
     Parameters
     ----------
@@ -84,18 +50,18 @@ class Part:
         """Do what has to be done after each step of the optimiser."""
 
     def converged(self) -> bool:
-        """Return whether training longer would serve nothing; by default a training runs its full course."""
+        """Return whether further training is of no use to this part; by default never."""
         return False
 
     def state_dict(self) -> dict[str, Any]:
-        """Return what training has changed in the part, the modules aside: numbers, tensors, strings, lists, mappings.
+        """Return what training has changed in the part, apart from the modules; by default nothing.
 
-        By default nothing. A part that returns something takes it back in `load_state_dict`.
+        The values are numbers, tensors, strings, lists and mappings. `load_state_dict` takes them back.
         """
         return {}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from what `state_dict` returned in another session of the same plan."""
+        """Continue from the `state_dict` of another session of the same plan."""
 
     def finish(self) -> dict[str, nn.Module]:
         """Return the modules to put into the model when training has ended."""
@@ -116,14 +82,14 @@ class Method(ABC):
     name
         Set by `register`.
     version
-        Raised whenever the same settings would give other results; records of older versions are then superseded.
+        To be raised when the same settings give other results; records of older versions are then superseded.
     kind
         ``"weight-space"`` if every layer equals a convolution with some dense weight, ``"architectural"`` if not,
         ``"none"`` if nothing is replaced.
     paper
         Where the method comes from.
     knob
-        What a budget search moves; None if the method cannot be sized.
+        The setting that a budget search moves; None if the method has no size to choose.
     default_select
         Which layers are touched unless the plan says otherwise.
     expresses
@@ -139,7 +105,7 @@ class Method(ABC):
     expresses: ClassVar[tuple[str, ...]] = ("Conv2d",)
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
-        """Have the types of the settings checked before the subclass's own ``__post_init__`` compares their values."""
+        """Check the types of the settings before the subclass's own ``__post_init__`` compares their values."""
         super().__init_subclass__(**kwargs)
         own = cls.__dict__.get("__post_init__")
         if own is not None:
@@ -172,11 +138,11 @@ class Method(ABC):
 
     @property
     def kind(self) -> Kind:
-        """What the replacements are, with these settings: see the class's attributes."""
+        """Kind of the replacements with these settings; the class's docstring says what each kind is."""
         return "weight-space"
 
     def budget_knob(self) -> Knob | None:
-        """Return what a budget search moves, with these settings; by default the class's `knob`."""
+        """Return the knob that a budget search moves with these settings; by default the class's `knob`."""
         return self.knob
 
     def other_weights(self, spec: ConvSpec) -> dict[str, int]:
@@ -185,13 +151,13 @@ class Method(ABC):
 
     @property
     def training_cycles(self) -> int:
-        """How often the method's paper repeats the baseline's schedule of training; a recipe may follow it."""
+        """Times that the method's paper runs the baseline's training schedule; a recipe may follow it."""
         return 1
 
     def at_full(self) -> Self | Skip:
-        """Return these settings at full size, where every layer gives its convolution back, or why there are none.
+        """Return the settings at which every layer equals its convolution, or a `Skip` with the reason for none.
 
-        By default the knob at its high end. A method that is not exact there returns other settings, or a `Skip`.
+        By default these settings with the knob at its high end. A method that is not exact there overrides this.
         """
         if self.kind != "weight-space":
             return Skip(f"{self.kind}: nothing is approximated")
@@ -200,13 +166,13 @@ class Method(ABC):
 
     @property
     def reads_weights(self) -> bool:
-        """Whether `resolve` looks at weights, with these settings: without them there is no plan then."""
+        """Whether `resolve` reads weights with these settings; a plan then needs a model with real weights."""
         return type(self).resolve is not Method.resolve
 
     def resolve(self, convs: Mapping[str, nn.Conv2d], specs: Sequence[ConvSpec]) -> Mapping[str, Mapping[str, Any]]:
-        """Return, by path, settings that are read off the weights; a plan is made with them. By default none.
+        """Return, by path, settings that are computed from the weights when a plan is made; by default none.
 
-        This is the one place where weights may decide on structure: what they decide is a setting from then on.
+        Weights may decide on structure nowhere else. The plan holds the result as a setting.
         """
         return {}
 
@@ -215,10 +181,10 @@ class Method(ABC):
         return [[spec] for spec in specs]
 
     def group_costs(self, specs: Sequence[ConvSpec]) -> tuple[list[Cost], Cost] | Skip:
-        """Return the cost of each layer of a sharing group, and of what they share, counted once.
+        """Return the cost of each layer of a sharing group, and the cost of what they share, counted once.
 
-        Or a `Skip`, where some value of the knob leaves the group without a replacement: a plan itself asks
-        `layer_cost` with the settings it starts from only.
+        Or a `Skip`, if the group has no replacement at these settings. A budget search asks for every value of the knob
+        that it tries, and `layer_cost` is asked only once, for the settings that the plan starts from.
         """
         costs = []
         for spec in specs:
@@ -235,27 +201,27 @@ class Method(ABC):
         return {spec.path: self.compress_layer(convs[spec.path], spec, generator) for spec in specs}
 
     def skeleton_group(self, convs: Mapping[str, nn.Conv2d], specs: Sequence[ConvSpec]) -> dict[str, nn.Module]:
-        """Return modules shaped like `compress_group`'s, values arbitrary: a saved state is loaded into them.
+        """Return modules of the same structure as `compress_group`, with arbitrary values; a saved state is loaded.
 
-        The default compresses whatever weights the convs have; overriding it makes loading faster.
+        The default compresses the weights that the convs have; an override makes loading faster.
         """
         return self.compress_group(convs, specs, torch.Generator().manual_seed(0))
 
     def start(
         self, convs: Mapping[str, nn.Conv2d], groups: Sequence[Sequence[ConvSpec]], generator: torch.Generator
-    ) -> Part:
-        """Begin a training session over all layers that have these settings; by default compress them at once."""
-        return Part(self.compress_groups(convs, groups, generator))
+    ) -> SessionPart:
+        """Return this method's part of a session, for all layers with these settings; by default compress them now."""
+        return SessionPart(self.compress_groups(convs, groups, generator))
 
     @property
     def calibration_samples(self) -> int:
-        """How many inputs of the network the method wants to see, with these settings; 0: it looks at weights only.
+        """Number of calibration inputs that the method needs with these settings; 0 if it reads weights only.
 
-        A method that wants any refits its layers in `refit_layer`.
+        A method that needs some refits its layers in `refit_layer`.
         """
         return 0
 
-    def refit_layer(  # noqa: B027 - a method that looks at weights only has nothing to do here
+    def refit_layer(  # noqa: B027 - a method that reads weights only has nothing to do here
         self,
         layer: nn.Module,
         conv: nn.Conv2d,
@@ -263,7 +229,7 @@ class Method(ABC):
         activations: Iterable[tuple[Tensor, Tensor]],
         generator: torch.Generator,
     ) -> None:
-        """Change the values of a replacement by what flows through it; by default they stay.
+        """Refit the values of a replacement to activations; by default they stay.
 
         Called without gradients once every layer is compressed, layer by layer in forward order: all layers before
         this one have been refitted.
@@ -271,7 +237,7 @@ class Method(ABC):
         Parameters
         ----------
         layer
-            What stands in the compressed network where ``conv`` was.
+            The replacement of ``conv`` in the compressed network.
         conv, spec
             The original convolution, and its spec.
         activations
@@ -286,7 +252,7 @@ class Method(ABC):
     def compress_groups(
         self, convs: Mapping[str, nn.Conv2d], groups: Sequence[Sequence[ConvSpec]], generator: torch.Generator
     ) -> dict[str, nn.Module]:
-        """Return the replacements of all sharing groups by path, of which `compress_group` gives each one's."""
+        """Return the replacements of all sharing groups by path: those of `compress_group` put together."""
         replacements: dict[str, nn.Module] = {}
         for specs in groups:
             replacements |= self.compress_group({spec.path: convs[spec.path] for spec in specs}, specs, generator)
@@ -321,7 +287,7 @@ class Method(ABC):
         return (cls.__doc__ or "").strip().partition("\n")[0].replace("``", "")
 
     def changed_settings(self) -> dict[str, Any]:
-        """Return the settings that tell this method from its defaults: those changed, and always the knob."""
+        """Return the settings that differ from the defaults, and the knob in any case."""
         shown = {field.name for field in fields(self) if getattr(self, field.name) != field.default}
         if (knob := self.budget_knob()) is not None:
             shown.add(knob.field)

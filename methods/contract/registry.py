@@ -1,4 +1,4 @@
-"""The methods by name: ours, registered when their modules are imported, and plugins, found by their entry points."""
+"""The registry of methods: ours by the import of their modules, plugins by their entry points."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from .errors import MethodError, SettingError, UnknownNameError, did_you_mean
 from .method import Method
 
-GROUP = "decompbench.methods"
+ENTRY_POINT_GROUP = "decompbench.methods"
 """Entry-point group in which a package announces its methods: ``name = "package.module:ClassName"``."""
 
 M = TypeVar("M", bound=type[Method])
@@ -42,19 +42,19 @@ def register(name: str) -> Callable[[M], M]:
 
 
 def _load_plugins() -> None:
-    """Import every plugin once; one that fails is named in a warning and does not take the rest down."""
+    """Import every plugin once; for one that fails there is a warning with its name, and the others are imported."""
     global _plugins_loaded
     if _plugins_loaded:
         return
     _plugins_loaded = True
-    for entry in entry_points(group=GROUP):
+    for entry in entry_points(group=ENTRY_POINT_GROUP):
         try:
             loaded = entry.load()
             if not (isinstance(loaded, type) and issubclass(loaded, Method)):
                 raise TypeError(f"{entry.value} is not a subclass of decompbench.methods.Method")
             if loaded.name != entry.name:
                 raise ValueError(f"it is registered as {loaded.name!r}; use @register({entry.name!r})")
-        except Exception as error:  # a stranger's package may fail in any way
+        except Exception as error:  # a package from outside may fail in any way
             warnings.warn(f"method plugin {entry.name!r} ({entry.value}) was skipped: {error!r}", stacklevel=2)
 
 

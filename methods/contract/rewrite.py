@@ -1,4 +1,4 @@
-"""Putting new modules in place of old ones, with everything the old ones carried."""
+"""The rewriting of a model: new modules in place of convolutions, with the dtype, mode and freezing of the old ones."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def adopt(new: nn.Module, conv: nn.Conv2d) -> nn.Module:
 
 
 def is_channels_last(tensor: Tensor) -> bool:
-    """Return whether the channels of a ``(b, c, h, w)`` tensor lie side by side, and would not by default."""
+    """Return whether a ``(b, c, h, w)`` tensor is in the channels-last format and not also in the default one."""
     return tensor.dim() == 4 and not tensor.is_contiguous() and tensor.is_contiguous(memory_format=torch.channels_last)
 
 
@@ -68,5 +68,5 @@ def compressed_layers(model: nn.Module) -> dict[str, CompressedConv2d]:
 
 
 def is_inside(path: str, outer: Iterable[str]) -> bool:
-    """Return whether ``path`` is that inside a module at one of the paths ``outer``."""
+    """Return whether the module at ``path`` lies inside one of the modules at ``outer``."""
     return any(path.startswith(f"{above}.") for above in outer)

@@ -1,4 +1,4 @@
-"""Which convolutions a plan touches."""
+"""The choice of convolutions: those a plan touches, and refusals that several methods share."""
 
 from __future__ import annotations
 
@@ -63,12 +63,12 @@ class Select:
         specs
             All convolutions of the model.
         some
-            Whether at least one has to be left.
+            Whether at least one convolution has to be selected.
 
         Raises
         ------
         SettingError
-            If a pattern matches no convolution, or none is left.
+            If a pattern matches no convolution, or none is selected.
         """
         convs = sum(spec.position >= 0 for spec in specs)
         for name, patterns in (("include", self.include), ("exclude", self.exclude)):
@@ -83,7 +83,7 @@ class Select:
         )
 
     def _changed(self) -> str:
-        """Return the fields that differ from their defaults, as they are written."""
+        """Return the fields that differ from their defaults as Python writes them."""
         changed = (f for f in fields(self) if getattr(self, f.name) != f.default)
         return ", ".join(f"{f.name}={getattr(self, f.name)!r}" for f in changed)
 
@@ -93,6 +93,19 @@ class Select:
 
 
 def paths_in_short(specs: Sequence[ConvSpec]) -> str:
-    """Return a clause with the first paths of a model's convolutions, for the message on a pattern that is wrong."""
+    """Return a clause that names the first paths of a model's convolutions, for an error about a pattern."""
     more = ", …" if len(specs) > 8 else ""
     return f"their paths are {', '.join(spec.path for spec in specs[:8])}{more}"
+
+
+def refuse_grouped(spec: ConvSpec) -> Skip | None:
+    """Return a skip for grouped and depthwise convolutions."""
+    if spec.groups == 1:
+        return None
+    depthwise = spec.groups == spec.in_channels
+    return Skip("depthwise convolution" if depthwise else f"grouped convolution ({spec.groups} groups)")
+
+
+def refuse_pointwise(spec: ConvSpec) -> Skip | None:
+    """Return a skip for 1×1 convolutions."""
+    return Skip("1×1 convolution") if spec.kernel_area == 1 else None

@@ -1,4 +1,4 @@
-"""Settings of the wrong type, found by the type hints that a method's fields are declared with."""
+"""The type check of settings, by the type hints that a method's fields are declared with."""
 
 from __future__ import annotations
 
@@ -10,34 +10,34 @@ from typing import TYPE_CHECKING, Any, Literal, Union, get_args, get_origin, get
 from .errors import SettingError
 
 if TYPE_CHECKING:
-    from .method import Method
+    from _typeshed import DataclassInstance
 
 
-def require_types(name: str, method: Method) -> None:
-    """Check every setting of a method against its type hint: numbers, texts, True or False, None, and `Literal` words.
+def require_types(name: str, settings: DataclassInstance) -> None:
+    """Check every setting against its type hint: numbers, texts, True or False, None, and `Literal` words.
 
     Parameters
     ----------
     name
         The method's name, for the message.
-    method
-        With the settings to check. Hints of other types let anything through.
+    settings
+        The method, whose fields they are. A field with another type hint may hold anything.
 
     Raises
     ------
     SettingError
         With the value, and what would be right.
     """
-    hints = _hints(type(method))
-    for field in fields(method):
-        value, hint = getattr(method, field.name), hints.get(field.name, Any)
+    hints = _hints(type(settings))
+    for field in fields(settings):
+        value, hint = getattr(settings, field.name), hints.get(field.name, Any)
         if not _fits(value, hint):
             raise SettingError(f"{name}: {field.name} is {_in_words(hint)}, got {value!r}")
 
 
 @cache
-def _hints(cls: type[Method]) -> dict[str, Any]:
-    """Return the type hints of a method's fields; none where one names something that is only there for checkers."""
+def _hints(cls: type[DataclassInstance]) -> dict[str, Any]:
+    """Return the type hints of the fields; none where one of them names what only a type checker imports."""
     try:
         return get_type_hints(cls)
     except NameError:
@@ -45,7 +45,7 @@ def _hints(cls: type[Method]) -> dict[str, Any]:
 
 
 def _fits(value: Any, hint: Any) -> bool:
-    """Return whether ``value`` is of the type a setting is declared with; types we do not know of are let through."""
+    """Return whether ``value`` fits the type hint of a setting; a hint of another type than these fits any value."""
     origin = get_origin(hint)
     if origin in (Union, UnionType):
         return any(_fits(value, option) for option in get_args(hint))

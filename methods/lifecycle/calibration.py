@@ -1,4 +1,4 @@
-"""Refitting a compressed network to the original one, layer by layer from shallow to deep (peng2018)."""
+"""Calibration: a compressed network is refitted to the original, layer by layer from shallow to deep (peng2018)."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ import torch
 from torch import Tensor, nn
 
 from ..contract.errors import SettingError
-from ..contract.spec import call, evaluating
+from ..contract.forward import call, evaluating
 from ..plan.plan import Plan
 
 Batch = Tensor | tuple[Any, ...]
-"""What a model is applied to: its input, or all arguments of its forward."""
+"""The input of a model, or all arguments of its forward."""
 
 
 class LayerActivations:
-    """What goes into one layer of the compressed network, and what the original's convolution makes of its own input.
+    """The inputs of one layer in the compressed network, with the outputs of its convolution in the original one.
 
-    Iterating runs both networks over the batches, no further than to that layer, and yields ``(inputs, targets)``: the
-    layer's input ``(b, c, h, w)`` in the compressed network and the convolution's output ``(b, n, h', w')`` in the
-    original. Nothing is kept between batches, so memory does not grow with their number; each further iteration runs
-    the networks again. A layer that is called several times gives as many pairs a batch.
+    An iteration runs both networks over the batches, up to that layer, and yields ``(inputs, targets)``: the layer's
+    input ``(b, c, h, w)`` in the compressed network and the convolution's output ``(b, n, h', w')`` in the original.
+    Nothing is kept between batches, so that memory does not grow with their number; another iteration runs the networks
+    again. A layer that is called several times gives a pair for each call.
 
     Parameters
     ----------
@@ -78,24 +78,24 @@ class LayerActivations:
 
 
 class _Reached(Exception):
-    """The forward pass has come to where it was to go."""
+    """The forward pass has reached the last call of the layer."""
 
 
 def take(calibration: Iterable[Batch] | None, plan: Plan) -> list[Batch]:
-    """Return as many calibration inputs as the methods of ``plan`` want to see; none where they look at weights only.
+    """Return as many calibration inputs as the methods of ``plan`` need; none if they read weights only.
 
     Parameters
     ----------
     calibration
         Batches of inputs, without labels: tensors, or tuples of the forward's arguments whose first is the batch. The
-        first `Plan.calibration_samples` inputs are taken; what there is more, or infinitely many, is not looked at.
+        first `Plan.calibration_samples` inputs are taken. There may be more, even without end.
     plan
-        What will be done.
+        The plan that will be carried out.
 
     Raises
     ------
     SettingError
-        If a method wants calibration and there is none, or it is not made of inputs.
+        If a method needs calibration and there is none, or it is not made of inputs.
     """
     wanted = plan.calibration_samples
     if not wanted:
@@ -113,9 +113,9 @@ def take(calibration: Iterable[Batch] | None, plan: Plan) -> list[Batch]:
 
 
 def first_inputs(batches: Iterable[Batch], wanted: int) -> Iterator[Batch]:
-    """Yield the first ``wanted`` inputs in the batches they come in, the last of which is cut to what is missing.
+    """Yield the first ``wanted`` inputs, in the batches they come in; the last batch is cut to the number missing.
 
-    Of a tuple, the tensors that are as long as its first are cut.
+    In a tuple, every tensor as long as the first is cut.
 
     Raises
     ------
@@ -155,13 +155,13 @@ def refit_layers(
     original
         The network before compression.
     compressed
-        The same with the replacements of ``plan`` in it, whose values are changed.
+        The same network with the replacements of ``plan``, whose values are changed.
     plan
-        What was done.
+        The plan that was carried out.
     batches
-        From `take`. Each method sees as many of the first inputs as it wants itself.
+        From `take`. Each method gets as many of the first inputs as it needs.
     generator
-        Of the positions that are looked at.
+        Source of the positions that are drawn.
     """
     layers = sorted((layer for layer in plan.layers if layer.group is not None), key=lambda layer: layer.spec.position)
     device = next((tensor.device for tensor in original.parameters()), torch.device("cpu"))
@@ -170,7 +170,7 @@ def refit_layers(
         calls = _count_calls(original, [layer.path for layer in layers], batches[0])
         for layer in layers:
             method = plan.method_of(layer)
-            # a layer that these inputs do not lead to keeps the values it has
+            # a layer that is not called for these inputs keeps its values
             if method is None or not method.calibration_samples or not calls[layer.path]:
                 continue
             conv, new = original.get_submodule(layer.path), compressed.get_submodule(layer.path)
@@ -182,7 +182,7 @@ def refit_layers(
 
 @contextmanager
 def _random_numbers_from(generator: torch.Generator, device: torch.device) -> Iterator[None]:
-    """Seed torch's global generators from ``generator`` and put them back afterwards."""
+    """Seed torch's global generators from ``generator``, and restore their state at the end."""
     seed = int(torch.randint(2**31, (), generator=generator))
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         torch.manual_seed(seed)

@@ -1,4 +1,4 @@
-"""What a model really stores, counted on the model itself."""
+"""The stored count: weights and bits of a model's convolutions, counted on the model itself."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from ..contract.layers import CompressedConv2d
 
 @dataclass(frozen=True)
 class StoredCount:
-    """What stands for a model's conv weights.
+    """The size of all that a model stores for its conv weights.
 
     Attributes
     ----------
     weights
         Stored elements.
     bits
-        Their stored bits, and those of what it takes to read them.
+        Their stored bits, and those of what is needed to read them.
     quantised
         Those of the elements that are values of 8 bits or fewer; an index is not a value.
     """
@@ -43,7 +43,7 @@ def count_stored(model: nn.Module) -> StoredCount:
 
 
 def stored_tensors(module: nn.Module) -> Iterator[tuple[Tensor, int]]:
-    """Yield conv weights and the bits of one element; a compressed layer speaks for all that is inside it."""
+    """Yield each stored conv weight with the bits of one element; a compressed layer answers for its inner modules."""
     if isinstance(module, CompressedConv2d):
         yield from module.weight_tensors()
     elif isinstance(module, _ConvNd):

@@ -1,4 +1,4 @@
-"""The inference form of a model, dense or compressed: the same treatment for both, or a comparison is not one."""
+"""The inference form of a model. Dense and compressed ones get the same treatment, so that they can be compared."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from torch import Tensor, nn
 from torch.fx import GraphModule, Tracer
 from torch.fx.experimental.optimization import fuse
 
+from ..contract.forward import call, evaluating, first_argument, require_example, untouched_random_numbers
 from ..contract.layers import CompressedConv2d
 from ..contract.rewrite import is_channels_last, replace_module
-from ..contract.spec import call, evaluating, first_argument, require_example, untouched_random_numbers
 
 ROUNDS = 9
 """Timed rounds in which the forms of a layer take turns."""
@@ -41,13 +41,13 @@ def deploy(
     model
         Dense or compressed; left as it is.
     example
-        Input of the shape, memory format and device that will be run; forms are timed on what each layer sees of it.
+        Input of the shape, memory format and device that will be used; forms are timed on what it gives each layer.
     forms
         ``"fastest"`` times the forms of each layer here and now and takes the fastest; ``"compact"`` takes the form
-        that does the multiply-accumulates the method promises, which is what MACs are counted on.
+        with the multiply-accumulates that the method promises, on which MACs are counted.
     dtype
-        Precision that the model is going to be converted to: forms are timed in it, as another one may be fastest than
-        in the model's own, which is what is returned.
+        Precision that the caller will convert the model to, and that forms are timed in: another form may be fastest
+        there. The result still has the model's own precision.
 
     Returns
     -------
@@ -83,7 +83,7 @@ def deploy(
             for alias in paths[layer]:
                 replace_module(deployed, alias, module.eval().requires_grad_(False))
     deployed, folded = _fold_batch_norm(deployed, list(layers), example)
-    if channels_last:  # what was folded or built anew is in the default layout
+    if channels_last:  # folded and new modules are in the default layout
         deployed.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
     vars(deployed).update(decompbench_forms=chosen, decompbench_folded=folded)
     return deployed
@@ -110,7 +110,7 @@ def _inputs(model: nn.Module, layers: Mapping[str, nn.Module], example: Tensor |
 
 
 def _fastest(forms: Mapping[str, nn.Module], x: Tensor, dtype: torch.dtype | None) -> tuple[str, nn.Module]:
-    """Time the forms in turn on ``x``, both in a precision if one is given, and return the one of least median."""
+    """Time the forms in turn on ``x``, in precision ``dtype`` if it is given, and return the one of least median."""
     if len(forms) == 1:
         return next(iter(forms.items()))
     timed = forms
@@ -118,7 +118,7 @@ def _fastest(forms: Mapping[str, nn.Module], x: Tensor, dtype: torch.dtype | Non
         x = x.to(dtype)
         converted = {name: copy.deepcopy(form).to(dtype) for name, form in forms.items()}
         timed = {name: form for name, form in converted.items() if _runs(form, x)}
-        if not timed:  # whoever runs the model in this precision is told
+        if not timed:  # an error then comes when the model is run in this precision
             return next(iter(forms.items()))
     times: dict[str, list[float]] = {name: [] for name in timed}
     for round_ in range(ROUNDS + 1):
@@ -134,7 +134,7 @@ def _fastest(forms: Mapping[str, nn.Module], x: Tensor, dtype: torch.dtype | Non
 
 
 def _runs(module: nn.Module, x: Tensor) -> bool:
-    """Tell whether a module can be run: not every operation has a kernel for every precision."""
+    """Return whether a module runs on ``x``: not every operation has a kernel for every precision."""
     try:
         module(x)
     except (RuntimeError, NotImplementedError):
@@ -166,14 +166,14 @@ def _fold_batch_norm(
 
 
 class _KeepingWhole(Tracer):
-    """A symbolic trace that does not go into some modules."""
+    """A symbolic tracer that keeps some modules whole."""
 
     def __init__(self, whole: Collection[nn.Module]) -> None:
         super().__init__()
         self.whole = whole
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
-        # a linear layer of a library's own class stays one that counters can find
+        # a linear layer of a library's own class stays a module that counters can find
         return m in self.whole or isinstance(m, nn.Linear) or super().is_leaf_module(m, module_qualified_name)
 
 

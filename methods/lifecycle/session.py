@@ -11,10 +11,11 @@ from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd
 
 from ..contract.cost import Target
+from ..contract.forward import untouched_random_numbers
 from ..contract.layers import GEOMETRY
-from ..contract.method import Method, Part
+from ..contract.method import Method, SessionPart
 from ..contract.rewrite import adopt, carry_requires_grad, replace_conv
-from ..contract.spec import ConvSpec, has_own_weight, untouched_random_numbers
+from ..contract.spec import ConvSpec, has_own_weight
 from ..numerics.linear import without_autocast
 from ..plan.arguments import require_model, require_plan
 from ..plan.plan import Plan
@@ -23,7 +24,7 @@ from .calibration import Batch, refit_layers, take
 
 
 class Session:
-    """What happens to a model between the plan and the finished small model.
+    """The way of one model from its plan to the finished small model.
 
     In anyone's training loop::
 
@@ -43,12 +44,14 @@ class Session:
     model
         The model to train; the one given to `begin`, changed in place.
     plan
-        What is done to it.
+        What is done to the model.
     decomposes_at
         ``"begin"`` if `begin` has compressed the layers, ``"finish"`` if `finish` will.
     """
 
-    def __init__(self, model: nn.Module, plan: Plan, parts: Sequence[Part], originals: Mapping[str, nn.Conv2d]) -> None:
+    def __init__(
+        self, model: nn.Module, plan: Plan, parts: Sequence[SessionPart], originals: Mapping[str, nn.Conv2d]
+    ) -> None:
         self.model = model
         self.plan = plan
         self._parts = list(parts)
@@ -60,7 +63,7 @@ class Session:
 
     @property
     def decomposes_at(self) -> Literal["begin", "finish"]:
-        """When the layers are compressed; ``"finish"`` if any part of the plan waits until then."""
+        """When the layers are compressed; ``"finish"`` if any part of the session waits until then."""
         return "finish" if any(part.decomposes_at == "finish" for part in self._parts) else "begin"
 
     def penalty(self) -> Tensor:
@@ -78,18 +81,18 @@ class Session:
             part.after_step()
 
     def converged(self) -> bool:
-        """Return whether training longer would serve nothing: every part of the plan says so, and there is one."""
+        """Return whether further training is of no use: there are parts, and all of them say so."""
         return bool(self._parts) and all(part.converged() for part in self._parts)
 
     def state_dict(self) -> dict[str, Any]:
-        """Return what training has changed beside the model: to be kept with ``session.model.state_dict()``.
+        """Return what training has changed apart from the model; keep it beside ``session.model.state_dict()``.
 
-        Numbers, tensors, strings, lists and mappings only: ``torch.load`` reads them with ``weights_only=True``.
+        It holds numbers, tensors, strings, lists and mappings, which ``torch.load`` reads with ``weights_only=True``.
         """
         return {"parts": [part.state_dict() for part in self._parts]}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from the state of another session, begun with the same plan and seed on the same dense weights.
+        """Continue from the state of another session with the same plan, seed and dense weights.
 
         Raises
         ------
@@ -106,7 +109,7 @@ class Session:
     def finish(self) -> nn.Module:
         """Return the compressed model, the plan attached for `save`; call it once, after training.
 
-        Where the model was compressed in an earlier stage, the plan attached is that of both.
+        If the model was compressed in an earlier stage, too, the plan attached is that of both stages.
         """
         if not self._finished:
             for part in self._parts:
@@ -131,19 +134,19 @@ def begin(model: nn.Module, plan: Plan, *, seed: int = 0, calibration: Iterable[
     model
         The model the plan was made for.
     plan
-        From `decompbench.methods.plan.plan`.
+        From `decompbench.methods.plan`.
     seed
-        Seed of the generator that every random choice of the methods comes from.
+        Seed of the generator for all random choices of the methods.
     calibration
-        Batches of inputs, without labels, for methods that look at activations; others ignore it. Each takes the first
-        `Method.calibration_samples` inputs, however they are batched, and refits its layers to them, shallow to deep.
+        Batches of inputs, without labels, for methods that look at activations; others ignore it. A method takes the
+        first `Method.calibration_samples` inputs, whatever the size of the batches, and refits its layers to them.
 
     Raises
     ------
     ValueError
         If the model is not the one the plan was made for.
     SettingError
-        If an argument is of the wrong type, or a method looks at activations and there is no calibration; the model
+        If an argument is of the wrong type, or a method looks at activations and there is no calibration. The model
         is then unchanged.
     """
     require_model(model)
@@ -163,7 +166,7 @@ def begin(model: nn.Module, plan: Plan, *, seed: int = 0, calibration: Iterable[
 
 
 def groups_by_method(plan: Plan) -> dict[Method, list[list[ConvSpec]]]:
-    """Return the plan's sharing groups under the method, with its settings, that compresses them."""
+    """Return the plan's sharing groups by the method, with its settings, that compresses them."""
     specs = {layer.path: layer.spec for layer in plan.layers}
     grouped: dict[Method, list[list[ConvSpec]]] = {}
     for group in plan.groups:
@@ -198,7 +201,7 @@ def planned_convs(model: nn.Module, plan: Plan) -> dict[str, nn.Conv2d]:
         if not has_own_weight(conv):
             raise ValueError(f"the weight of {layer.path} is computed by a hook, which it was not when the plan was "
                              "made: remove the hook first")  # fmt: skip
-        # a transposed convolution comes only to methods that say they express it
+        # only a method that expresses transposed convolutions is given one
         convs[layer.path] = cast(nn.Conv2d, conv)
     return convs
 
@@ -221,11 +224,11 @@ def compress(
     Parameters
     ----------
     model, method, example, target
-        As for `decompbench.methods.plan.plan`.
+        As for `decompbench.methods.plan`.
     seed, calibration
         As for `begin`.
     **options
-        ``overrides``, ``select``, ``unreachable``, ``inefficient`` and ``traced`` of `decompbench.methods.plan.plan`.
+        ``overrides``, ``select``, ``unreachable``, ``inefficient`` and ``traced`` of `decompbench.methods.plan`.
 
     Examples
     --------

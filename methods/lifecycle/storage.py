@@ -1,4 +1,4 @@
-"""Saving a compressed model with its plan, and building it again from the file alone."""
+"""The storage of compressed models: a file holds the tensors and the plan, from which the model is built again."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
 from ..contract.errors import StorageError
+from ..contract.forward import untouched_random_numbers
 from ..contract.rewrite import adopt, compressed_layers, is_channels_last, replace_conv
-from ..contract.spec import untouched_random_numbers
 from ..numerics.bits import pack, unpack
 from ..plan.plan import Plan
 from .counting import stored_tensors
@@ -38,7 +38,7 @@ def save(model: nn.Module, path: str | Path) -> Path:
     Parameters
     ----------
     model
-        What `Session.finish` or `compress` returned, or a dense model.
+        The model from `Session.finish` or `compress`, or a dense one.
     path
         The file. It is written beside and then moved into place: a crash leaves the old file whole.
 
@@ -93,7 +93,7 @@ def save(model: nn.Module, path: str | Path) -> Path:
 
 
 def _integer_widths(model: nn.Module) -> dict[int, int]:
-    """Return, by ``id``, the bits of one element of integer tensors that have fewer than their type."""
+    """Return, by ``id``, the bits of one element of each integer tensor with fewer bits than its type."""
     masks = ((buffer, 1) for buffer in model.buffers() if buffer.dtype == torch.bool)
     return {
         id(tensor): bits
@@ -103,7 +103,7 @@ def _integer_widths(model: nn.Module) -> dict[int, int]:
 
 
 def _unpacked(tensor: Tensor, packed: dict[str, Any]) -> Tensor:
-    """Return integers that were stored in fewer bits than their type has; a `TypeError` if they do not fit."""
+    """Return integers that were stored in fewer bits than their type has; raise `TypeError` if they do not fit."""
     bits, shape, dtype = packed["bits"], packed["shape"], _INTEGERS[packed["dtype"]]
     count = math.prod(shape)
     if not 0 <= bits < 32 or tensor.dtype != torch.uint8 or tensor.shape != (math.ceil(count * bits / 8),):
@@ -203,7 +203,7 @@ def _dense_model(path: Path, ref: dict[str, Any] | None) -> nn.Module:
 
 
 def _rebuild(model: nn.Module, plan: Plan) -> None:
-    """Put layers of the plan's structure into a dense model, their values arbitrary."""
+    """Put layers of the plan's structure into a dense model, with arbitrary values."""
     convs = planned_convs(model, plan)
     specs = {layer.path: layer.spec for layer in plan.layers}
     for method, groups in groups_by_method(plan).items():
@@ -231,5 +231,5 @@ def _assign(model: nn.Module, tensors: dict[str, Tensor], channels_last: set[str
     for name, own in owned.items():
         tensor = tensors[name].to(own.device)
         own.data = tensor.contiguous(memory_format=torch.channels_last) if name in channels_last else tensor
-    # for modules that keep what follows from their tensors and renew it when a state is loaded
+    # modules that derive something from their tensors renew it when a state is loaded
     model.load_state_dict(model.state_dict())

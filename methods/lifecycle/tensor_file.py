@@ -1,4 +1,4 @@
-"""Writing tensors to a file as a whole or not at all."""
+"""The tensor file: tensors on the disk, written as a whole or not at all."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from torch import Tensor
 def write_tensors(tensors: Mapping[str, Tensor], path: Path, metadata: Mapping[str, str]) -> None:
     """Write a safetensors file beside ``path``, then move it there: a crash leaves the old file whole.
 
-    When this returns the new one is on the disk: it outlives a power cut.
+    On return the new file is on the disk: it outlives a power cut.
 
     Parameters
     ----------
     tensors
-        By name; contiguous, on the CPU, none sharing memory with another.
+        By name; contiguous, on the CPU, and without shared memory.
     path
-        The file; who may read it is as for any other new file (safetensors alone lets only its owner).
+        The file. It gets the permissions of any new file; safetensors alone would let only the owner read it.
     metadata
-        Texts to be kept with the tensors.
+        Texts stored with the tensors.
 
     Raises
     ------
@@ -43,7 +43,7 @@ def write_tensors(tensors: Mapping[str, Tensor], path: Path, metadata: Mapping[s
 
 
 def _sync(path: Path) -> None:
-    """Have the system write a file, or the names in a folder, to the disk now."""
+    """Write a file, or the names in a folder, to the disk now."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -1,1 +1,4 @@
-"""methods/numerics."""
+"""Numerics: operations on tensors that several methods need. No layer, model or method is known here.
+
+In: tensors. Out: tensors.
+"""

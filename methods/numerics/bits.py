@@ -1,16 +1,16 @@
-"""Small integers without the bits that are always zero: how they lie in a file."""
+"""Packed integers: numbers of a few bits each, stored without gaps."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
 
-PART = 1 << 20
-"""Numbers packed at a time, a multiple of 8."""
+NUMBERS_AT_A_TIME = 1 << 20
+"""Numbers packed in one step, a multiple of 8."""
 
 
 def pack(numbers: Tensor, bits: int) -> Tensor:
-    """Put non-negative integers below ``2^bits`` one behind the other, lowest bit first.
+    """Pack non-negative integers below ``2^bits`` one behind the other, lowest bit first.
 
     Parameters
     ----------
@@ -27,7 +27,7 @@ def pack(numbers: Tensor, bits: int) -> Tensor:
     places = torch.arange(bits, device=numbers.device)
     values = torch.tensor([1, 2, 4, 8, 16, 32, 64, 128], device=numbers.device)
     packed = []
-    for part in numbers.flatten().split(PART):
+    for part in numbers.flatten().split(NUMBERS_AT_A_TIME):
         digits = (part.int()[:, None] >> places & 1).flatten()
         digits = torch.cat([digits, digits.new_zeros(-len(digits) % 8)])
         packed.append((digits.view(-1, 8) * values).sum(1).to(torch.uint8))
@@ -40,7 +40,7 @@ def unpack(packed: Tensor, bits: int, count: int) -> Tensor:
         return torch.zeros(count, dtype=torch.int32, device=packed.device)
     values = 2 ** torch.arange(bits, device=packed.device)
     numbers = []
-    for part in packed.split(PART // 8 * bits):
+    for part in packed.split(NUMBERS_AT_A_TIME // 8 * bits):
         digits = (part[:, None].int() >> torch.arange(8, device=packed.device) & 1).flatten()
         digits = digits[: len(digits) // bits * bits]
         numbers.append((digits.view(-1, bits) * values).sum(1))

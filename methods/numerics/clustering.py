@@ -12,18 +12,19 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .kmeans_init import Init, starting_centroids
+from .kmeans_init import KMeansInit, starting_centroids
 
-CHUNK = 1 << 18
-"""Scores a thread holds at a time: 1 MB in float32, which stays in a core's cache."""
-PART = 1 << 14
-"""Points a thread takes at a time. Sums are taken over parts: results do not depend on the number of threads."""
+SCORES_AT_A_TIME = 1 << 18
+"""Scores that a thread holds at a time: 1 MB in float32, which stays in a core's cache."""
+POINTS_AT_A_TIME = 1 << 14
+"""Points that a thread takes at a time. Sums are taken over these parts whatever the number of threads, so that
+results do not depend on it."""
 FIRST_SAMPLE = 1 << 14
 """Fewest points of a sample."""
 SAMPLE_PER_CENTROID = 64
-"""Points of the first sample for each centroid, if that is more."""
+"""Points of the first sample for each centroid, if that makes more than `FIRST_SAMPLE`."""
 GROWTH = 4
-"""How many times larger the next sample is."""
+"""Factor of the sample's size from one sample to the next."""
 
 Run = Callable[..., Iterable[Any]]
 """The signature of `map`."""
@@ -41,14 +42,14 @@ class Clustering:
 def assign(points: Tensor, centroids: Tensor, run: Run = map) -> tuple[Tensor, Tensor]:
     """Return the index of each point's nearest centroid ``(N,)``, and the squared distance to it ``(N,)``."""
     bias = -0.5 * centroids.square().sum(1)
-    parts = run(lambda part: _assign_part(part, centroids, bias), points.split(PART))
+    parts = run(lambda part: _assign_part(part, centroids, bias), points.split(POINTS_AT_A_TIME))
     indices, distances = zip(*parts, strict=True)
     return torch.cat(indices), torch.cat(distances).clamp(min=0)
 
 
 def _assign_part(points: Tensor, centroids: Tensor, bias: Tensor) -> tuple[Tensor, Tensor]:
     numbers = torch.arange(len(centroids), device=points.device, dtype=points.dtype)
-    rows = max(1, CHUNK // len(centroids))
+    rows = max(1, SCORES_AT_A_TIME // len(centroids))
     scores = points.new_empty(min(rows, len(points)), len(centroids))
     index = torch.empty(len(points), dtype=torch.long, device=points.device)
     distances = points.square().sum(1)
@@ -59,7 +60,7 @@ def _assign_part(points: Tensor, centroids: Tensor, bias: Tensor) -> tuple[Tenso
         score = torch.addmm(bias, part, centroids.mT, out=scores[: len(part)])
         best = score.amax(1)
         distances[chunk] -= 2 * best
-        # a maximum and its place found by a product are twice as fast as one search for both
+        # the maximum, and then its place by a product, take half the time of one search for both
         hits = score.eq_(best[:, None])
         found = torch.mv(hits, numbers).long().clamp(max=len(centroids) - 1)
         tied = (hits.gather(1, found[:, None])[:, 0] != 1).nonzero()[:, 0]
@@ -73,7 +74,7 @@ def kmeans(
     clusters: int,
     generator: torch.Generator,
     *,
-    init: Init = "random",
+    init: KMeansInit = "random",
     inits: int = 1,
     max_iter: int = 4500,
     tolerance: float = 1e-5,
@@ -95,13 +96,14 @@ def kmeans(
     init
         How the first centroids are chosen: see `starting_centroids`.
     inits
-        How often to start anew; the clustering of least inertia is returned.
+        Number of starts; the clustering of least inertia is returned.
     max_iter
         Most iterations on one sample.
     tolerance
         Relative.
     symmetries : Tensor ``(|S|, d)``
-        Permutations of the columns, a group, under whose images a centroid may stand for a point; the identity first.
+        A group of permutations of the columns, the identity first. A centroid stands for the points near any of its
+        images under them.
 
     Returns
     -------
@@ -112,16 +114,16 @@ def kmeans(
     if symmetries is None:
         symmetries = torch.arange(points.shape[1])[None]
     with _threads(points.device) as run:
-        settings = Settings(init, max_iter, tolerance, symmetries.to(points.device), run)
-        found = (_grow(points, clusters, generator, settings) for _ in range(inits))
+        options = ClusteringOptions(init, max_iter, tolerance, symmetries.to(points.device), run)
+        found = (_grow(points, clusters, generator, options) for _ in range(inits))
         return min(found, key=lambda clustering: clustering.inertia)
 
 
 @dataclass(frozen=True)
-class Settings:
-    """What does not change over the stages of a clustering; see `kmeans`."""
+class ClusteringOptions:
+    """The options that all stages of a clustering have in common; see `kmeans`."""
 
-    init: Init
+    init: KMeansInit
     max_iter: int
     tolerance: float
     symmetries: Tensor
@@ -130,10 +132,10 @@ class Settings:
 
 @contextmanager
 def _threads(device: torch.device) -> Iterator[Run]:
-    """Give torch's threads whole parts of the points, not shares of each small operation, and yield what runs them.
+    """Yield a `map` that gives each of torch's threads whole parts of the points instead of shares of an operation.
 
-    Waiting for each other after every operation takes them longer than the operation, all the more where other
-    processes want the cores.
+    With shares the threads wait for each other after every operation, which takes longer than the operation itself,
+    all the more on cores that other processes use.
     """
     threads = torch.get_num_threads()
     if device.type != "cpu" or threads == 1:
@@ -147,31 +149,31 @@ def _threads(device: torch.device) -> Iterator[Run]:
         torch.set_num_threads(threads)
 
 
-def _grow(points: Tensor, clusters: int, generator: torch.Generator, settings: Settings) -> Clustering:
-    """Cluster samples of growing size, each from the centroids of the one before, and at last all points."""
+def _grow(points: Tensor, clusters: int, generator: torch.Generator, options: ClusteringOptions) -> Clustering:
+    """Cluster samples of growing size, each from the centroids of the last, and in the end all points."""
     order = torch.randperm(len(points), generator=generator).to(points.device)
     size = max(FIRST_SAMPLE, SAMPLE_PER_CENTROID * clusters)
-    centroids = starting_centroids(points, order, size, clusters, settings.init, settings.symmetries, generator)
+    centroids = starting_centroids(points, order, size, clusters, options.init, options.symmetries, generator)
     while size < len(points):
-        centroids = _lloyd(points[order[:size]], centroids, settings).centroids
+        centroids = _lloyd(points[order[:size]], centroids, options).centroids
         size *= GROWTH
-    return _lloyd(points, centroids, settings)
+    return _lloyd(points, centroids, options)
 
 
-def _lloyd(points: Tensor, centroids: Tensor, settings: Settings) -> Clustering:
+def _lloyd(points: Tensor, centroids: Tensor, options: ClusteringOptions) -> Clustering:
     """Improve ``centroids`` until convergence."""
-    symmetries = settings.symmetries
+    symmetries = options.symmetries
     index = torch.full((len(points),), -1, device=points.device)
     previous, revived = inf, False
-    for iteration in range(settings.max_iter + 1):
+    for iteration in range(options.max_iter + 1):
         images = _images(centroids, symmetries)
-        new, distances = assign(points, images, settings.run)
+        new, distances = assign(points, images, options.run)
         inertia = float(distances.double().sum())
-        settled = not revived and previous - inertia <= settings.tolerance * inertia
-        if settled or iteration == settings.max_iter or torch.equal(new, index):
+        settled = not revived and previous - inertia <= options.tolerance * inertia
+        if settled or iteration == options.max_iter or torch.equal(new, index):
             return Clustering(centroids, new, inertia)
         index, previous = new, inertia
-        sums, sizes = _sums(points, index, len(images), settings.run)
+        sums, sizes = _sums(points, index, len(images), options.run)
         sums, sizes = _undo(sums, symmetries), sizes.view(len(centroids), -1).sum(1)
         centroids = torch.where(sizes[:, None] > 0, sums / sizes[:, None].clamp(min=1), centroids).to(points.dtype)
         far = distances.topk(min(int((sizes == 0).sum()), len(points))).indices
@@ -193,21 +195,21 @@ def _sums(points: Tensor, index: Tensor, clusters: int, run: Run) -> tuple[Tenso
 
     # part by part: a float32 sum of very many terms loses digits
     sums = points.new_zeros(shape, dtype=torch.float64)
-    for partial in run(add_up, zip(points.split(PART), index.split(PART), strict=True)):
+    for partial in run(add_up, zip(points.split(POINTS_AT_A_TIME), index.split(POINTS_AT_A_TIME), strict=True)):
         sums += partial
     return sums, torch.bincount(index, minlength=clusters)
 
 
 def _undo(sums: Tensor, symmetries: Tensor) -> Tensor:
-    """Take the sums ``(K·|S|, d)`` of the points near each image back to the centroid, and add them up ``(K, d)``."""
+    """Turn the sums ``(K·|S|, d)`` over each image back to its centroid, and return their sum ``(K, d)``."""
     sums = sums.view(-1, *symmetries.shape)
     inverse = symmetries.argsort(1)
     return sums.gather(2, inverse.expand(sums.shape)).sum(1)
 
 
 def _revive(centroids: Tensor, empty: Tensor, far: Tensor, nearest: Tensor) -> bool:
-    """Move empty centroids to the points ``far`` from their ``nearest`` centroids; tell whether any was moved."""
-    # a point that is its own centroid gains nothing; its distance by way of products is not exactly zero
+    """Move empty centroids to the points ``far`` from their ``nearest`` ones; return whether any was moved."""
+    # a point that is its own centroid gains nothing; its distance, computed by products, is not exactly zero
     far = far[(far - nearest).square().sum(1) > 1e-10 * far.square().sum(1)]
     centroids[empty.nonzero()[: len(far), 0]] = far
     return len(far) > 0

@@ -1,4 +1,4 @@
-"""Where k-means starts: distinct points at random, or points far from each other."""
+"""Starting centroids of k-means: distinct points at random, or points far from each other (k-means++)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-Init = Literal["random", "k-means++"]
+KMeansInit = Literal["random", "k-means++"]
 
 
 def starting_centroids(
@@ -16,7 +16,7 @@ def starting_centroids(
     order: Tensor,
     sample: int,
     clusters: int,
-    init: Init,
+    init: KMeansInit,
     symmetries: Tensor,
     generator: torch.Generator,
 ) -> Tensor:
@@ -28,7 +28,7 @@ def starting_centroids(
     order : Tensor ``(N,)``
         A random order of them.
     sample
-        How many of them to look at; all, if there are too few distinct ones among these.
+        How many of them to choose from; all, if there are too few distinct ones among these.
     clusters
         How many to choose.
     init

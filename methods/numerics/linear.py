@@ -1,4 +1,4 @@
-"""Linear algebra that several methods need, mostly in double precision and by way of small Gram matrices."""
+"""Linear algebra of several methods, mostly in double precision and on small Gram matrices."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from torch import Tensor
 
 
 def without_autocast(device: torch.device) -> AbstractContextManager[object]:
-    """Return a context in which no operation on ``device`` is brought to a lower precision."""
-    available = torch.amp.is_autocast_available(device.type)  # asking for it elsewhere is an error
+    """Return a context in which autocast lowers the precision of no operation on ``device``."""
+    available = torch.amp.is_autocast_available(device.type)  # on other devices torch.autocast raises
     return torch.autocast(device.type, enabled=False) if available else nullcontext()
 
 
@@ -74,7 +74,7 @@ def truncated_svd(matrix: Tensor, rank: int) -> tuple[Tensor, Tensor]:
 
 
 def balancing_root(sizes: Tensor) -> Tensor:
-    """Return what to take out of one factor's rows, and put into the other's columns, to make both as long.
+    """Return the scales that, divided out of one factor's rows and multiplied into the other's columns, balance both.
 
     Parameters
     ----------
@@ -84,7 +84,7 @@ def balancing_root(sizes: Tensor) -> Tensor:
     Returns
     -------
     Tensor ``(rank,)``
-        Their square roots; 1 where a size is zero but for rounding, which must not divide.
+        The square roots of the sizes; 1 for a size that is zero up to rounding, by which nothing may be divided.
     """
     return torch.where(sizes > sizes.max() * 1e-8, sizes.sqrt(), 1.0)
 
@@ -92,13 +92,13 @@ def balancing_root(sizes: Tensor) -> Tensor:
 def input_blocks(weight: Tensor, groups: int) -> Tensor:
     """Return a conv weight ``(n, c, kh, kw)`` as a filter matrix for each group of input channels, in double precision.
 
-    Shape ``(G, n, c/G·kh·kw)``: what the columns of the flattened filters are, cut between groups.
+    Shape ``(G, n, c/G·kh·kw)``: the columns of the flattened filters, cut between groups.
     """
     return torch.stack(weight.double().flatten(1).chunk(groups, dim=1))
 
 
 def whitened_svd(matrix: Tensor, moment: Tensor, rank: int) -> tuple[Tensor, Tensor]:
-    """Factor ``matrix`` ``W`` into two of ``rank`` columns and rows that lose least of its outputs ``y = Wx``.
+    """Factor ``matrix`` ``W`` into two of ``rank`` columns and rows, with the least error of its outputs ``y = Wx``.
 
     The product ``Ŵ`` minimises ``E‖Wx − Ŵx‖²``. It is ``U Uᵀ W``, with ``U`` the leading left singular vectors of
     ``W C^½`` for inputs of second moment ``C``. These are the leading eigenvectors of ``W C Wᵀ = E[y yᵀ]``: only the
@@ -136,7 +136,7 @@ def ridge(gram: Tensor, cross: Tensor, damping: float, free: int = 0) -> Tensor:
     damping
         ``λ`` relative to the mean of the damped elements of the diagonal of ``gram``; positive.
     free
-        How many of the last elements of ``x``, such as a constant, have coefficients that are not damped.
+        How many of the last elements of ``x``, such as a constant, are not damped.
 
     Returns
     -------
@@ -168,8 +168,8 @@ def ratio_rank(ratio: float, full: int) -> int:
 def refreshed_basis(gram: Tensor, basis: Tensor) -> Tensor:
     """Return ``basis`` after one step of subspace iteration: an orthonormal basis of the span of ``gram @ basis``.
 
-    Where the matrix changes slowly from call to call, a step each call tracks its leading eigenvectors for the price
-    of one small product and one QR.
+    For a matrix that changes slowly from call to call, one step a call tracks its leading eigenvectors, at the cost of
+    one small product and one QR.
 
     Parameters
     ----------

@@ -7,7 +7,7 @@ from torch import Tensor
 
 
 def to_levels(values: Tensor, bits: int) -> tuple[Tensor, Tensor]:
-    """Put values on ``2^bits`` even levels from their minimum to their maximum, each on the nearest (yang2020).
+    """Round values to the nearest of ``2^bits`` even levels between their minimum and maximum (yang2020).
 
     Parameters
     ----------
@@ -68,5 +68,5 @@ def from_steps(codes: Tensor, step: Tensor, bits: int) -> Tensor:
 
 
 def _wide(tensor: Tensor) -> Tensor:
-    """Return a tensor in float32 at least: codes are computed in no less."""
+    """Return a tensor in float32 at least, the precision that codes are computed in."""
     return tensor if tensor.dtype == torch.float64 else tensor.float()

@@ -1,4 +1,4 @@
-"""Ranks read off a spectrum: by the energy they keep, or by empirical variational Bayes."""
+"""Ranks from a spectrum: by the energy they keep, or by empirical variational Bayes."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def evbmf_rank(spectrum: Tensor, rows: int, columns: int) -> int:
     Returns
     -------
     int
-        May be 0: nothing but noise.
+        0 if there is nothing but noise.
     """
     squares = spectrum.detach().double().cpu().clamp(min=0)
     short, long = sorted((rows, columns))

@@ -11,8 +11,8 @@ Symmetry = Literal["i", "ih", "ihvo", "D4"]
 """Sets of symmetries (son2018): the identity; with the horizontal flip; with both flips and the turn by 180°; all eight
 of the square, the transposed ones too."""
 
-ORDER: dict[Symmetry, int] = {"i": 1, "ih": 2, "ihvo": 4, "D4": 8}
-"""How many symmetries a set has; the identity is always the first."""
+SYMMETRY_COUNT: dict[Symmetry, int] = {"i": 1, "ih": 2, "ihvo": 4, "D4": 8}
+"""Number of symmetries in each set; the identity is always the first."""
 
 
 def symmetry_permutations(symmetry: Symmetry, size: int) -> Tensor:
@@ -24,4 +24,4 @@ def symmetry_permutations(symmetry: Symmetry, size: int) -> Tensor:
     grid = torch.arange(size * size).view(size, size)
     images = [grid, grid.flip(1), grid.flip(0), grid.flip(0, 1)]
     images += [image.mT for image in images]
-    return torch.stack([image.flatten() for image in images[: ORDER[symmetry]]])
+    return torch.stack([image.flatten() for image in images[: SYMMETRY_COUNT[symmetry]]])

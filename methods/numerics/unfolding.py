@@ -1,4 +1,4 @@
-"""The matrices that a conv weight unfolds into, several weights of one shape at a time."""
+"""The unfoldings of conv weights into matrices, for several weights of one shape at a time."""
 
 from __future__ import annotations
 
@@ -54,7 +54,8 @@ class Unfolding:
 def stack_weights(weights: Sequence[Tensor]) -> Tensor:
     """Return weights ``(n, c, kh, kw)`` of one shape as ``(layers, n, kh·kw, c)``, half precision as single.
 
-    With the channels last both unfoldings are views of it; and so is it of a lone weight in that memory format.
+    With the channels last, both unfoldings are views of the result, and the result is a view of a lone weight in that
+    memory format.
     """
     flat = [weight.permute(0, 2, 3, 1).flatten(1, 2) for weight in weights]
     stacked = torch.stack(flat) if len(flat) > 1 else flat[0][None]

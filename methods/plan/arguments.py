@@ -1,4 +1,4 @@
-"""What the public functions ask of their arguments: a mistake is answered with what to pass instead."""
+"""Checks of the public functions' arguments: each error says what to pass instead."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def require_target(target: Any) -> None:
 
 
 def require_plan(plan: Any) -> None:
-    """Raise `SettingError` unless ``plan`` is one."""
+    """Raise `SettingError` unless ``plan`` is a plan."""
     valid = isinstance(plan, Plan)
     require(valid, f"begin takes a plan: begin(model, plan(model, method, example)); got {plan!r}")
 
@@ -47,7 +47,7 @@ def require_dense(model: nn.Module, *, stage: bool) -> None:
     model
         The model to make a plan for.
     stage
-        Whether the caller chose layers and set no budget: further layers of a compressed model may then be compressed.
+        Whether the caller chose layers and set no budget. More layers of a compressed model may then be compressed.
     """
     layers = compressed_layers(model)
     advice = "start from the dense model (compress and begin work in place: keep a copy.deepcopy of it)"

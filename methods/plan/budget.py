@@ -1,4 +1,4 @@
-"""Meeting a budget: search on one knob, then mix the two neighbouring settings over the layers."""
+"""The budget search: bisection on one knob, then a mix of two neighbouring values over the groups of layers."""
 
 from __future__ import annotations
 
@@ -6,18 +6,17 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ..contract.cost import Target
+from ..contract.cost import Knob, Target
 from ..contract.errors import UnreachableTarget
-from ..contract.method import Knob
 from .plan import LayerPlan
 
-Setting = Any
+KnobValue = Any
 """A value of a method's knob."""
 
 
 def meet(
     knob: Knob,
-    counts: Callable[[Setting], list[int]],
+    counts: Callable[[KnobValue], list[int]],
     target: Target,
     dense: int,
     untouched: int,
@@ -25,15 +24,15 @@ def meet(
     *,
     stuck: str | None = None,
     nearest: bool,
-) -> tuple[list[Setting], str | None]:
-    """Choose a value of the knob for every group of layers so that the total comes to the target from below.
+) -> tuple[list[KnobValue], str | None]:
+    """Choose a value of the knob for every group of layers, so that the total is as near below the target as they can.
 
     Parameters
     ----------
     knob
-        What is searched; the total must not decrease from ``knob.low`` to ``knob.high``.
+        The setting to choose; the total must not decrease from ``knob.low`` to ``knob.high``.
     counts
-        Value of the knob → the count of each group.
+        Returns the count of each group at a value of the knob.
     target
         The budget.
     dense
@@ -43,14 +42,14 @@ def meet(
     name
         The method's name, for messages.
     stuck
-        Why the knob does not change the count, where it does not.
+        The reason, if the knob does not change the count.
     nearest
-        Whether an unreachable budget is answered with the nearest end of the range instead of an error.
+        Take the nearest end of the knob for an unreachable budget instead of raising.
 
     Returns
     -------
-    settings
-        One value for each group.
+    values
+        One value of the knob for each group.
     note
         Why the budget was not met; None if it was.
 
@@ -60,7 +59,7 @@ def meet(
         If the target is outside the reachable range and ``nearest`` is not set.
     """
 
-    def total(value: Setting) -> int:
+    def total(value: KnobValue) -> int:
         return untouched + sum(counts(value))
 
     goal = target.fraction * dense
@@ -102,8 +101,8 @@ def why_stuck(knob: Knob, target: Target, layers: Sequence[LayerPlan], moved: Se
     return f"{knob.field} does not change the model's {target.count}{changes}"
 
 
-def _bracket(knob: Knob, total: Callable[[Setting], int], goal: float) -> tuple[Setting, Setting]:
-    """Return the last value whose total is within the goal, and the next one."""
+def _bracket(knob: Knob, total: Callable[[KnobValue], int], goal: float) -> tuple[KnobValue, KnobValue]:
+    """Return the last value whose total is within the goal, and the value after it."""
     if knob.choices:
         within = [value for value in knob.choices if total(value) <= goal]
         index = knob.choices.index(within[-1])
@@ -125,14 +124,14 @@ def _bracket(knob: Knob, total: Callable[[Setting], int], goal: float) -> tuple[
     return below, above
 
 
-def _mix(below: Setting, above: Setting, counts: Callable[[Setting], list[int]], room: float) -> list[Setting]:
-    """Raise groups from ``below`` to ``above`` while they fit, those that add most first: so little room is left."""
+def _mix(below: KnobValue, above: KnobValue, counts: Callable[[KnobValue], list[int]], room: float) -> list[KnobValue]:
+    """Raise groups from ``below`` to ``above`` while they fit; largest first, so that little room is left."""
     lower, upper = counts(below), counts(above)
-    settings = [below] * len(lower)
+    values = [below] * len(lower)
     room -= sum(lower)
     for index in sorted(range(len(lower)), key=lambda i: (lower[i] - upper[i], i)):
         extra = upper[index] - lower[index]
         if 0 < extra <= room:
-            settings[index] = above
+            values[index] = above
             room -= extra
-    return settings
+    return values

@@ -1,4 +1,4 @@
-"""A plan: what happens to every convolution of a model, decided from shapes alone."""
+"""The plan: for every convolution of a model, its method with settings and its cost, or the reason it stays dense."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class GroupPlan:
 
 @dataclass(frozen=True)
 class LayerPlan:
-    """What happens to one convolution.
+    """The entry of one convolution in a plan.
 
     Attributes
     ----------
@@ -62,14 +62,14 @@ class LayerPlan:
         return self.spec.path
 
     def _shifted(self, groups: int, position: int) -> LayerPlan:
-        """Return the same in a plan with so many groups before its own, at another position."""
+        """Return this entry for a plan with ``groups`` more groups in front, with another position."""
         group = None if self.group is None else self.group + groups
         return replace(self, spec=replace(self.spec, position=position), group=group)
 
 
 @dataclass(frozen=True)
 class Plan:
-    """The whole model's answer: per layer the method, its settings, cost before and after, or the reason for none.
+    """The plan for a whole model: per layer the method, its settings, cost before and after, or the reason for none.
 
     Attributes
     ----------
@@ -80,13 +80,13 @@ class Plan:
     groups
         The compressed ones, as sharing groups.
     linear_macs
-        MACs per image that no method touches: of linear layers, and of convolutions that no module holds.
+        MACs per image that no method touches: those of linear layers and of convolutions that no module holds.
     target
         The budget, if one was asked for.
     note
-        Why the budget was not met, where it was not.
+        Why the budget was not met; None if it was, or if there is none.
     model
-        Name and arguments with which the model source rebuilds the dense model, where it has them.
+        Name and arguments from which the model source rebuilds the dense model; None for a model without them.
     """
 
     method: Method
@@ -109,7 +109,7 @@ class Plan:
 
     @property
     def other_weights(self) -> dict[str, int]:
-        """Conv weights after compression of the same layers by further conventions of the methods' papers, by name."""
+        """Conv weights after compression by further conventions of the methods' papers, by the convention's name."""
         saved: dict[str, int] = {}
         for layer in self.layers:
             method = self.method_of(layer)
@@ -127,14 +127,14 @@ class Plan:
 
     @property
     def calibration_samples(self) -> int:
-        """How many inputs of the network the methods want to see; 0 if they look at weights only."""
+        """Number of calibration inputs that the methods need; 0 if they read weights only."""
         return max((group.method.calibration_samples for group in self.groups), default=0)
 
     def followed_by(self, later: Plan) -> Plan:
-        """Return the plan of what this one and then ``later`` do, which was made for the model that this one leaves.
+        """Return one plan for this stage and a ``later`` one, which was made for the model that this plan gave.
 
-        Layers that this plan compresses keep its entries, and what lies inside them is left out. Budget and note were
-        each of one stage, so there is none.
+        Layers that this plan compresses keep its entries, and what lies inside them is left out. The budget and the
+        note of a single stage do not hold for both, so there is none.
         """
         paths = {path for layer in self.layers for path in (layer.path, *layer.spec.aliases)}
         then = {layer.path: layer for layer in later.layers if not is_inside(layer.path, paths)}

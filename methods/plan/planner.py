@@ -1,4 +1,4 @@
-"""Making a plan: trace the model, choose the layers, and find the settings that meet a budget."""
+"""The planner: it traces a model, chooses layers, and finds the settings that meet a budget."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ from ..contract.errors import SettingError
 from ..contract.method import Method
 from ..contract.rewrite import compressed_layers, is_inside
 from ..contract.select import Select, paths_in_short
-from ..contract.spec import ConvSpec, Trace, has_own_weight, trace
+from ..contract.spec import ConvSpec, has_own_weight
+from ..contract.trace import Trace, trace
 from .arguments import require_dense, require_method, require_model, require_target
-from .budget import Setting, meet, why_stuck
+from .budget import KnobValue, meet, why_stuck
 from .plan import GroupPlan, LayerPlan, Plan
 
 Overrides = Mapping[str, Method | Mapping[str, Any] | None]
@@ -47,21 +48,20 @@ def plan(
     example
         An input the model accepts: a batch, or a tuple of arguments whose first is the batch.
     target
-        A budget. The method's knob is then searched for the largest size within it; where one step of the knob would
-        go past, neighbouring settings are mixed over the layers.
+        A budget. The method's knob is set to the largest size within it. Where one step of the knob would exceed it,
+        two neighbouring values are mixed over the layers.
     overrides
-        Glob pattern over module paths → another method, settings to change, or None to leave the layer dense. Layers
-        with settings of their own keep them whatever the budget.
+        By glob pattern over module paths: another method, settings to change, or None to leave the layer dense. Such
+        layers keep their settings whatever the budget.
     select
-        Which layers are touched; by default what the method's paper touches. With it, and without a target, the model
-        may have compressed layers, which stay as they are.
+        Which layers are touched; by default those of the method's paper. With a choice and without a target, the model
+        may have compressed layers already; they stay as they are.
     unreachable
-        What to do about a budget that no setting meets: raise, or take the nearest size and say so in the plan's note.
+        For a budget that no setting meets: raise, or take the nearest size and say so in the plan's note.
     inefficient
-        What to do about layers that compressing would not make smaller: leave them dense, or replace them all the
-        same, as some papers' networks do.
+        For layers that would not get smaller: leave them dense, or replace them all the same, as some papers do.
     traced
-        What ``trace(model, example)`` gave, where several plans are made for one model.
+        The result of ``trace(model, example)``, to be used for several plans of one model.
 
     Returns
     -------
@@ -98,7 +98,7 @@ def plan(
 
 @dataclass
 class _Planner:
-    """The layers to plan for, and who compresses which."""
+    """The layers of a model, and the method that compresses each."""
 
     model: nn.Module
     specs: Sequence[ConvSpec]
@@ -107,7 +107,7 @@ class _Planner:
     overrides: Overrides
     inefficient: Literal["skip", "replace"]
     count: str | None
-    """What the budget is on; None without one."""
+    """The count that the budget is set on; None without a budget."""
 
     def __post_init__(self) -> None:
         self.fixed: dict[str, Method] = {}
@@ -134,7 +134,7 @@ class _Planner:
         self.free = self._share(self.method, [s for s in self.specs if s.path not in self.skips | self.fixed])
 
     def _choose(self, spec: ConvSpec, convs: int) -> Method | Skip | None:
-        """Return a layer's own method, why the layer stays dense, or None where the plan's method has it."""
+        """Return a layer's own method, a skip if it stays dense, or None if it has the plan's method."""
         if skip := self._refuse_type(spec):
             return skip
         if is_inside(spec.path, self.compressed):
@@ -154,7 +154,7 @@ class _Planner:
         return self.select.reason_to_skip(spec, convs)
 
     def _resolve(self) -> None:
-        """Give layers of their own settings where their method reads some off the weights."""
+        """Fix the settings of layers whose method computes them from the weights."""
         users: dict[Method, list[ConvSpec]] = {}
         for spec in self.specs:
             if spec.path not in self.skips:
@@ -165,7 +165,7 @@ class _Planner:
                 self.fixed[path] = method.with_settings(**settings)
 
     def _refuse_type(self, spec: ConvSpec) -> Skip | None:
-        """Return a skip for modules that are no plain convolution, or of a type the layer's method does not express."""
+        """Return a skip for a module that is no plain convolution, or of a type that its method does not express."""
         if spec.type not in ("Conv2d", "ConvTranspose2d"):
             return Skip(f"a {spec.type} may compute more than a convolution")
         own = [value for pattern, value in self.overrides.items() if fnmatchcase(spec.path, pattern)]
@@ -201,18 +201,18 @@ class _Planner:
         return layers, tuple(groups)
 
     def fit(self, target: Target, *, nearest: bool) -> tuple[tuple[LayerPlan, ...], tuple[GroupPlan, ...], str | None]:
-        """Return the plan that meets ``target``, and the note on why it does not where it cannot."""
+        """Return the plan that meets ``target``, with a note on the reason if it cannot."""
         method, knob = self.method, self.method.budget_knob()
         if knob is None:
             raise SettingError(f"method {method.name!r} has no knob: it cannot be sized to {target}")
-        variants: dict[Setting, Method] = {}
+        variants: dict[KnobValue, Method] = {}
 
-        def variant(value: Setting) -> Method:
+        def variant(value: KnobValue) -> Method:
             if value not in variants:
                 variants[value] = method.with_settings(**{knob.field: value})
             return variants[value]
 
-        def group_counts(value: Setting, count: str = target.count) -> list[int]:
+        def group_counts(value: KnobValue, count: str = target.count) -> list[int]:
             costs = (self.group_cost(variant(value), specs) for specs in self.free)
             return [_count(cost, specs, count) for cost, specs in zip(costs, self.free, strict=True)]
 
@@ -227,7 +227,7 @@ class _Planner:
         return layers, groups, note
 
     def group_cost(self, method: Method, specs: Sequence[ConvSpec]) -> tuple[list[Cost], Cost] | Skip:
-        """Return a sharing group's costs; a skip where it cannot be compressed so, or would not get smaller."""
+        """Return a sharing group's costs, or a skip if it cannot be compressed so or would not get smaller."""
         result = method.group_costs(specs)
         if isinstance(result, Skip) or self.inefficient == "replace":
             return result

@@ -1,4 +1,4 @@
-"""Convolutions and small networks that the tests of several methods share."""
+"""Convolutions and small networks for the tests of several methods."""
 
 from __future__ import annotations
 

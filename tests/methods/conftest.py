@@ -1,4 +1,4 @@
-"""The methods' tests work on small tensors, where a second thread costs more than it does."""
+"""One thread for the methods' tests: on small tensors a second one costs more time than it saves."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""What must hold for every setting of a method, checked on one small network."""
+"""Checks that hold for every setting of a method, on one small network."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torchmetrics.functional.classification import multiclass_stat_scores
 
-from ....methods.contract.spec import evaluating
+from ....methods.contract.forward import evaluating
 from ...data import ClassificationData, ImageFiles, find_data, load_classification, scan_classification
 from ..base import Metric, Outline, Task, TaskError, TaskOptions, check_fraction, device_of
 from ..registry import register_task

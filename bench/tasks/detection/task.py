@@ -16,7 +16,7 @@ from torch.utils.data import DataLoader, Dataset
 from torchvision import tv_tensors
 from torchvision.transforms import v2
 
-from ....methods.contract.spec import evaluating
+from ....methods.contract.forward import evaluating
 from ...data import find_data
 from ...data.detection.load import load_detection
 from ...data.detection.scenes import DetectionData, Scene

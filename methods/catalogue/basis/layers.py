@@ -7,12 +7,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ...contract.between import Between, make_between
-from ...contract.layers import GEOMETRY, CompressedConv2d
+from ...contract.layers import GEOMETRY, Between, CompressedConv2d, make_between
 from ...contract.spec import ConvSpec
 
 LOOPED_SPLITS = 8
-"""Most splits for which one convolution a split is offered: with more of them it was never the fastest form."""
+"""Most splits for which `LoopedBasis` is a form: with more it was never the fastest."""
 
 
 class SlicedConv2d(nn.Conv2d):

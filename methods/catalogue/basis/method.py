@@ -10,19 +10,17 @@ from typing import ClassVar, Literal, Self
 import torch
 from torch import Tensor, nn
 
-from ...contract.between import Between
-from ...contract.cost import Cost, Skip
+from ...contract.cost import Cost, Knob, Skip
 from ...contract.errors import require
-from ...contract.layers import CompressedConv2d, copy_bias
-from ...contract.method import Kind, Knob, Method, Part
+from ...contract.layers import Between, CompressedConv2d, copy_bias
+from ...contract.method import Kind, Method, SessionPart
 from ...contract.registry import register
-from ...contract.select import Select
+from ...contract.select import Select, refuse_grouped
+from ...contract.sharing import require_sharing, sharing_groups
 from ...contract.spec import ConvSpec
-from ...contract.support import refuse_grouped
 from ...numerics.linear import nearest_divisor, ratio_rank, truncated_svd
-from ..sharing import require_sharing, sharing_groups
-from .fit import sliced_basis
 from .layers import BasisConv2d
+from .sliced_basis import sliced_basis
 
 
 @register("basis")
@@ -50,7 +48,7 @@ class Basis(Method):
     sliced
         One basis filter has as many channels as the widest layer that shares it, and each layer applies the leading
         slice of its own width: ``s = 1`` everywhere. ``split`` is then None. No closed form gives the optimum: the
-        initialisation alternates between basis and coefficients (:func:`.fit.sliced_basis`).
+        initialisation alternates between basis and coefficients (`sliced_basis`).
     between
         What lies between basis and projection, li2019's networks: ``"bn-relu"`` (VGG, DenseNet), ``"bn-prelu"``
         (SRResNet). The method is then architectural; the SVD is only where it starts from.
@@ -202,12 +200,12 @@ class Basis(Method):
 
     def start(
         self, convs: Mapping[str, nn.Conv2d], groups: Sequence[Sequence[ConvSpec]], generator: torch.Generator
-    ) -> Part:
+    ) -> SessionPart:
         part = super().start(convs, groups, generator)
         return JointObjective(part.replacements, convs, self.gamma) if self.gamma else part
 
 
-class JointObjective(Part):
+class JointObjective(SessionPart):
     """The term ``γ Σ ‖W − BA‖²_F`` that keeps a basis near the trained weights (li2019, eq. 12).
 
     Parameters

@@ -1,4 +1,4 @@
-"""Canonical polyadic decomposition of a convolution's weight: a start in closed form, then alternating least squares.
+"""The factors of a CP decomposition: a start in closed form, then alternating least squares.
 
 Factors are tuples ``(out, inp, rows, columns)`` of matrices ``(n, R)``, ``(c, R)``, ``(kh, R)`` and ``(kw, R)``; column
 ``r`` of the four is one component, the weight their sum:
@@ -18,8 +18,8 @@ Factors = tuple[Tensor, Tensor, Tensor, Tensor]
 
 ENOUGH = 1e-14
 """Squared error, relative to the tensor's square, that float32 cannot tell from zero."""
-PART = 1 << 25
-"""Elements of a product with the whole tensor that are held at a time: a quarter of a GB in double precision."""
+ELEMENTS_AT_A_TIME = 1 << 25
+"""Elements of a product with the whole tensor that are in memory at a time: a quarter of a GB in double precision."""
 
 
 def exact_rank(shape: tuple[int, ...]) -> int:
@@ -62,10 +62,10 @@ def alternating_least_squares(
 ) -> Factors:
     """Lower ``‖W − Ŵ‖² + μ · Σ_r ‖component r‖²`` by solving for one factor after another.
 
-    The ridge ``μ`` keeps components from growing without bound while they cancel each other (a tensor need have no
-    best approximation of a given rank). Written in components it is the same function whichever factor is solved for,
-    so the sum falls with every solve. The error ``‖W − Ŵ‖²`` alone falls with every sweep that is kept: the first
-    one that does not lower it is dropped, and ends the iteration.
+    The ridge ``μ`` keeps components from growing without bound while they cancel each other (a tensor may have no
+    best approximation of a given rank). The sum is the same function whichever factor is solved for, so it falls with
+    every solve. The error ``‖W − Ŵ‖²`` alone need not: the first sweep that does not lower it is dropped and ends the
+    iteration.
 
     Parameters
     ----------
@@ -102,7 +102,7 @@ def squared_error(weight: Tensor, factors: Factors) -> Tensor:
     n, c, height, width = weight.shape
     kernels = (rows[:, None] * columns).flatten(0, 1)
     found = weight.new_zeros(len(kernels) * n, c)
-    for some in torch.arange(out.shape[1], device=out.device).split(max(1, PART // len(found))):
+    for some in torch.arange(out.shape[1], device=out.device).split(max(1, ELEMENTS_AT_A_TIME // len(found))):
         found.addmm_((kernels[:, None, some] * out[:, some]).flatten(0, 1), inp[:, some].mT)
     return (weight - found.reshape(height, width, n, c).permute(2, 3, 0, 1)).square().sum()
 
@@ -134,7 +134,7 @@ def _sweep(tensor: Tensor, factors: Factors, ridge: float) -> tuple[Factors, Ten
     inp = _unit_columns(_solve((seen * kernels[:, None]).sum(0), (out, rows, columns), ridge))
     root = _cholesky((inp, rows, columns), ridge)
     parts, spatial = [], torch.zeros_like(kernels)
-    for some in tensor.split(max(1, PART // kernels.numel())):
+    for some in tensor.split(max(1, ELEMENTS_AT_A_TIME // kernels.numel())):
         seen = (some.reshape(-1, c) @ inp).reshape(len(some), height * width, -1)
         parts.append(torch.cholesky_solve((seen * kernels).sum(1).mT, root).mT)
         spatial += (seen * parts[-1][:, None]).sum(0)

@@ -1,4 +1,4 @@
-"""Convolutions one after another with nothing between them: the form of spatial SVD, CP and tensor-train."""
+"""Chains: convolutions one after another with nothing between them, the form of spatial SVD, CP and tensor-train."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Canonical polyadic decomposition (lebedev2015): two 1×1 convolutions and two depthwise ones between them."""
+"""CP, the canonical polyadic decomposition (lebedev2015): two 1×1 convolutions with two depthwise ones between."""
 
 from __future__ import annotations
 
@@ -9,14 +9,13 @@ from typing import ClassVar
 import torch
 from torch import nn
 
-from ...contract.cost import Cost, Skip
+from ...contract.cost import Cost, Knob, Skip
 from ...contract.errors import require
 from ...contract.layers import copy_bias
-from ...contract.method import Knob, Method
+from ...contract.method import Method
 from ...contract.registry import register
-from ...contract.select import Select
+from ...contract.select import Select, refuse_grouped
 from ...contract.spec import ConvSpec
-from ...contract.support import refuse_grouped
 from ...numerics.linear import ratio_rank
 from .canonical import alternating_least_squares, balanced_chain, exact_rank, slice_svd
 from .chain import ChainConv2d, Link, chain_cost, separable_links

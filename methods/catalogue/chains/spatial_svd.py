@@ -1,4 +1,4 @@
-"""Spatial SVD: a vertical convolution, then a horizontal one."""
+"""Spatial SVD (jaderberg2014, tai2016): a vertical convolution, then a horizontal one."""
 
 from __future__ import annotations
 
@@ -9,14 +9,13 @@ from typing import ClassVar
 import torch
 from torch import nn
 
-from ...contract.cost import Cost, Skip
+from ...contract.cost import Cost, Knob, Skip
 from ...contract.errors import require
 from ...contract.layers import copy_bias
-from ...contract.method import Knob, Method
+from ...contract.method import Method
 from ...contract.registry import register
-from ...contract.select import Select
+from ...contract.select import Select, refuse_grouped
 from ...contract.spec import ConvSpec
-from ...contract.support import refuse_grouped
 from ...numerics.linear import ratio_rank, truncated_svd
 from .chain import ChainConv2d, Link, chain_cost
 

@@ -1,4 +1,4 @@
-"""Tensor-train decomposition of the kernel, as a chain of four convolutions."""
+"""Tensor-train decomposition (garipov2016, oseledets2011) of the kernel, as a chain of four convolutions."""
 
 from __future__ import annotations
 
@@ -10,14 +10,13 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from ...contract.cost import Cost, Skip
+from ...contract.cost import Cost, Knob, Skip
 from ...contract.errors import require
 from ...contract.layers import copy_bias
-from ...contract.method import Knob, Method
+from ...contract.method import Method
 from ...contract.registry import register
-from ...contract.select import Select
+from ...contract.select import Select, refuse_grouped
 from ...contract.spec import ConvSpec
-from ...contract.support import refuse_grouped
 from ...numerics.linear import balancing_root, left_singular_vectors, ratio_rank
 from .chain import ChainConv2d, chain_cost, separable_links
 

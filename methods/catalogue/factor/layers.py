@@ -13,8 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ...contract.between import make_between
-from ...contract.layers import CompressedConv2d
+from ...contract.layers import CompressedConv2d, make_between
 from ...contract.spec import ConvSpec
 from ...numerics.linear import largest_divisor
 

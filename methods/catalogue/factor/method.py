@@ -10,13 +10,12 @@ from typing import ClassVar, Literal
 import torch
 from torch import nn
 
-from ...contract.cost import Cost, Skip
+from ...contract.cost import Cost, Knob, Skip
 from ...contract.errors import require
-from ...contract.method import Kind, Knob, Method
+from ...contract.method import Kind, Method
 from ...contract.registry import register
-from ...contract.select import Select
+from ...contract.select import Select, refuse_grouped, refuse_pointwise
 from ...contract.spec import ConvSpec
-from ...contract.support import refuse_grouped, refuse_pointwise
 from .layers import Norm, SICStack, window_size
 
 Bias = Literal["conv", "always", "never"]
@@ -24,7 +23,7 @@ Change = Literal["last", "first"]
 
 
 RESIDUAL_SCALE = 0.1
-"""How much smaller the 1×1 of a SIC starts whose input is added: near the identity, or stacks of them blow up."""
+"""Factor on the starting 1×1 of a SIC with a residual: it starts near the identity, or stacks of SICs blow up."""
 
 
 def _later_padding_fits(spec: ConvSpec) -> bool:
@@ -38,7 +37,7 @@ def _later_padding_fits(spec: ConvSpec) -> bool:
 class Factor(Method):
     """Factorised convolution: ``S`` stacked depthwise + 1×1 pairs with residual and ReLU, trained anew.
 
-    Nothing is taken from the convolution's weights; the untouched layers of the network keep theirs. The input is added
+    The convolution's weights are not used; the untouched layers of the network keep theirs. The input is added
     wherever an SIC changes neither channels nor size.
 
     Parameters

@@ -1,4 +1,4 @@
-"""The layer of k-means kernel clustering: kernels are scaled centroids, or symmetric images of them."""
+"""The layers of k-means kernel clustering: kernels are scaled centroids, or symmetric images of them."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import torch
 from torch import Tensor, nn
 
 from ...contract.layers import VirtualWeightConv2d, VirtualWeightConvTranspose2d
-from ...contract.method import Part
+from ...contract.method import SessionPart
 from ...contract.spec import ConvSpec
 from ...numerics.quantisation import from_steps, to_steps
-from ...numerics.symmetry import ORDER, Symmetry, symmetry_permutations
+from ...numerics.symmetry import SYMMETRY_COUNT, Symmetry, symmetry_permutations
 
-HALF = 16
-"""Bits of a scale that is a 16-bit floating-point number; fewer are multiples of a step."""
+HALF_BITS = 16
+"""Bits of a scale in 16-bit floating point; a scale of fewer bits is a multiple of a step."""
 
 
 class ClusteredConv2d(VirtualWeightConv2d):
@@ -25,7 +25,7 @@ class ClusteredConv2d(VirtualWeightConv2d):
     without its kernels, ``(n, c / groups)``. An index is ``centroid · |S| + symmetry`` and is fixed; a centroid's
     gradient is the sum over its members.
 
-    Scales train in the network's precision; `finish_scales` puts them into the bits they are counted as.
+    Scales train in the network's precision; `finish_scales` rounds them to the bits they are counted as.
 
     Parameters
     ----------
@@ -51,13 +51,13 @@ class ClusteredConv2d(VirtualWeightConv2d):
         self.symmetry: Symmetry = symmetry
         self.scale_bits = scale_bits
         self.quantised = False
-        self.images = len(codebook) * ORDER[symmetry]
+        self.images = len(codebook) * SYMMETRY_COUNT[symmetry]
         self.scale = nn.Parameter(torch.zeros(kernels))
         self.register_buffer("index", torch.zeros(kernels, dtype=_index_dtype(self.images)))
         if symmetry != "i":
             table = symmetry_permutations(symmetry, spec.kernel_size[0])
             self.register_buffer("permutations", table, persistent=False)
-        if scale_bits < HALF:
+        if scale_bits < HALF_BITS:
             self.register_buffer("step", torch.zeros(()))
 
     def dense_weight(self) -> Tensor:
@@ -69,13 +69,13 @@ class ClusteredConv2d(VirtualWeightConv2d):
     def _scales(self) -> Tensor:
         if self.quantised:
             return from_steps(self.scale, self.step, self.scale_bits).to(self.codebook.dtype)
-        # a finished layer has 16-bit scales; they are never stored in more than they are counted as
+        # a finished layer has 16-bit scales: they are stored in the bits they are counted as
         return self.scale.to(self.codebook.dtype)
 
     def finish_scales(self) -> None:
         """Store the scales in ``scale_bits``: from here on they do not train, if these are fewer than 16."""
         values = self.scale.detach()
-        if self.scale_bits == HALF:
+        if self.scale_bits == HALF_BITS:
             self.scale = nn.Parameter(values.half(), requires_grad=self.scale.requires_grad)
             return
         codes, self.step = to_steps(values, self.scale_bits)
@@ -89,10 +89,10 @@ class ClusteredConv2d(VirtualWeightConv2d):
         yield self.codebook, 8 * self.codebook.element_size()
 
     def extra_bits(self) -> int:
-        return 0 if self.scale_bits == HALF else 8 * self.step.element_size()
+        return 0 if self.scale_bits == HALF_BITS else 8 * self.step.element_size()
 
     def quantised_weights(self) -> int:
-        return 0 if self.scale_bits == HALF else self.scale.numel()
+        return 0 if self.scale_bits == HALF_BITS else self.scale.numel()
 
     def shared_macs(self) -> int:
         """Return the multiplications per image if each image of a centroid met each input channel only once.
@@ -107,11 +107,11 @@ class ClusteredConv2d(VirtualWeightConv2d):
 
 
 class ClusteredConvTranspose2d(VirtualWeightConvTranspose2d, ClusteredConv2d):
-    """The same of a transposed convolution: ``scale`` and ``index`` are ``(c, n / groups)``, kernels ``[i, o]``."""
+    """A transposed convolution of such kernels: ``scale`` and ``index`` are ``(c, n / groups)``, kernels ``[i, o]``."""
 
 
-class ClusteredPart(Part):
-    """Trains scales in the network's precision and puts them into the bits they are counted as at the end."""
+class ClusteredPart(SessionPart):
+    """Trains scales in the network's precision and rounds them to the bits they are counted as at the end."""
 
     def finish(self) -> dict[str, nn.Module]:
         for layer in self.replacements.values():

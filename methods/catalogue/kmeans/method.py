@@ -9,18 +9,18 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from ...contract.cost import Cost, Skip
+from ...contract.cost import Cost, Knob, Skip
 from ...contract.errors import require
 from ...contract.layers import copy_bias
-from ...contract.method import Knob, Method, Part
+from ...contract.method import Method, SessionPart
 from ...contract.registry import register
+from ...contract.select import refuse_pointwise
+from ...contract.sharing import require_sharing, sharing_groups
 from ...contract.spec import ConvSpec
-from ...contract.support import refuse_pointwise
 from ...numerics.clustering import kmeans
-from ...numerics.kmeans_init import Init
-from ...numerics.symmetry import ORDER, Symmetry, symmetry_permutations
-from ..sharing import require_sharing, sharing_groups
-from .layers import HALF, ClusteredConv2d, ClusteredPart, clustered_layer, index_bits, kernel_shape
+from ...numerics.kmeans_init import KMeansInit
+from ...numerics.symmetry import SYMMETRY_COUNT, Symmetry, symmetry_permutations
+from .layers import HALF_BITS, ClusteredConv2d, ClusteredPart, clustered_layer, index_bits, kernel_shape
 
 
 @register("kmeans")
@@ -68,8 +68,8 @@ class KMeans(Method):
     codebook: str = "network"
     max_iter: int = 4500
     symmetry: Symmetry = "i"
-    scale_bits: int = HALF
-    init: Init = "random"
+    scale_bits: int = HALF_BITS
+    init: KMeansInit = "random"
     inits: int = 1
     tolerance: float = 1e-5
 
@@ -84,7 +84,7 @@ class KMeans(Method):
         require(self.inits >= 1, f"kmeans: inits is at least 1, got {self.inits}")
         require(0 <= self.tolerance < 1, f"kmeans: tolerance is a fraction in [0, 1), got {self.tolerance}")
         require(
-            self.scale_bits == HALF or 2 <= self.scale_bits <= 8,
+            self.scale_bits == HALF_BITS or 2 <= self.scale_bits <= 8,
             f"kmeans: scale_bits is 16, or 2 to 8, got {self.scale_bits}",
         )
         require_sharing(self.codebook, "kmeans: codebook", alone="layer")
@@ -107,8 +107,8 @@ class KMeans(Method):
 
     def group_costs(self, specs: Sequence[ConvSpec]) -> tuple[list[Cost], Cost]:
         size, area = self._size(specs), specs[0].kernel_area
-        index = index_bits(size * ORDER[self._symmetry(specs[0])])
-        quantised = self.scale_bits < HALF
+        index = index_bits(size * SYMMETRY_COUNT[self._symmetry(specs[0])])
+        quantised = self.scale_bits < HALF_BITS
         costs = []
         for spec in specs:
             count = _kernels(spec)
@@ -129,7 +129,7 @@ class KMeans(Method):
 
     def start(
         self, convs: Mapping[str, nn.Conv2d], groups: Sequence[Sequence[ConvSpec]], generator: torch.Generator
-    ) -> Part:
+    ) -> SessionPart:
         return ClusteredPart(super().start(convs, groups, generator).replacements)
 
     def compress_layer(self, conv: nn.Conv2d, spec: ConvSpec, generator: torch.Generator) -> nn.Module:

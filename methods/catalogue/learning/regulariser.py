@@ -1,4 +1,4 @@
-"""Layers that stay dense while they are trained towards a decomposition, which then costs little accuracy."""
+"""The regulariser, and dense layers that train under one until they are decomposed at the end."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import torch
 from torch import Tensor, nn
 
 from ...contract.layers import CompressedConv2d
-from ...contract.method import Method, Part
+from ...contract.method import Method, SessionPart
 from ...contract.spec import ConvSpec
 
 
 class Regulariser(ABC):
-    """What pulls weights towards those a decomposition can represent, and how far they are from it."""
+    """A pull on weights towards those that a decomposition can represent, and a measure of their distance from it."""
 
     def penalty(self) -> Tensor | None:
         """Return a scalar to add to the task's loss, or None."""
@@ -27,18 +27,18 @@ class Regulariser(ABC):
 
     @abstractmethod
     def violations(self) -> Tensor:
-        """Return the squared distances last seen, one for each constraint; empty before any was seen."""
+        """Return the latest squared distances, one for each constraint; empty before the first."""
 
     @abstractmethod
     def state_dict(self) -> dict[str, Any]:
-        """Return what steps have changed, weights aside, as `Part.state_dict` does."""
+        """Return what steps have changed, apart from the weights, as `SessionPart.state_dict` does."""
 
     @abstractmethod
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from what `state_dict` returned."""
+        """Continue from a `state_dict`."""
 
 
-class LearnedPart(Part):
+class LearnedPart(SessionPart):
     """Dense layers trained under a regulariser, decomposed when training has ended, with nothing trained afterwards.
 
     Works for every method whose decomposition a `Regulariser` leads to.
@@ -52,9 +52,9 @@ class LearnedPart(Part):
     generator
         For the decomposition.
     regulariser
-        Should leave out frozen weights (see `trained`), which can come no nearer.
+        Over weights that train: a frozen one comes no nearer (see `trainable_groups`).
     epsilon
-        Training has converged when every violation is below it.
+        Training has converged when every violation is below this.
     """
 
     decomposes_at = "finish"
@@ -93,7 +93,7 @@ class LearnedPart(Part):
         return self.method.compress_groups(self.convs, self.groups, self.generator)
 
 
-def trained(convs: Mapping[str, nn.Conv2d], groups: Sequence[Sequence[ConvSpec]]) -> list[list[ConvSpec]]:
+def trainable_groups(convs: Mapping[str, nn.Conv2d], groups: Sequence[Sequence[ConvSpec]]) -> list[list[ConvSpec]]:
     """Return the groups without the layers whose weights are frozen."""
     left = [[spec for spec in specs if convs[spec.path].weight.requires_grad] for specs in groups]
     return [specs for specs in left if specs]

@@ -1,1 +1,4 @@
-"""methods/catalogue/tucker2."""
+"""Tucker-2 (yu2021): `method` has the settings, `layers` the layers, `decomposition` the factors of a weight.
+
+`identity_blocks` has the coefficients with an identity block, which costs neither weights nor MACs.
+"""

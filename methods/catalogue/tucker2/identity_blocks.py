@@ -22,7 +22,7 @@ def take_channels(x: Tensor, index: Tensor) -> Tensor:
 class IdentityBlock(nn.Module):
     """A matrix between ``r`` channels and more, with an identity for ``r`` of these, which therefore pass as they are.
 
-    Which ones pass is stored as ``passes``, one bit a channel; there is none where all do. ``order`` follows from it.
+    ``passes`` has one bit a channel, or is None where all channels pass. ``order`` follows from it.
 
     Parameters
     ----------
@@ -70,7 +70,7 @@ class IdentityReduce(IdentityBlock):
     groups
         Diagonal blocks ``N``.
     stride
-        Positions that are looked at.
+        Stride of the positions that are used.
     """
 
     def __init__(self, in_channels: int, out_channels: int, groups: int = 1, stride: tuple[int, ...] = (1, 1)) -> None:
@@ -96,7 +96,7 @@ class IdentityReduce(IdentityBlock):
         return torch.cat((identity, mixing), 1)[:, self.order.argsort()]
 
     def set_blocks(self, blocks: Tensor) -> Tensor:
-        """Set the matrix from blocks ``(N, r/N, c/N)``; return what it is to be multiplied by, ``(N, r/N, r/N)``."""
+        """Set the matrix from blocks ``(N, r/N, c/N)``; return the factor left over for the core, ``(N, r/N, r/N)``."""
         merged, mixing, passes = identity_form(blocks)
         self._set_passes(passes)
         if self.mixing is not None:
@@ -140,7 +140,7 @@ class IdentityExpand(IdentityBlock):
         return torch.cat((identity, mixing))[self.order]
 
     def set_blocks(self, blocks: Tensor) -> Tensor:
-        """Set the matrix from blocks ``(N, n/N, r/N)``; return what it is to be multiplied by, ``(N, r/N, r/N)``."""
+        """Set the matrix from blocks ``(N, n/N, r/N)``; return the factor left over for the core, ``(N, r/N, r/N)``."""
         merged, mixing, passes = identity_form(blocks.mT)
         self._set_passes(passes)
         if self.mixing is not None:

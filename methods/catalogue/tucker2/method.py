@@ -9,22 +9,22 @@ from typing import Any, ClassVar, Literal, Self
 import torch
 from torch import Tensor, nn
 
-from ...contract.cost import Cost, Skip
+from ...contract.cost import Cost, Knob, Skip
 from ...contract.errors import require
 from ...contract.layers import FactoredConv2d, copy_bias
-from ...contract.method import Knob, Method, Part
+from ...contract.method import Method, SessionPart
 from ...contract.registry import register
-from ...contract.select import Select
+from ...contract.select import Select, refuse_grouped
 from ...contract.spec import ConvSpec
-from ...contract.support import refuse_grouped
 from ...numerics.linear import largest_divisor, truncated_svd
 from ...numerics.ranks import energy_rank, evbmf_rank
 from ...numerics.unfolding import Unfolding, spectra
-from ..learning.rank_penalty import RankPenalty
-from ..learning.regulariser import LearnedPart, Regulariser, nearest_weights, trained
-from ..learning.rivals import LearningCompression, NuclearShrinkage
+from ..learning.arp import RankPenalty
+from ..learning.lc import LearningCompression
+from ..learning.nuclear import NuclearShrinkage
+from ..learning.regulariser import LearnedPart, Regulariser, nearest_weights, trainable_groups
+from .decomposition import decompose
 from .layers import IdentityPair, Tucker2Conv2d, strides_first
-from .weights import decompose
 
 _ALL = 2**31 - 1
 """A rank that is cut down to whatever is full."""
@@ -270,10 +270,10 @@ class Tucker2(Method):
 
     def start(
         self, convs: Mapping[str, nn.Conv2d], groups: Sequence[Sequence[ConvSpec]], generator: torch.Generator
-    ) -> Part:
+    ) -> SessionPart:
         if self.learn is None:
             return super().start(convs, groups, generator)
-        regulariser = self._regulariser(convs, trained(convs, groups), generator)
+        regulariser = self._regulariser(convs, trainable_groups(convs, groups), generator)
         return LearnedPart(self, convs, groups, generator, regulariser, self.epsilon)
 
     def _regulariser(

@@ -1,4 +1,4 @@
-"""Filter bases: shapes by the paper's formula, sharing, slicing, and what the initialisation is optimal for."""
+"""Filter bases: shapes by the paper's formula, sharing, slicing, and the optimum that training starts from."""
 
 import itertools
 from math import sqrt
@@ -11,7 +11,7 @@ from torch import nn
 from torch.nn.functional import pad
 
 from decompbench.methods import SVD, Basis, Select, SettingError, Skip, begin, compress, count_stored, plan
-from decompbench.methods.catalogue.basis.fit import sliced_basis
+from decompbench.methods.catalogue.basis.sliced_basis import sliced_basis
 from decompbench.methods.numerics.linear import truncated_svd
 from decompbench.models import load_model
 

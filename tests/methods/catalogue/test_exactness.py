@@ -1,4 +1,4 @@
-"""With a full budget every weight-space method gives the convolution back; with less it loses no more than it must."""
+"""Exactness: at full size a weight-space method gives the convolution back, below it loses no more than it must."""
 
 import itertools
 

@@ -1,4 +1,4 @@
-"""Filter summaries against plain loops."""
+"""FSNet: filter summaries against plain loops, quantised ones, and the paper's ratios."""
 
 import pytest
 import torch

@@ -7,9 +7,10 @@ import torch
 from torch import nn
 
 from decompbench.methods import SVD, Basis, Tucker2, begin, plan
+from decompbench.methods.catalogue.learning.lc import LearningCompression
+from decompbench.methods.catalogue.learning.nuclear import NuclearShrinkage
 from decompbench.methods.catalogue.learning.regulariser import LearnedPart, nearest_weights
-from decompbench.methods.catalogue.learning.rivals import LearningCompression, NuclearShrinkage
-from decompbench.methods.contract.method import Part
+from decompbench.methods.contract.method import SessionPart
 from decompbench.methods.lifecycle.session import Session
 from decompbench.methods.numerics.unfolding import Unfolding
 
@@ -88,14 +89,14 @@ def test_frozen_layers_are_left_alone_and_do_not_hold_convergence_up(way):
 
 
 def test_a_session_has_converged_when_all_its_parts_have():
-    class Done(Part):
+    class Done(SessionPart):
         def converged(self):
             return True
 
     net = small_net()
     todo = plan(net, SVD(0.3), EXAMPLE)
     assert not Session(net, todo, [], {}).converged()
-    assert not Session(net, todo, [Done(), Part()], {}).converged()
+    assert not Session(net, todo, [Done(), SessionPart()], {}).converged()
     assert Session(net, todo, [Done(), Done()], {}).converged()
 
 

@@ -1,4 +1,4 @@
-"""Refitting to activations: never worse than the closed form, optimal where it says so, exact at full rank."""
+"""The refit to activations: never worse than the closed form, optimal where it says so, exact at full rank."""
 
 import pytest
 import torch

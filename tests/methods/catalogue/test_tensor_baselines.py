@@ -1,4 +1,4 @@
-"""Spatial SVD, tensor-train and CP against what is known of the best approximation."""
+"""Tensor baselines: spatial SVD, tensor-train and CP against known bounds of the best approximation."""
 
 import itertools
 
@@ -151,7 +151,7 @@ def test_sweeps_in_parts_are_those_of_the_whole(monkeypatch):
     start = slice_svd(weight, 12)
     options = {"ridge": 1e-3, "sweeps": 5, "tolerance": 0.0}
     whole = alternating_least_squares(weight, start, **options)
-    monkeypatch.setattr(canonical, "PART", 200)
+    monkeypatch.setattr(canonical, "ELEMENTS_AT_A_TIME", 200)
     parts = alternating_least_squares(weight, start, **options)
     torch.testing.assert_close(parts, whole)
     torch.testing.assert_close(squared_error(weight, parts), squared_error(weight, whole))

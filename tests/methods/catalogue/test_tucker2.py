@@ -24,9 +24,9 @@ from decompbench.methods import (
     save,
     trace,
 )
+from decompbench.methods.catalogue.tucker2.decomposition import decompose
 from decompbench.methods.catalogue.tucker2.identity_blocks import identity_form
 from decompbench.methods.catalogue.tucker2.layers import IdentityPair, Tucker2Conv2d
-from decompbench.methods.catalogue.tucker2.weights import decompose
 from decompbench.methods.numerics.linear import pivot_columns
 
 from ..cases import compressed, conv_cases, relative_error, small_net, spec_of

@@ -1,4 +1,4 @@
-"""Sizes that yu2021 publishes, or that follow from its equation 9."""
+"""Published sizes of Tucker-2: those of yu2021, or those that follow from its equation 9."""
 
 import pytest
 import torch

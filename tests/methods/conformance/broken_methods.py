@@ -1,4 +1,4 @@
-"""Methods that break one promise each: what every check must be able to find. None is registered on import."""
+"""Broken methods, one for each check, which must find it. None is registered on import."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import torch
 from torch import nn
 
-from decompbench.methods import SVD, Basis, Cost, FactoredConv2d, Knob, Method, Part, Skip
+from decompbench.methods import SVD, Basis, Cost, FactoredConv2d, Knob, Method, SessionPart, Skip
 
 BROKEN: dict[str, tuple[Method, str]] = {}
 """Name of a check → a method that must fail it, and a part of the message that says what to do."""
@@ -438,10 +438,10 @@ class Forgetful(SVD):
     """Never replaces anything."""
 
     def start(self, convs, groups, generator):
-        return Part()
+        return SessionPart()
 
 
-class CountingPart(Part):
+class CountingPart(SessionPart):
     """Shrinks its weights by as much as the number of steps says, and tells nobody that number."""
 
     steps = 0

@@ -1,4 +1,4 @@
-"""Our own methods keep every promise of the conformance suite, on its list of convolutions and beyond it."""
+"""Conformance of our own methods: every promise is kept, on the suite's convolutions and beyond them."""
 
 import itertools
 import unittest

@@ -1,4 +1,4 @@
-"""Every check of the conformance suite can fail, and says to a method's author what to do."""
+"""Failing checks: every check of the conformance suite can fail, and tells a method's author what to do."""
 
 import threading
 

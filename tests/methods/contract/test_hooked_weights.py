@@ -1,4 +1,4 @@
-"""A convolution whose weight is computed by a hook is left alone: what it was replaced by would never train."""
+"""Hooked weights: a convolution whose weight a hook computes is left alone, since its replacement would never train."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""A network may read its convolutions' attributes in its forward: a replacement answers as the convolution did."""
+"""Attributes of replacements: a network that reads those of a convolution in its forward finds them."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""Names, settings and plugins."""
+"""The registry: names, settings and plugins."""
 
 import importlib.metadata
 import warnings
@@ -129,8 +129,8 @@ def test_two_methods_of_one_name_are_refused():
 
 
 def test_a_plugin_that_fails_is_named_and_the_rest_goes_on(monkeypatch):
-    broken = importlib.metadata.EntryPoint("broken", "no_such_package:Nothing", registry_module.GROUP)
-    wrong = importlib.metadata.EntryPoint("wrong", "collections:OrderedDict", registry_module.GROUP)
+    broken = importlib.metadata.EntryPoint("broken", "no_such_package:Nothing", registry_module.ENTRY_POINT_GROUP)
+    wrong = importlib.metadata.EntryPoint("wrong", "collections:OrderedDict", registry_module.ENTRY_POINT_GROUP)
     monkeypatch.setattr(registry_module, "entry_points", lambda group: [broken, wrong])
     monkeypatch.setattr(registry_module, "_plugins_loaded", False)
     with warnings.catch_warnings(record=True) as caught:

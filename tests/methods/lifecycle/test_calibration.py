@@ -1,4 +1,4 @@
-"""Calibration: who sees which activations, in which order, and what is left as it was."""
+"""Calibration: which layer gets which activations, in which order, and what is left as it was."""
 
 import itertools
 import weakref

@@ -1,4 +1,4 @@
-"""What a plan promises is what the model has."""
+"""The stored count: weights, bits and MACs of a model are those of its plan."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""Deployment computes the same, folds what it can, and treats dense models alike."""
+"""Deployment: it computes the same, folds what it can, and treats dense models alike."""
 
 import copy
 import time

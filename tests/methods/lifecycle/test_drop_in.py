@@ -1,4 +1,4 @@
-"""Compressing leaves everything else alone, and a new layer can be used in every way the convolution was."""
+"""Drop-in layers: the rest of the model stays, and a new layer is used as the convolution was."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""Saving and loading: the same bits come back, and what does not fit is refused in words."""
+"""Storage: a loaded model has the bits that were saved, and a file that does not fit is refused in words."""
 
 import os
 

@@ -28,7 +28,7 @@ def test_numbers_come_back(bits, data):
 
 @pytest.mark.parametrize("bits", [3, 7, 10])
 def test_parts_fit_together(bits, monkeypatch):
-    monkeypatch.setattr(packing, "PART", 16)
+    monkeypatch.setattr(packing, "NUMBERS_AT_A_TIME", 16)
     numbers = torch.randint(2**bits, (13, 7))
     assert torch.equal(unpack(pack(numbers, bits), bits, 91), numbers.flatten().int())
 

@@ -1,4 +1,4 @@
-"""K-means: the algorithm against SciPy's, its symmetries against brute force, and the data that break naive code."""
+"""K-means: the algorithm against SciPy's, its symmetries against brute force, and data that break naive code."""
 
 import pytest
 import torch
@@ -8,7 +8,7 @@ from scipy.cluster.vq import kmeans2
 
 from decompbench.methods.numerics import clustering
 from decompbench.methods.numerics.clustering import assign, kmeans
-from decompbench.methods.numerics.symmetry import ORDER, symmetry_permutations
+from decompbench.methods.numerics.symmetry import SYMMETRY_COUNT, symmetry_permutations
 
 
 def clustered(points, clusters, seed=0, **options):
@@ -117,7 +117,7 @@ def test_a_sample_with_too_few_distinct_points_is_not_all_there_is(init, monkeyp
 @pytest.mark.parametrize("far", [(1, 1), (2, 1), (1, 7)])
 def test_an_empty_cluster_takes_the_farthest_point(far):
     points = torch.cat([torch.zeros(50, 2), torch.full((far[0], 2), 100.0), torch.full((far[1], 2), -100.0)])
-    settings = clustering.Settings("random", 100, 0.0, torch.arange(2)[None], map)
+    settings = clustering.ClusteringOptions("random", 100, 0.0, torch.arange(2)[None], map)
     # of three equal centroids far from all points, two have none and would never get any
     found = clustering._lloyd(points, torch.full((3, 2), 1000.0), settings)
     assert len(found.index.unique()) == 3
@@ -127,8 +127,8 @@ def test_an_empty_cluster_takes_the_farthest_point(far):
 def test_assignment_is_nearest_however_it_is_chunked(monkeypatch):
     points, centroids = normal(100, 9), normal(7, 9, seed=1)
     whole = assign(points, centroids)
-    monkeypatch.setattr(clustering, "CHUNK", 50)
-    monkeypatch.setattr(clustering, "PART", 33)
+    monkeypatch.setattr(clustering, "SCORES_AT_A_TIME", 50)
+    monkeypatch.setattr(clustering, "POINTS_AT_A_TIME", 33)
     torch.testing.assert_close(assign(points, centroids), whole)
     assert torch.equal(whole[0], torch.cdist(points, centroids).argmin(1))
 
@@ -142,7 +142,7 @@ def test_equal_centroids_are_equally_near():
     torch.testing.assert_close((points - centroids[index]).square().sum(1), exact)
 
 
-@pytest.mark.parametrize(("symmetry", "order"), ORDER.items())
+@pytest.mark.parametrize(("symmetry", "order"), SYMMETRY_COUNT.items())
 @pytest.mark.parametrize("size", [2, 3, 4])
 def test_symmetries_are_a_group(symmetry, order, size):
     table = symmetry_permutations(symmetry, size)
@@ -163,7 +163,7 @@ def test_symmetries_are_the_named_ones():
     assert turns <= {tuple(image.flatten().tolist()) for image in images}
 
 
-@pytest.mark.parametrize("symmetry", ORDER)
+@pytest.mark.parametrize("symmetry", SYMMETRY_COUNT)
 def test_one_centroid_stands_for_all_images_of_a_kernel(symmetry):
     table = symmetry_permutations(symmetry, 3)
     kernels = normal(6, 9)

@@ -1,4 +1,4 @@
-"""Factorisations of matrices that have less than the rank asked for: exact, balanced, and nothing divided by zero."""
+"""Factorisations of matrices of less than the wanted rank: exact, balanced, and nothing divided by zero."""
 
 import pytest
 import torch

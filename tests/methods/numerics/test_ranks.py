@@ -1,4 +1,4 @@
-"""Ranks read off the weights: by energy, by variational Bayes, and how they get into a plan."""
+"""Ranks from the weights, by energy and by variational Bayes, and their place in a plan."""
 
 import json
 

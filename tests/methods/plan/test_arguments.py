@@ -1,4 +1,4 @@
-"""A mistake in a call is answered with what to pass instead."""
+"""Arguments of the public functions: the error of a wrong one says what to pass instead."""
 
 import pytest
 import torch

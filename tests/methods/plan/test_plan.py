@@ -1,4 +1,4 @@
-"""Plans: which layers are touched, budgets that cannot be met, and what the plan says of itself."""
+"""Plans: which layers are touched, budgets that cannot be met, tables and JSON."""
 
 import copy
 import json

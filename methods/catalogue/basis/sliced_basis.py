@@ -1,4 +1,4 @@
-"""One basis for layers of several widths, each of which applies a leading slice of it."""
+"""The sliced basis: one basis for layers of several widths, each of which applies a leading slice of it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torch.nn.functional import pad
 from ...numerics.linear import truncated_svd
 
 SWEEPS = 10
-"""Alternations of the fit: from here on the error of a trained ResNet-56 falls by less than 0.1 % a sweep."""
+"""Sweeps of the fit; after this many the error of a trained ResNet-56 falls by less than 0.1 % a sweep."""
 
 
 def sliced_basis(matrices: Sequence[Tensor], rank: int, sweeps: int = SWEEPS) -> tuple[list[Tensor], Tensor]:
@@ -30,7 +30,7 @@ def sliced_basis(matrices: Sequence[Tensor], rank: int, sweeps: int = SWEEPS) ->
     rank
         Rows of the basis, at most ``min(Σ a_l, max d_l)``.
     sweeps
-        How often the two are solved for.
+        How often both are solved for.
 
     Returns
     -------
@@ -62,7 +62,7 @@ def _solve_mixings(matrices: Sequence[Tensor], basis: Tensor) -> list[Tensor]:
 
 
 def _solve_basis(matrices: Sequence[Tensor], mixings: Sequence[Tensor], widths: Sequence[int]) -> Tensor:
-    """Return the least-squares basis; between two widths only the wider matrices have a say."""
+    """Return the least-squares basis; the columns between two widths are fitted to the wider matrices alone."""
     segments = []
     for start, end in pairwise([0, *sorted(set(widths))]):
         wide = [(a, w[:, start:end]) for a, w in zip(mixings, matrices, strict=True) if w.shape[1] >= end]
@@ -73,7 +73,7 @@ def _solve_basis(matrices: Sequence[Tensor], mixings: Sequence[Tensor], widths: 
 
 
 def _balanced(mixings: Sequence[Tensor], basis: Tensor) -> tuple[list[Tensor], Tensor]:
-    """Scale each basis filter so that its norm is that of its coefficients: what gradient descent moves alike."""
+    """Scale each basis filter to the norm of its coefficients, so that gradient descent moves both alike."""
     coefficients = torch.cat(tuple(mixings)).norm(dim=0)
     norms = basis.norm(dim=1)
     used = (coefficients > 0) & (norms > 0)

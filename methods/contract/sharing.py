@@ -1,12 +1,12 @@
-"""Which layers share a tensor: by block, by stage, all of them, or by a pattern over their paths."""
+"""Sharing groups: layers that share a tensor, by block, by stage, all of them, or by a pattern over their paths."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
 
-from ..contract.errors import require
-from ..contract.spec import ConvSpec
+from .errors import require
+from .spec import ConvSpec
 
 
 def require_sharing(sharing: str, setting: str, alone: str = "none") -> None:

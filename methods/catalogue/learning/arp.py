@@ -21,8 +21,8 @@ class RankPenalty(Regulariser):
     gradient, ``λ(F − BBᵀF)``. After each step ``λ ← min(λ + η·‖BBᵀF − F‖², M)``; the paper prints a maximum, but a cap
     is meant. Each block of a multi-group unfolding has its own ``B`` and ``λ``.
 
-    No step decomposes an unfolding. The gradient takes one product with a small matrix, worked out together with the
-    value; ``B`` is tracked by subspace iteration on the Gram matrix, and is computed from it exactly now and then.
+    No step decomposes an unfolding. Value and gradient are computed together, from one product with a small matrix.
+    ``B`` is tracked by subspace iteration on the Gram matrix, and computed exactly from it now and then.
     Layers of one shape are handled in one batch.
 
     Parameters
@@ -30,7 +30,7 @@ class RankPenalty(Regulariser):
     weights
         Conv weights ``(n, c, kh, kw)``, trained by the caller.
     unfoldings
-        Which unfoldings of each weight are to have which rank.
+        The unfoldings of each weight, with the ranks they are to have.
     eta, max_strength
         ``η`` and ``M``.
     refresh
@@ -109,7 +109,7 @@ class RankPenalty(Regulariser):
 
 
 class _ValueAndGradient(torch.autograd.Function):
-    """The penalty's value; its gradient is worked out with it, as the two share their one large product."""
+    """The penalty's value and its gradient, computed together from the one large product that both need."""
 
     @staticmethod
     def forward(ctx: Any, batches: Sequence[_Batch], *weights: Tensor) -> Tensor:
@@ -124,7 +124,7 @@ class _ValueAndGradient(torch.autograd.Function):
 
 
 class _Batch:
-    """Weights of one shape, and what is to become of their unfoldings."""
+    """Weights of one shape, and the modes along which they are penalised."""
 
     def __init__(self, weights: Sequence[Tensor], unfoldings: Sequence[Unfolding]) -> None:
         self.weights = weights

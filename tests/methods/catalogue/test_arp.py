@@ -1,11 +1,11 @@
-"""The adaptive rank penalty: its gradient, its strength, and what it is for."""
+"""The adaptive rank penalty: its gradient, its strength, and the low rank it leads to."""
 
 import pytest
 import torch
 from torch import nn
 
 from decompbench.methods import SVD, Tucker2, begin, plan
-from decompbench.methods.catalogue.learning.rank_penalty import RankPenalty
+from decompbench.methods.catalogue.learning.arp import RankPenalty
 from decompbench.methods.numerics.unfolding import Unfolding
 
 from ..cases import relative_error, small_net
