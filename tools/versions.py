@@ -1,4 +1,4 @@
-"""Keep bench/base/versions.json honest: the digest of the source that each declared version was last stated for.
+"""Keep bench/base/provenance/versions.json honest: the digest of the source that each declared version was last stated for.
 
 python tools/versions.py                      # say which parts have changed
 python tools/versions.py --write              # record new parts and those whose version was raised
@@ -12,7 +12,7 @@ import argparse
 import json
 import sys
 
-from decompbench.bench.base.versions import FILE, PROTOCOLS, Part, method_part, recorded_versions, task_part
+from decompbench.bench.base.provenance.versions import FILE, PROTOCOLS, Part, method_part, recorded_versions, task_part
 from decompbench.bench.tasks import list_tasks
 from decompbench.bench.tasks.registry import task_class
 from decompbench.methods import list_methods, method_class

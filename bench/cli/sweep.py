@@ -44,7 +44,7 @@ def sweep_command(
 
     start_server()
     from ...methods import get_method, list_methods
-    from ..base.provenance import code_revision, library_versions
+    from ..base.provenance.software import code_revision, library_versions
     from ..checks.sweep import KeptOutcomes, ModelOutcome, choose_models, run_sweep, sweep_key, table
     from ..running.progress import create_progress
 

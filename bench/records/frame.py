@@ -21,7 +21,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ..base.errors import BenchError
-from ..base.sources import source_digest
+from ..base.provenance.sources import source_digest
 from .columns import FIXED, flat_row, ordered
 from .lines import read_line
 from .store import Damage, describe_damages
@@ -34,7 +34,13 @@ METADATA = b"decompbench"
 #: What makes rows of lines: this module and what it imports, the latter as far as rows depend on it.
 CODE = (
     (__name__.partition(".")[2],),
-    ("bench.records", "bench.suite.form_name", "bench.base.text", "bench.base.provenance", "bench.base.errors"),
+    (
+        "bench.records",
+        "bench.suite.form_name",
+        "bench.base.text",
+        "bench.base.provenance.software",
+        "bench.base.errors",
+    ),
 )
 SORTED_BY = ("suite", "machine", "device", "table", "name", "started", "key")
 

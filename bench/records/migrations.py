@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ..base.provenance import key_of
+from ..base.provenance.software import key_of
 
 #: Raised when a field changes its meaning or goes, together with a step below that makes a record of the version before
 #: into one of this. Readers refuse records of newer versions than they know.

@@ -6,8 +6,8 @@ import functools
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from ..base.provenance.versions import method_versions
 from ..base.text import counted
-from ..base.versions import method_versions
 from ..suite.load import load_suite, packaged_suites
 from ..suite.trial import expand
 from .record import Record

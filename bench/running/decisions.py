@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from ..base.provenance import key_of
+from ..base.provenance.software import key_of
 from ..planning.forecast import Checked
 from ..records.record import FINAL, Record
 from ..suite.trial import Trial

@@ -13,9 +13,9 @@ from typing import Any
 import torch
 
 from ...methods import Method, method_class
-from ..base.provenance import code_revision, declared_version, is_ours, library_versions, plugin_digest
+from ..base.provenance.software import code_revision, declared_version, is_ours, library_versions, plugin_digest
+from ..base.provenance.versions import PROTOCOLS, method_part, protocol_versions, task_part
 from ..base.runtime import device_name
-from ..base.versions import PROTOCOLS, method_part, protocol_versions, task_part
 from ..records.record import Provenance
 from ..suite.trial import Trial
 from ..tasks import Task

@@ -29,9 +29,9 @@ from ..base.devices import is_first, run_on_devices
 from ..base.errors import BenchError
 from ..base.events import Emit, resume_reporter, step_reporter
 from ..base.files import require_writable
-from ..base.provenance import declared_version, key_of, library_versions
+from ..base.provenance.software import declared_version, key_of, library_versions
+from ..base.provenance.versions import protocol_versions
 from ..base.runtime import RuntimeSettings, configure, seed_everything
-from ..base.versions import protocol_versions
 from ..measure import state_sha256
 from ..suite.recipe import Recipe
 from ..suite.schema import Limits

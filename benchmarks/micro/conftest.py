@@ -8,7 +8,7 @@ import torch
 from tracked.work import BUDGET, THREADS
 
 from decompbench.bench.base.machine import describe_machine
-from decompbench.bench.base.provenance import code_revision
+from decompbench.bench.base.provenance.software import code_revision
 
 LOAD_BEFORE = os.getloadavg()[0]
 

@@ -16,7 +16,7 @@ from torch import nn
 from ...base.cache import cache_folder
 from ...base.control_groups import quota_cores
 from ...base.machine import describe_machine
-from ...base.provenance import code_revision, library_versions
+from ...base.provenance.software import code_revision, library_versions
 from ...base.runtime import describe
 from ...data.places import data_folder
 from ...measure import Comparison, compare

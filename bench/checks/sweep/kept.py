@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from ...base.errors import StoreError
-from ...base.provenance import declared_version, key_of, library_versions
-from ...base.sources import source_digest
+from ...base.provenance.software import declared_version, key_of, library_versions
+from ...base.provenance.sources import source_digest
 from .outcome import ModelOutcome
 
 

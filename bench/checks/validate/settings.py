@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from ....methods import get_method, list_methods, method_class
-from ...base.provenance import declared_version
-from ...base.versions import method_versions
+from ...base.provenance.software import declared_version
+from ...base.provenance.versions import method_versions
 from ...records.asked import AskedTrial
 from ...records.record import Record
 from ...records.superseded import packaged_trials

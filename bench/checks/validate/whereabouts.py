@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-from ...base.provenance import key_of
+from ...base.provenance.software import key_of
 from ...records.record import FINAL, Record
 from .read import RecordLine
 from .report import Finding

@@ -6,7 +6,7 @@ import shutil
 
 import pytest
 
-from decompbench.bench.base.provenance import key_of
+from decompbench.bench.base.provenance.software import key_of
 from decompbench.bench.checks.validate import validate
 from decompbench.bench.records.checksum import sealed
 from decompbench.bench.records.lines import read_line

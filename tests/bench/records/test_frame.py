@@ -12,8 +12,8 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from decompbench.bench.base import sources
 from decompbench.bench.base.errors import BenchError
+from decompbench.bench.base.provenance import sources
 from decompbench.bench.records import frame as frame_module
 from decompbench.bench.records import migrations
 from decompbench.bench.records.asked import AskedTrial
@@ -174,7 +174,7 @@ def test_a_line_that_is_being_written_while_tables_are_made_is_not_lost(results,
 def test_all_code_that_makes_rows_is_in_the_digest(results):
     """Whatever runs between a line and its row, in this package."""
     (file,) = results.glob("quick/*/records.jsonl")
-    bench = file_of(sources).parents[1]
+    bench = file_of(sources).parents[2]
     ran = set()
 
     def note(frame, event, _):

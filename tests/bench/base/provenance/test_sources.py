@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from decompbench.bench.base.sources import folder_digest, import_closure, module_digest, source_digest
+from decompbench.bench.base.provenance.sources import folder_digest, import_closure, module_digest, source_digest
 
 SOURCE = """
 from __future__ import annotations

@@ -7,8 +7,8 @@ import runpy
 
 import pytest
 
-from decompbench.bench.base import versions
-from decompbench.bench.base.versions import method_versions, recorded_versions
+from decompbench.bench.base.provenance import versions
+from decompbench.bench.base.provenance.versions import method_versions, recorded_versions
 from decompbench.methods import list_methods, method_class
 from tests.places import TOOLS
 

@@ -6,8 +6,8 @@ import sys
 
 import pytest
 
-from decompbench.bench.base import provenance
-from decompbench.bench.base.provenance import declared_version, key_of
+from decompbench.bench.base.provenance import software as provenance
+from decompbench.bench.base.provenance.software import declared_version, key_of
 from decompbench.methods import SVD
 
 MODULE = """
