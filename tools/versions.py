@@ -1,4 +1,4 @@
-"""Keep bench/base/provenance/versions.json honest: the digest of the source that each declared version was last stated for.
+"""Keep versions.json honest: the digest of the source that each declared version was last stated for.
 
 python tools/versions.py                      # say which parts have changed
 python tools/versions.py --write              # record new parts and those whose version was raised

@@ -1,1 +1,1 @@
-"""bench/suite/packaged."""
+"""Packaged suites, recipes and variants: YAML files, found by name."""
