@@ -21,7 +21,7 @@ ORDER = {
     ),
     "methods": ("numerics", "contract", "catalogue", "plan", "lifecycle", "conformance"),
 }  # fmt: skip
-PACKAGES = (*ORDER, "models")
+PACKAGES = (*ORDER, "models", "common")
 #: Entries of a folder that a reader takes in at once. A verb, a conformance check and a file of static assets is found
 #: by its name alone: their folders are lists.
 MOST_ENTRIES = 12

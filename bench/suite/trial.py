@@ -9,7 +9,8 @@ from typing import Any
 
 from pydantic import Field
 
-from ..base.errors import SuiteError, suggestion
+from ...common.names import suggestion
+from ..base.errors import SuiteError
 from ..data.names import relocate_data
 from .recipe import Recipe
 from .schema import DENSE, BaselineChoice, Budget, Entry, Limits, Measure, MethodChoice, Strict, Suite
