@@ -8,15 +8,15 @@ from typing import Any
 
 from torch import nn
 
-from .densenet_cifar import CifarDenseNet
-from .edsr import EDSR, SCALES
 from .errors import UnknownModelError
 from .family import Family, ImageSize
-from .resnet_cifar import CifarResNet
-from .resnet_imagenet_cifar import BLOCKS, ImageNetResNetForCifar
-from .srresnet import SRResNet
-from .ssd import SSD300
-from .vgg_cifar import STAGES, CifarVGG
+from .networks.densenet_cifar import CifarDenseNet
+from .networks.edsr import EDSR, SCALES
+from .networks.resnet_cifar import CifarResNet
+from .networks.resnet_imagenet_cifar import BLOCKS, ImageNetResNetForCifar
+from .networks.srresnet import SRResNet
+from .networks.ssd import SSD300
+from .networks.vgg_cifar import STAGES, CifarVGG
 
 IMAGENET_DEPTHS = tuple(BLOCKS)
 """Depths that a bare name is taken to mean ImageNet's ResNet by, although 50 and 152 are 6k+2."""
