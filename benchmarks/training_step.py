@@ -22,9 +22,9 @@ from timing import quartiles, timed
 from torch import nn
 from torch.nn import functional as F
 
+from decompbench.bench.base.events import step_reporter
 from decompbench.bench.base.runtime import RuntimeSettings, configure
 from decompbench.bench.data import ClassificationData
-from decompbench.bench.base.events import step_reporter
 from decompbench.bench.suite.recipe import Recipe
 from decompbench.bench.tasks.classification.task import Classification, ClassificationOptions
 from decompbench.bench.training.checkpoint import Checkpoint
