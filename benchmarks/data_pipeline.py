@@ -12,19 +12,17 @@ this process is given, which other programs disturb less; on a GPU it is what Py
 from __future__ import annotations
 
 import argparse
-import time
 from collections.abc import Callable
-from statistics import median, quantiles
+from statistics import median
 
 import torch
+from timing import Timing, quartiles, timed
 from torch.nn import functional as F
 
 from decompbench.bench.data import ClassificationData
 from decompbench.bench.tasks.classification.task import Classification, ClassificationOptions
 from decompbench.models import load_model
 
-Timing = tuple[float, float]
-"""Seconds that went by, and seconds that CPUs worked."""
 STEP = "a training step"
 
 
@@ -98,17 +96,6 @@ def stepper(batch: int, device: torch.device) -> Callable[[], None]:
     return step
 
 
-def timed(run: Callable[[], None], count: int, device: torch.device) -> Timing:
-    """Time so many calls, the GPU's work included."""
-    synchronise = torch.cuda.synchronize if device.type == "cuda" else lambda: None
-    synchronise()
-    wall, cpu = time.perf_counter(), time.process_time()
-    for _ in range(count):
-        run()
-    synchronise()
-    return time.perf_counter() - wall, time.process_time() - cpu
-
-
 def report(options: argparse.Namespace, device: torch.device, times: dict[str, list[Timing]]) -> None:
     """Print the table."""
     where = torch.cuda.get_device_name(device) if device.type == "cuda" else f"{options.threads} CPU thread(s)"
@@ -120,9 +107,9 @@ def report(options: argparse.Namespace, device: torch.device, times: dict[str, l
         cells = [name]
         for clock in (0, 1):
             shares = [100 * mine[clock] / step[clock] for mine, step in zip(own, times[STEP], strict=True)]
-            low, _, high = quantiles(shares, n=4)
+            low, middle, high = quartiles(shares)
             cells.append(f"{1000 * median(mine[clock] for mine in own):.2f}")
-            cells.append("" if name == STEP else f"{median(shares):.2f} % [{low:.2f}, {high:.2f}]")
+            cells.append("" if name == STEP else f"{middle:.2f} % [{low:.2f}, {high:.2f}]")
         print(f"| {' | '.join(cells)} |")
 
 

@@ -12,11 +12,11 @@ time that went by, the time the CPUs worked for this process is given, which oth
 from __future__ import annotations
 
 import argparse
-import time
 from collections.abc import Callable
-from statistics import median, quantiles
+from statistics import median
 
 import torch
+from timing import Timing, quartiles, timed
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -56,7 +56,7 @@ def main() -> None:
         del steps["full SVD"]
     for step in steps.values():
         timed(step, WARM_UP)
-    ratios: dict[str, list[tuple[float, float]]] = {name: [] for name in steps if name != "none"}
+    ratios: dict[str, list[Timing]] = {name: [] for name in steps if name != "none"}
     dense = []
     for round_ in range(options.rounds):
         names = [name for name in steps if name != "full SVD" or round_ < options.svd_rounds]
@@ -133,34 +133,26 @@ def full_svd_penalty(constraints: list[Constraint]) -> Tensor:
     return total
 
 
-def exact_seconds(constraints: list[Constraint]) -> tuple[float, float]:
+def exact_seconds(constraints: list[Constraint]) -> Timing:
     """Return what an exact computation of the subspaces takes more than an update; medians of three."""
     weights, unfoldings = zip(*constraints, strict=True)
     penalties = [
         RankPenalty(weights, unfoldings, eta=1e-6, max_strength=0.1, refresh=1, exact=exact) for exact in (10**9, 1)
     ]
-    times: list[list[tuple[float, float]]] = [[], []]
+    times: list[list[Timing]] = [[], []]
     for _ in range(4):
         for penalty, taken in zip(penalties, times, strict=True):
-            taken.append(timed(penalty.penalty, 1))
+            taken.append(timed(penalty.penalty))
             penalty.after_step()
     update, exact = ([median(clock) for clock in zip(*taken[1:], strict=True)] for taken in times)
     return exact[0] - update[0], exact[1] - update[1]
 
 
-def timed(function: Callable[[], object], times: int) -> tuple[float, float]:
-    """Return the seconds that so many calls take: those that went by, and those the CPUs worked for this process."""
-    wall, cpu = time.perf_counter(), time.process_time()
-    for _ in range(times):
-        function()
-    return time.perf_counter() - wall, time.process_time() - cpu
-
-
 def report(
     options: argparse.Namespace,
-    dense: tuple[float, float],
-    ratios: dict[str, list[tuple[float, float]]],
-    exact: tuple[float, float],
+    dense: Timing,
+    ratios: dict[str, list[Timing]],
+    exact: Timing,
 ) -> None:
     """Print the table; ``dense`` is the seconds of a step without a penalty."""
     layout = "channels last" if options.channels_last else "contiguous"
@@ -174,8 +166,8 @@ def report(
         cells = [name, str(len(rounds))]
         for clock, values in enumerate(zip(*rounds, strict=True)):
             share = exact[clock] / options.exact / dense[clock] if name == "tracked subspaces" else 0.0
-            low, _, high = quantiles(values, n=4) if len(values) > 1 else (values[0],) * 3
-            cells.append(f"{100 * (median(values) - 1 + share):.1f} %")
+            low, middle, high = quartiles(values)
+            cells.append(f"{100 * (middle - 1 + share):.1f} %")
             cells.append(f"{100 * (low - 1 + share):.1f} to {100 * (high - 1 + share):.1f} %")
         print(f"| {' | '.join(cells)} |")
 

@@ -13,18 +13,18 @@ from __future__ import annotations
 
 import argparse
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
-from statistics import median, quantiles
+from statistics import median
 
 import torch
+from timing import quartiles, timed
 from torch import nn
 from torch.nn import functional as F
 
+from decompbench.bench.base.events import step_reporter
 from decompbench.bench.base.runtime import RuntimeSettings, configure
 from decompbench.bench.data import ClassificationData
-from decompbench.bench.running.progress import step_reporter
 from decompbench.bench.suite.recipe import Recipe
 from decompbench.bench.tasks.classification.task import Classification, ClassificationOptions
 from decompbench.bench.training.checkpoint import Checkpoint
@@ -71,7 +71,7 @@ def compare(options: argparse.Namespace, method: Method) -> list[tuple[float, fl
     rounds = []
     for round_ in range(options.rounds):
         names = sorted(loops, reverse=bool(round_ % 2))
-        times = {name: timed(loops[name], options.device) / options.steps for name in names}
+        times = {name: timed(loops[name], device=options.device)[0] / options.steps for name in names}
         rounds.append((times["bare"], times["ours"]))
     return rounds
 
@@ -130,15 +130,6 @@ def bare_loop(ours: Session, recipe: Recipe, options: argparse.Namespace) -> Cal
     return loop
 
 
-def timed(loop: Callable[[], None], device: str) -> float:
-    """Return the seconds a loop takes."""
-    started = time.perf_counter()
-    loop()
-    if device != "cpu":
-        torch.cuda.synchronize()
-    return time.perf_counter() - started
-
-
 def report(options: argparse.Namespace, rows: dict[str, list[tuple[float, float]]]) -> None:
     """Print the table."""
     print(
@@ -150,7 +141,7 @@ def report(options: argparse.Namespace, rows: dict[str, list[tuple[float, float]
     for name, rounds in rows.items():
         bare, ours = (1000 * median(column) for column in zip(*rounds, strict=True))
         ratios = [mine / other for other, mine in rounds]
-        low, middle, high = quantiles(ratios, n=4) if len(ratios) > 1 else ratios * 3
+        low, middle, high = quartiles(ratios)
         print(f"| {name} | {bare:.1f} | {ours:.1f} | {middle:.3f} | {low:.3f} to {high:.3f} |")
 
 

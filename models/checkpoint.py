@@ -1,4 +1,4 @@
-"""Reading weights files of anyone's into a model. No pickled code is ever run."""
+"""Checkpoints: weights files of anyone's, read into a model. No pickled code is ever run."""
 
 from __future__ import annotations
 

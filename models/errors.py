@@ -1,9 +1,6 @@
-"""What can be wrong with a model's name, its settings or its weights."""
+"""Errors about a model's name, its settings or its weights."""
 
 from __future__ import annotations
-
-from collections.abc import Iterable
-from difflib import get_close_matches
 
 
 class UnknownModelError(ValueError):
@@ -16,9 +13,3 @@ class ModelSettingError(ValueError):
 
 class WeightsError(ValueError):
     """Weights that are missing, unreadable, or do not fit the model."""
-
-
-def nearest(name: str, known: Iterable[str], *, count: int = 3) -> str:
-    """A sentence naming the known names nearest to ``name``; empty where none is near."""
-    close = get_close_matches(name, list(known), n=count, cutoff=0.6)
-    return f" Did you mean {' or '.join(repr(match) for match in close)}?" if close else ""

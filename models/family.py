@@ -1,33 +1,51 @@
-"""What a family of models is: its names, what it takes, how one of it is built."""
+"""Families of models: names of one pattern, what their models take, and how one of them is built."""
 
 from __future__ import annotations
 
+import inspect
+import re
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
-from types import MappingProxyType
-from typing import Any, ClassVar
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
 
 from torch import nn
 
-from .errors import ModelSettingError, nearest
+from ..common.names import suggestion
+from .errors import ModelSettingError, UnknownModelError
 
 ImageSize = tuple[int, int, int]
 """Channels, height and width of one image."""
 
+CIFAR_IMAGE: ImageSize = (3, 32, 32)
+HD_IMAGE: ImageSize = (3, 720, 1280)
+"""The output that the MACs of super-resolution are given for (Ahn et al. 2018 and since)."""
+
 
 class Family(ABC):
-    """Models that share a pattern of names."""
+    """Models that share a pattern of names: some of our own networks, or a library's models."""
 
-    pattern: ClassVar[str]
-    example: ClassVar[str]
-    kwargs: ClassVar[Mapping[str, Any]] = MappingProxyType({})
-    source: ClassVar[str]
-    own_weights: ClassVar[bool]
+    pattern: str
+    example: str
+    source: str
+    own_weights: bool = False
     """Whether ``pretrained=True`` is the family's own download instead of the packaged weights."""
 
     @abstractmethod
     def claims(self, name: str) -> bool:
         """Whether the name is of this family, be it valid or not."""
+
+    @abstractmethod
+    def names(self) -> list[str]:
+        """Names that load: all of them where they are few, else the usual ones."""
+
+    @abstractmethod
+    def defaults(self) -> dict[str, Any]:
+        """Keyword arguments that the models take, with their defaults; of a library those that most of them take."""
+
+    @abstractmethod
+    def input_size(self, name: str) -> ImageSize | None:
+        """Channels, height and width of the input that a model's MACs are usually given for; None where unknown."""
 
     @abstractmethod
     def build(self, name: str, *, pretrained: bool | str, **kwargs: Any) -> nn.Module:
@@ -37,21 +55,81 @@ class Family(ABC):
         """Names by which the family's own weights for a model are told apart; most have none."""
         return []
 
+
+@dataclass(frozen=True, eq=False)
+class Networks(Family):
+    """A family of our own: one network class, and the settings that each name stands for.
+
+    Attributes
+    ----------
+    network
+        Called with a name's settings and the user's keyword arguments, which are its parameters with a default.
+    pattern, example
+        The rule of the names for people, and one of the names.
+    claimed
+        Regular expression of all names that mean this family, those with a mistake included.
+    variants
+        Settings by name: of all names, or where there is no end of them, of the usual ones.
+    image
+        The input that MACs are given for; where ``scale`` is a setting, the output, which is so many times as large.
+    source
+        The paper, and which form of its network this is.
+    rule
+        What to say to a name that is claimed and means no network.
+    parse
+        Settings of a name that is not in ``variants``, None where it means no network.
+    """
+
+    network: Callable[..., nn.Module]
+    pattern: str
+    example: str
+    claimed: str
+    variants: Mapping[str, Mapping[str, Any]]
+    image: ImageSize
+    source: str
+    rule: str | Callable[[str], str]
+    parse: Callable[[str], Mapping[str, Any] | None] = lambda name: None
+
+    def claims(self, name: str) -> bool:
+        return re.fullmatch(self.claimed, name) is not None
+
     def names(self) -> list[str]:
-        """Names that load: all of them where they are few, else the usual ones."""
-        return [self.example]
+        return list(self.variants)
 
-    @abstractmethod
-    def input_size(self, name: str) -> ImageSize | None:
-        """Channels, height and width of the input that a model's MACs are usually given for; None where unknown."""
+    def defaults(self) -> dict[str, Any]:
+        parameters = inspect.signature(self.network).parameters.values()
+        return {one.name: one.default for one in parameters if one.default is not one.empty}
 
-    def check_kwargs(self, name: str, kwargs: Mapping[str, Any]) -> None:
-        """Refuse keyword arguments that the family does not take, and counts that are none."""
+    def input_size(self, name: str) -> ImageSize:
+        channels, height, width = self.image
+        scale = self.settings(name).get("scale", 1)
+        return channels, height // scale, width // scale
+
+    def build(self, name: str, *, pretrained: bool | str, **kwargs: Any) -> nn.Module:
+        self._check(name, kwargs)
+        return self.network(**self.settings(name), **kwargs)
+
+    def settings(self, name: str) -> Mapping[str, Any]:
+        """Return the settings that a name stands for.
+
+        Raises
+        ------
+        UnknownModelError
+            It stands for none; the message gives the rule.
+        """
+        found = self.variants[name] if name in self.variants else self.parse(name)
+        if found is None:
+            raise UnknownModelError(f"{name!r}: {self.rule if isinstance(self.rule, str) else self.rule(name)}")
+        return found
+
+    def _check(self, name: str, kwargs: Mapping[str, Any]) -> None:
+        """Refuse keyword arguments that the network does not take, and counts that are none."""
+        defaults = self.defaults()
         for key, value in kwargs.items():
-            if key not in self.kwargs:
-                allowed = ", ".join(self.kwargs)
-                raise ModelSettingError(f"{name} takes no {key!r}; it takes {allowed}.{nearest(key, self.kwargs)}")
-            if isinstance(self.kwargs[key], int) and not _is_count(value):
+            if key not in defaults:
+                hint = suggestion(key, defaults)
+                raise ModelSettingError(f"{name} takes no {key!r}{hint}; it takes {', '.join(defaults)}.")
+            if isinstance(defaults[key], int) and not _is_count(value):
                 raise ModelSettingError(f"{name}: {key} must be a positive whole number, not {value!r}.")
 
 

@@ -1,4 +1,4 @@
-"""One function that builds any model by name and loads its weights."""
+"""The loader: any model by name, with fresh or trained weights."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from ..common.names import either, nearest
 from .checkpoint import load_into, read_state
-from .errors import ModelSettingError, WeightsError, nearest
+from .errors import ModelSettingError, WeightsError
 from .registry import family_of
 from .weights import find_packaged, packaged_weights
 
@@ -87,12 +88,13 @@ def _read(path: Path, name: str) -> dict[str, Tensor]:
         if path.exists():
             raise
         own = [weights.data for weights in packaged_weights(name)]
-        hint = f" Packaged for {name}, by the name of their data: {' or '.join(map(repr, own))}." if own else ""
+        hint = f" Packaged for {name}, by the name of their data: {either(own)}." if own else ""
         family = family_of(name)
         if family.own_weights:
             named = family.weights_names(name)
             hint = f" From {family.source}.{' Names: ' + ', '.join(named) + '.' if named else ''}"
-            hint += nearest(path.name, named)
+            near = nearest(path.name, named)
+            hint += f" Did you mean {either(near)}?" if near else ""
         raise WeightsError(f"{error}{hint}") from error
 
 

@@ -1,4 +1,4 @@
-"""All families of models, and which one a name belongs to."""
+"""The registry of models: all families, and which one a name belongs to."""
 
 from __future__ import annotations
 
@@ -8,20 +8,15 @@ from typing import Any
 
 import torch
 
-from .errors import UnknownModelError, nearest
+from ..common.names import suggestion
+from .errors import UnknownModelError
 from .external import TimmModels, TorchvisionModels
 from .family import Family, ImageSize
-from .own import CifarDenseNets, CifarResNets, CifarVGGs, EDSRs, ImageNetResNetsForCifar, SRResNets, SSDs
+from .networks import densenet_cifar, edsr, resnet_cifar, resnet_imagenet_cifar, srresnet, ssd, vgg_cifar
 from .weights import packaged_weights
 
-OWN: tuple[Family, ...] = (
-    CifarResNets(),
-    ImageNetResNetsForCifar(),
-    CifarVGGs(),
-    CifarDenseNets(),
-    EDSRs(),
-    SRResNets(),
-    SSDs(),
+OWN: tuple[Family, ...] = tuple(
+    module.FAMILY for module in (resnet_cifar, resnet_imagenet_cifar, vgg_cifar, densenet_cifar, edsr, srresnet, ssd)
 )
 LIBRARIES = (TimmModels(), TorchvisionModels())
 FAMILIES: tuple[Family, ...] = (*OWN, *LIBRARIES)
@@ -72,8 +67,8 @@ def family_of(name: str) -> Family:
     known = [known for family in OWN for known in family.names()]
     known += [weights.model for weights in packaged_weights()]
     patterns = ", ".join(family.pattern for family in FAMILIES)
-    hint = nearest(name, dict.fromkeys(known)) + _hint_elsewhere(name)
-    raise UnknownModelError(f"No model is called {name!r}. Names are {patterns}.{hint}")
+    hint = suggestion(name, dict.fromkeys(known))
+    raise UnknownModelError(f"No model is called {name!r}{hint}. Names are {patterns}.{_hint_elsewhere(name)}")
 
 
 def _hint_elsewhere(name: str) -> str:
@@ -103,17 +98,17 @@ def list_models(pattern: str = "*") -> list[ModelInfo]:
         names = [name for family in OWN for name in family.names()]
     found = [_info(name) for name in names if fnmatchcase(name, pattern)]
     if pattern == "*":
-        found += [ModelInfo(family.pattern, None, dict(family.kwargs), (), family.source) for family in LIBRARIES]
+        found += [ModelInfo(family.pattern, None, family.defaults(), (), family.source) for family in LIBRARIES]
     if not found and not set(pattern) & set("*?["):
         with torch.device("meta"):
             family_of(pattern).build(pattern, pretrained=False)  # what does not load is refused there
         return [_info(pattern)]
     if not found:
-        raise UnknownModelError(f"No model's name matches {pattern!r}.{nearest(pattern.strip('*'), names)}")
+        raise UnknownModelError(f"No model's name matches {pattern!r}{suggestion(pattern.strip('*'), names)}.")
     return found
 
 
 def _info(name: str) -> ModelInfo:
     family = family_of(name)
     packaged = tuple(weights.data for weights in packaged_weights(name))
-    return ModelInfo(name, family.input_size(name), dict(family.kwargs), packaged, family.source)
+    return ModelInfo(name, family.input_size(name), family.defaults(), packaged, family.source)

@@ -9,7 +9,8 @@ from typing import Any
 
 import safetensors
 
-from .errors import WeightsError, nearest
+from ..common.names import suggestion
+from .errors import WeightsError
 
 PRETRAINED = Path(__file__).parent / "pretrained"
 METADATA_KEY = "decompbench"
@@ -65,8 +66,8 @@ def find_packaged(model: str, data: str | None = None) -> PackagedWeights:
     everything = packaged_weights()
     listed = "; ".join(f"{weights.model} on {weights.data}" for weights in everything) or "nothing"
     asked = f"{model} on {data}" if data is not None else model
-    hint = nearest(model, (weights.model for weights in everything)) if not of_model else ""
-    raise WeightsError(f"No weights of {asked} are packaged. Packaged: {listed}.{hint}")
+    hint = suggestion(model, dict.fromkeys(weights.model for weights in everything)) if not of_model else ""
+    raise WeightsError(f"No weights of {asked} are packaged{hint}. Packaged: {listed}.")
 
 
 def read_weights_metadata(path: str | Path) -> dict[str, Any]:

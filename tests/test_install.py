@@ -71,7 +71,7 @@ assert all((STATIC / name).is_file() for name in (*SCRIPTS, "page.html", "style.
 
 def test_it_is_typed(environment):
     markers = {path.parent.name for path in environment.parent.rglob("py.typed") if "decompbench" in path.parts}
-    assert markers == {"bench", "methods", "models"}
+    assert markers == {"bench", "common", "methods", "models"}
 
 
 @pytest.mark.skipif(os.name != "posix", reason="the Makefile needs a POSIX shell")

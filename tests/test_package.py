@@ -1,13 +1,19 @@
 """The package as a whole: who may import whom, and that every folder is shipped."""
 
 import ast
+import sys
 import tomllib
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parent.parent
-FORBIDDEN = {"methods": {"models", "bench"}, "models": {"methods", "bench"}, "bench": set()}
+FORBIDDEN = {
+    "common": {"methods", "models", "bench"},
+    "methods": {"models", "bench"},
+    "models": {"methods", "bench"},
+    "bench": set(),
+}
 
 
 def imported(path: Path) -> set[str]:
@@ -31,6 +37,14 @@ def test_imports_go_one_way(package):
     assert files
     for path in files:
         assert not imported(path) & FORBIDDEN[package], path
+
+
+def test_what_all_share_needs_nothing_but_the_standard_library():
+    for path in (ROOT / "common").rglob("*.py"):
+        nodes = list(ast.walk(ast.parse(path.read_text())))
+        names = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+        names |= {node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.level == 0}
+        assert {name.split(".")[0] for name in names} <= sys.stdlib_module_names, path
 
 
 def test_the_import_check_sees_both_ways_of_writing(tmp_path, monkeypatch):

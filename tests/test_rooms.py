@@ -21,7 +21,7 @@ ORDER = {
     ),
     "methods": ("numerics", "contract", "catalogue", "plan", "lifecycle", "conformance"),
 }  # fmt: skip
-PACKAGES = (*ORDER, "models")
+PACKAGES = (*ORDER, "models", "common")
 #: Modules in front of the rooms. Like a package's ``__init__`` they re-export what is in rooms; no room imports them.
 FACES = {"methods.authoring"}
 #: Entries of a folder that a reader takes in at once. A verb, a conformance check and a file of static assets is found

@@ -1,8 +1,9 @@
-"""Make the embedded subset of Fashion-MNIST from the original IDX files, byte for byte the same each time.
+"""The embedded subset of Fashion-MNIST, made from the original IDX files, byte for byte the same each time.
 
-``python tools/embed.py FOLDER_OF_IDX_FILES OUTPUT``. Debian's package
-``dataset-fashion-mnist`` has the files. xz packs the images better than PNG, lossless WebP or row filters
-before xz do.
+    python tools/embed.py FOLDER_OF_IDX_FILES OUTPUT
+
+Debian's package ``dataset-fashion-mnist`` has the files. xz packs the images better than PNG, lossless WebP or row
+filters before xz do.
 """
 
 from __future__ import annotations

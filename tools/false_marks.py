@@ -1,9 +1,9 @@
-"""How often a row of the leaderboard is marked as worse by chance: print the table of ``docs/leaderboard.md``.
+"""The table of ``docs/leaderboard.md`` on how often a row is marked as worse by chance.
+
+    python tools/false_marks.py                 # prints it, a line every few minutes
 
 All methods of a made-up table are equal: their qualities are drawn from one normal distribution, so that every mark is
 false. The leader is chosen by the same values, as in a true table.
-
-    python tools/false_marks.py
 """
 
 from __future__ import annotations

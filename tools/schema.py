@@ -1,6 +1,8 @@
-"""Write what describes a record, from the fields as they are documented in the code: a page and a JSON Schema.
+"""The description of a record, a page and a JSON Schema, made from the fields as they are documented in the code.
 
-python tools/schema.py          # after a change of a field, from the top of the repository
+    python tools/schema.py                      # after a change of a field
+
+It writes ``docs/record.schema.json`` and the generated part of ``docs/records.md``, and tells which are new.
 """
 
 from __future__ import annotations

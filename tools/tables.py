@@ -1,6 +1,8 @@
-"""Make anew what the repository shows of its records: tables between marks in pages, tables and page of results.
+"""What the repository shows of its records, made anew: tables and outputs in pages, tables and page of ``results/``.
 
-python tools/tables.py          # after a run, from the top of the repository
+    python tools/tables.py                      # after a run
+
+It writes between the marks in ``README.md`` and ``docs/``, and tells which pages have changed.
 """
 
 from __future__ import annotations

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from .files import remove_with_leftovers
+import psutil
+
+from ...common.files import unfinished
 
 
 def cache_folder() -> Path:
@@ -26,3 +28,11 @@ def remove_checkpoint(key: str) -> None:
 def baseline_file(key: str) -> Path:
     """Return the file for the trained weights of the baseline with that key."""
     return cache_folder() / "baselines" / f"{key}.safetensors"
+
+
+def remove_with_leftovers(path: Path) -> None:
+    """Remove a file, and what processes left that were ended while they wrote it; one that still writes goes on."""
+    path.unlink(missing_ok=True)
+    for part, writer in unfinished(path):
+        if writer == os.getpid() or not psutil.pid_exists(writer):
+            part.unlink(missing_ok=True)

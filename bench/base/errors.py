@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable
-
 
 class BenchError(ValueError):
     """Something the user can put right; the message says what was wrong and what would be right."""
@@ -20,20 +17,6 @@ class StoreError(BenchError):
 
 class RunLockedError(BenchError):
     """Another run already writes to the same folder."""
-
-
-def suggestion(wrong: str, allowed: Iterable[str]) -> str:
-    """Return ``" (did you mean 'x'?)"`` for a near miss, else an empty string.
-
-    Parameters
-    ----------
-    wrong
-        What was written.
-    allowed
-        What may be written.
-    """
-    near = difflib.get_close_matches(wrong, list(allowed), n=3, cutoff=0.6)
-    return f" (did you mean {' or '.join(repr(name) for name in near)}?)" if near else ""
 
 
 def is_user_error(error: BaseException) -> bool:

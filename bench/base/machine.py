@@ -14,8 +14,8 @@ from typing import Any
 
 import psutil
 
+from ...common.files import write_atomically
 from .errors import StoreError
-from .files import write_atomically
 
 #: Environment variable that names the machine, for those who have several of one kind.
 MACHINE_VARIABLE = "DECOMPBENCH_MACHINE"

@@ -9,7 +9,8 @@ from typing import Any, TypeVar
 
 import yaml
 
-from .errors import SuiteError, suggestion
+from ...common.names import suggestion
+from .errors import SuiteError
 
 Found = TypeVar("Found")
 

@@ -49,7 +49,8 @@ def figure_command(
     results: Results = DEFAULT_RESULTS,
 ) -> None:
     """Draw quality against cost, layers, training curves or average ranks. Equal records give equal files."""
-    from ..base.errors import BenchError, suggestion
+    from ...common.names import suggestion
+    from ..base.errors import BenchError
     from ..reports.figures import Kind, Options, make_figure, save
     from ..reports.figures.style import check_path
 

@@ -25,7 +25,8 @@ def published_command(
 
     Ends with exit code 1 if a size differs from ours for no known reason.
     """
-    from ..base.errors import BenchError, suggestion
+    from ...common.names import suggestion
+    from ..base.errors import BenchError
     from ..reports.published import PAPERS, judge_all
     from ..reports.published.render import print_verdicts, to_markdown
 

@@ -57,7 +57,8 @@ def of_tables(records: list[Record], patterns: list[str]) -> list[Record]:
     BenchError
         A pattern matches no table.
     """
-    from ..base.errors import BenchError, suggestion
+    from ...common.names import suggestion
+    from ..base.errors import BenchError
     from ..suite.trial import name_matches
 
     tables = sorted({record.table for record in records})

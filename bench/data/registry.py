@@ -10,7 +10,7 @@ from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from ..base.errors import suggestion
+from ...common.names import suggestion
 from .places import data_folder
 from .types import DataError, UnknownDataError
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ...common.files import require_writable, sync
 from ..base.errors import RunLockedError, StoreError
-from ..base.files import require_writable, sync_folder
 from .lines import read_line
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ class RecordStore:
             ) from None
         finally:
             os.close(descriptor)
-        sync_folder(self.folder)
+        sync(self.folder)
 
     @contextlib.contextmanager
     def run_lock(self) -> Iterator[None]:

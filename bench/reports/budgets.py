@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from ..base.errors import BenchError, suggestion
+from ...common.names import suggestion
+from ..base.errors import BenchError
 from ..suite.form_name import EAGER
 
 if TYPE_CHECKING:

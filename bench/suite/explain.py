@@ -10,7 +10,7 @@ from typing import Any, get_args
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from ..base.errors import suggestion
+from ...common.names import suggestion
 from ..base.yaml import Loader
 from .recipe import Recipe
 from .schema import Entry, Suite

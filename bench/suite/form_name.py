@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ..base.errors import BenchError, suggestion
+from ...common.names import suggestion
+from ..base.errors import BenchError
 
 EAGER = "eager"
 #: What a form is made of, in the order in which it is applied.

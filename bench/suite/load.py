@@ -8,7 +8,8 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from ..base.errors import SuiteError, suggestion
+from ...common.names import suggestion
+from ..base.errors import SuiteError
 from ..base.yaml import Loader
 from ..data.places import data_folder
 from .explain import allowed_keys, explain, explain_in_file

@@ -9,7 +9,8 @@ from typing import Any
 
 from pydantic import Field
 
-from ..base.errors import SuiteError, suggestion
+from ...common.names import suggestion
+from ..base.errors import SuiteError
 from ..base.text import DENSE, table_words, trial_words
 from ..data.names import relocate_data
 from .recipe import Recipe

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from ..base.errors import suggestion
+from ...common.names import suggestion
 from .base import Outline, Task, TaskError, TaskOptions, UnknownTaskError
 
 _TASKS: dict[str, type[Task]] = {}

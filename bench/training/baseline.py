@@ -19,6 +19,7 @@ import torch
 from filelock import FileLock
 from torch import nn
 
+from ...common.files import require_writable
 from ...methods.lifecycle.tensor_file import write_tensors
 from ...models import load_model, read_weights_metadata
 from ...models.checkpoint import load_into, read_state
@@ -28,7 +29,6 @@ from ..base.cache import baseline_file, checkpoint_file, remove_checkpoint
 from ..base.devices import is_first, run_on_devices
 from ..base.errors import BenchError
 from ..base.events import Emit, resume_reporter, step_reporter
-from ..base.files import require_writable
 from ..base.provenance.software import declared_version, key_of, library_versions
 from ..base.provenance.versions import protocol_versions
 from ..base.runtime import RuntimeSettings, configure, seed_everything

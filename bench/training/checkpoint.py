@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 import torch
 
-from ..base.files import write_atomically
+from ...common.files import write_atomically
 
 FORMAT = 1
 """Raised when the content changes its meaning; a file of another format is left aside."""

@@ -11,7 +11,8 @@ from timm.scheduler import create_scheduler_v2  # pyright: ignore[reportPrivateI
 from timm.scheduler.scheduler import Scheduler
 from torch import nn
 
-from ..base.errors import SuiteError, suggestion
+from ...common.names import suggestion
+from ..base.errors import SuiteError
 from ..suite.recipe import Recipe
 
 #: Learning rate a warm-up starts from, as a part of the recipe's.

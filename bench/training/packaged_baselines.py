@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ..base.errors import BenchError, suggestion
+from ...common.names import suggestion
+from ..base.errors import BenchError
 from ..suite.recipe import Recipe
 from .baseline import Baseline
 

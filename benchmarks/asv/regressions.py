@@ -37,6 +37,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         conf = Config.load(str(options.config))
         repo = get_repo(conf)
+        assert repo is not None  # the configuration names one
         commits = commit_of(repo, options.base), commit_of(repo, options.head)
         if commits[0] == commits[1]:
             raise UserError(f"{options.base} and {options.head} are the same revision: nothing to compare")

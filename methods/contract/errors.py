@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from difflib import get_close_matches
-
 
 class MethodError(ValueError):
     """Base of every error that the user of a method can put right."""
@@ -35,13 +32,6 @@ class UnreachableTarget(MethodError):
 
 class StorageError(MethodError):
     """A saved model that cannot be read, or does not fit the model it is loaded into."""
-
-
-def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Return a sentence with the known names nearest to ``name``, or with all of them where none is near."""
-    known = sorted(known)
-    near = get_close_matches(name, known, n=3, cutoff=0.5)
-    return f"did you mean {' or '.join(map(repr, near))}?" if near else f"known: {', '.join(known)}"
 
 
 def require(condition: bool, message: str) -> None:

@@ -11,8 +11,9 @@ from typing import Any, ClassVar, Literal, Self
 import torch
 from torch import Tensor, nn
 
+from ...common.names import did_you_mean
 from .cost import Cost, Knob, Skip
-from .errors import SettingError, did_you_mean
+from .errors import SettingError
 from .select import Select
 from .setting_types import require_types
 from .spec import ConvSpec

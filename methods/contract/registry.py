@@ -7,7 +7,8 @@ from collections.abc import Callable
 from importlib.metadata import entry_points
 from typing import Any, TypeVar
 
-from .errors import MethodError, SettingError, UnknownNameError, did_you_mean
+from ...common.names import did_you_mean
+from .errors import MethodError, SettingError, UnknownNameError
 from .method import Method
 
 ENTRY_POINT_GROUP = "decompbench.methods"

@@ -8,8 +8,8 @@ from torch import nn
 from torch.nn import functional as F
 
 from decompbench.models import load_model
-from decompbench.models.densenet_cifar import BottleneckLayer, CifarDenseNet, DenseLayer
-from decompbench.models.resnet_imagenet_cifar import Bottleneck
+from decompbench.models.networks.densenet_cifar import BottleneckLayer, CifarDenseNet, DenseLayer
+from decompbench.models.networks.resnet_imagenet_cifar import Bottleneck
 
 from .counting import on_meta
 

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from decompbench.models import load_model
-from decompbench.models.edsr import DIV2K_MEAN, EDSR
+from decompbench.models.networks.edsr import DIV2K_MEAN, EDSR
 
 
 def test_parameters_of_the_authors_baseline() -> None:

@@ -15,6 +15,8 @@ WRONG_NAMES = {
     "resnet18": ["6k+2", "'resnet14' or 'resnet20'", "'torchvision/resnet18'", "'timm/resnet18'", "'resnet18-cifar'"],
     "resnet50": ["'resnet44' or 'resnet56'", "'torchvision/resnet50'", "'timm/resnet50'", "'resnet50-cifar'"],
     "resnet19": ["6k+2", "'resnet14' or 'resnet20'", "'resnet18-cifar'"],
+    "resnet49": ["'resnet44' or 'resnet56'"],  # not resnet50, which is refused as well
+    "resnet51": ["'resnet44' or 'resnet56'"],
     "resnet20-cifar": ["'resnet18-cifar'", "'resnet20'"],
     "resnet18-cifar10": ["'resnet18-cifar'"],
     "vgg16": ["'vgg16-cifar'", "'torchvision/vgg16'"],

@@ -9,7 +9,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from decompbench.models import load_model
-from decompbench.models.resnet_cifar import PadShortcut
+from decompbench.models.networks.resnet_cifar import PadShortcut
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from decompbench.models.ssd import BOXES, L2Norm, _by_box
+from decompbench.models.networks.ssd import BOXES, L2Norm, _by_box
 
 from .counting import on_meta
 

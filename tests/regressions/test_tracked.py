@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import runpy
-from pathlib import Path
 
 import pytest
 import torch
@@ -12,9 +11,9 @@ from tracked import counts, quality, speed, work
 
 from decompbench.methods import SVD, get_method, list_methods, plan, register
 from decompbench.methods.contract import registry as registry_module
+from tests.places import ROOT
 
-ROOT = Path(__file__).parents[2]
-FOLDER = ROOT / "bench" / "asv" / "tracked"
+FOLDER = ROOT / "benchmarks" / "asv" / "tracked"
 METHOD = "svd"
 
 
@@ -113,14 +112,14 @@ def test_where_there_is_nothing_to_compress_asv_is_told_to_skip(small, method, r
 def test_a_new_method_is_measured_without_being_named_here(monkeypatch):
     monkeypatch.setattr(registry_module, "_methods", dict(registry_module._methods))
 
-    @register("newcomer")
+    @register("new-comer")
     class Newcomer(SVD):
         """A plugin's."""
 
     names = runpy.run_path(str(FOLDER / "work.py"))
-    assert "newcomer" in names["METHODS"]
+    assert "new-comer" in names["METHODS"]
     monkeypatch.setattr(work, "METHODS", names["METHODS"])
     layers = runpy.run_path(str(ROOT / "benchmarks" / "micro" / "test_layers.py"))
     for name in ("test_compress", "test_train_step", "test_forward"):
         (mark,) = layers[name].pytestmark
-        assert any(case.endswith("-newcomer") for case in mark.kwargs["ids"])
+        assert any(case.endswith("-new-comer") for case in mark.kwargs["ids"])

@@ -14,7 +14,7 @@ from xml.etree import ElementTree
 import torch
 from torchvision.datasets import VOCDetection
 
-from ...base.errors import suggestion
+from ....common.names import suggestion
 from ..images.pictures import read_picture, revision_of_files
 from ..places import find_folder
 from ..registry import DataInfo, DataOutline, register_data

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ...base.errors import suggestion
+from ....common.names import suggestion
 from ..types import DataError
 from .pictures import SUFFIXES
 

@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from ...base.errors import BenchError, suggestion
+from ....common.names import suggestion
+from ...base.errors import BenchError
 from ...records.record import Record
 from ...records.store import Damage, parse_records, read_records
 from ...records.superseded import describe_superseded

@@ -10,8 +10,8 @@ import pyarrow as pa
 import pyarrow.csv as pc
 import pyarrow.parquet as pq
 
+from ....common.files import write_atomically
 from ...base.errors import StoreError
-from ...base.files import write_atomically
 from ...records.frame import Flat, parquet_metadata, parquet_of, parse_flat, sorted_rows
 from ...records.store import describe_damages
 from ...records.superseded import describe_superseded

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from ...base.errors import BenchError, suggestion
+from ....common.names import suggestion
+from ...base.errors import BenchError
 from ...suite.form_name import EAGER, latency_prefix
 
 COUNTS = {

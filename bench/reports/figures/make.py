@@ -9,7 +9,8 @@ from enum import StrEnum
 import pandas as pd
 from matplotlib.figure import Figure
 
-from ...base.errors import BenchError, suggestion
+from ....common.names import suggestion
+from ...base.errors import BenchError
 from ...base.text import counted
 from ...records.record import Record
 from ...suite.form_name import EAGER

@@ -12,9 +12,9 @@ from typing import Any
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
+from ....common.files import write_atomically
 from ....methods import list_methods
 from ...base.errors import BenchError
-from ...base.files import write_atomically
 from ...base.text import DENSE
 
 #: Formats by suffix, with what would change from one run to the next left out of the file.

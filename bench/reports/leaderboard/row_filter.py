@@ -12,7 +12,8 @@ from typing import Any
 
 import pandas as pd
 
-from ...base.errors import BenchError, suggestion
+from ....common.names import suggestion
+from ...base.errors import BenchError
 from .leaders import TABLE_KEYS, mark_leaders
 
 #: Columns that hold more than one value and can be neither compared nor sorted.

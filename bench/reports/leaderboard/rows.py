@@ -10,7 +10,8 @@ from typing import Any
 
 import pandas as pd
 
-from ...base.errors import BenchError, suggestion
+from ....common.names import suggestion
+from ...base.errors import BenchError
 from ...records.record import Counts, Latency, Record
 from ...records.store import Damage, read_all
 from ...records.superseded import Versions, place_of

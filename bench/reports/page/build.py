@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
+from ....common.files import require_writable, write_atomically
 from ...base.errors import StoreError
-from ...base.files import require_writable, write_atomically
 from ...records.record import Record
 from ..leaderboard.rows import leaderboard
 from .about import about_data

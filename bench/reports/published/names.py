@@ -8,7 +8,8 @@ from pathlib import Path
 
 from pydantic import Field, ValidationError
 
-from ...base.errors import BenchError, suggestion
+from ....common.names import suggestion
+from ...base.errors import BenchError
 from ...base.model import Strict
 from ...base.yaml import parse_value
 from .tables import PublishedRow

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
-from ...base.errors import BenchError, suggestion
+from ....common.names import suggestion
+from ...base.errors import BenchError
 from ...base.yaml import parse_value
 from ...suite.schema import Strict
 from .counts import CONVENTIONS

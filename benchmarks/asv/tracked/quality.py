@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import torch
 
-from decompbench.bench.suite.recipe import Recipe
 from decompbench.bench.tasks import create_task
-from decompbench.bench.training.train import train
 from decompbench.methods import begin
+
+try:
+    from decompbench.bench.suite.recipe import Recipe
+    from decompbench.bench.training.train import train
+except ImportError:  # where they are in revisions before 2432d8d, with which newer ones are compared
+    from decompbench.bench.recipe import Recipe
+    from decompbench.bench.train import train
 
 from .attributes import described
 from .work import METHODS, THREADS, fresh_model, make_plan

@@ -8,8 +8,13 @@ here, so that they count as no weights.
 
 from __future__ import annotations
 
+import re
+
 import torch
 from torch import Tensor, nn
+
+from ...common.names import either
+from ..family import HD_IMAGE, Networks
 
 DIV2K_MEAN = (0.4488, 0.4371, 0.4040)
 """Mean red, green and blue of the DIV2K training set, images in [0, 1]."""
@@ -83,3 +88,35 @@ def _upsampler(features: int, scale: int) -> nn.Sequential:
     for step in steps:
         layers += [_conv3x3(features, step * step * features), nn.PixelShuffle(step)]
     return nn.Sequential(*layers)
+
+
+def _parse(name: str) -> dict[str, int] | None:
+    match = re.fullmatch(r"edsr-r([1-9]\d*)f([1-9]\d*)x([234])", name)
+    return dict(zip(("blocks", "features", "scale"), map(int, match.groups()), strict=True)) if match else None
+
+
+def _rule(name: str) -> str:
+    other_scale = re.fullmatch(r"(edsr-r[1-9]\d*f[1-9]\d*)x(\d+)", name)
+    if other_scale:
+        stem, scale = other_scale.groups()
+        return f"EDSR's scale is 2, 3 or 4, not {scale}: {either(f'{stem}x{scale}' for scale in SCALES)}."
+    return "an EDSR is named edsr-r<blocks>f<features>x<scale>, such as 'edsr-r4f32x2'."
+
+
+SIZES = ((4, 32), (8, 128), (16, 64), (32, 256))
+"""Blocks and features: the packaged one's; li2019's EDSR-8-128; the authors' baseline and full model."""
+FAMILY = Networks(
+    EDSR,
+    pattern="edsr-r{blocks}f{features}x{2|3|4}",
+    example="edsr-r4f32x2",
+    claimed=r"edsr.*",
+    variants={
+        f"edsr-r{blocks}f{features}x{scale}": {"blocks": blocks, "features": features, "scale": scale}
+        for blocks, features in SIZES
+        for scale in SCALES
+    },
+    parse=_parse,
+    image=HD_IMAGE,
+    source="Lim et al. 2017, EDSR: r32f256 in full, r16f64 its baseline",
+    rule=_rule,
+)

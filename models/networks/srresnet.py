@@ -10,6 +10,9 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from ...common.names import either
+from ..family import HD_IMAGE, Networks
+
 SCALES = (2, 3, 4)
 
 
@@ -37,17 +40,17 @@ class SRResNet(nn.Module):
     ----------
     scale : int
         Enlargement, 2, 3 or 4.
-    blocks, features : int
-        Residual blocks and their channels.
     in_chans : int
         Colour channels, 3 for RGB.
+    blocks, features : int
+        Residual blocks and their channels.
 
     Notes
     -----
     Input ``(b, in_chans, h, w)`` in [0, 1]; output ``(b, in_chans, scale * h, scale * w)``, not clamped.
     """
 
-    def __init__(self, scale: int, *, blocks: int = 16, features: int = 64, in_chans: int = 3) -> None:
+    def __init__(self, scale: int, *, in_chans: int = 3, blocks: int = 16, features: int = 64) -> None:
         super().__init__()
         self.head = nn.Sequential(nn.Conv2d(in_chans, features, 9, padding=4), nn.PReLU())
         self.body = nn.Sequential(
@@ -70,3 +73,16 @@ def _upsampler(features: int, scale: int) -> nn.Sequential:
     for step in steps:
         layers += [nn.Conv2d(features, step * step * features, 3, padding=1), nn.PixelShuffle(step), nn.PReLU()]
     return nn.Sequential(*layers)
+
+
+VARIANTS = {f"srresnet-x{scale}": {"scale": scale} for scale in SCALES}
+FAMILY = Networks(
+    SRResNet,
+    pattern="srresnet-x{2|3|4}",
+    example="srresnet-x4",
+    claimed=r"srresnet.*",
+    variants=VARIANTS,
+    image=HD_IMAGE,
+    source="Ledig et al. 2017, SRResNet",
+    rule=f"the SRResNets are {either(VARIANTS)}.",
+)

@@ -8,9 +8,16 @@ pads the new channels with zeros ("option A"), so it has no weights. Keys are th
 
 from __future__ import annotations
 
+import re
+from itertools import count
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from ...common.names import either
+from ..family import CIFAR_IMAGE, Networks
+from .resnet_imagenet_cifar import BLOCKS as IMAGENET_BLOCKS
 
 
 class PadShortcut(nn.Module):
@@ -88,3 +95,44 @@ def _stage(blocks: int, in_channels: int, out_channels: int, *, stride: int) -> 
     first = BasicBlock(in_channels, out_channels, stride)
     rest = [BasicBlock(out_channels, out_channels, 1) for _ in range(blocks - 1)]
     return nn.Sequential(first, *rest)
+
+
+def _settings(depth: int) -> dict[str, int] | None:
+    """Return what a depth 6k+2 stands for; 50 and 152 are such depths, but names with them mean ImageNet's ResNets."""
+    valid = depth >= 8 and depth % 6 == 2 and depth not in IMAGENET_BLOCKS
+    return {"blocks": (depth - 2) // 6} if valid else None
+
+
+def _parse(name: str) -> dict[str, int] | None:
+    match = re.fullmatch(r"resnet([1-9]\d*)", name)
+    return _settings(int(match[1])) if match else None
+
+
+def _rule(name: str) -> str:
+    depth = int(re.sub(r"\D", "", name))
+    below = next((f"resnet{lower}" for lower in range(depth, 7, -1) if _settings(lower)), None)
+    above = next(f"resnet{upper}" for upper in count(depth) if _settings(upper))
+    near = either(dict.fromkeys(one for one in (below, above) if one))
+    if depth in IMAGENET_BLOCKS:
+        return (
+            f"that could be ImageNet's ResNet-{depth}, which is 'torchvision/resnet{depth}', 'timm/resnet{depth}' or, "
+            f"with a stem for small images, 'resnet{depth}-cifar'; the CIFAR ResNets of depth 6k+2 next to it are "
+            f"{near}."
+        )
+    return (
+        f"a CIFAR ResNet has depth 6k+2, k >= 1 (8, 14, 20, ...). Did you mean {near}? ImageNet's ResNets are "
+        "'torchvision/resnet18', 'timm/resnet18' and, with a stem for small images, 'resnet18-cifar'."
+    )
+
+
+FAMILY = Networks(
+    CifarResNet,
+    pattern="resnet{6k+2}",
+    example="resnet20",
+    claimed=r"resnet-?\d+",
+    variants={f"resnet{depth}": settings for depth in range(8, 111) if (settings := _settings(depth))},
+    parse=_parse,
+    image=CIFAR_IMAGE,
+    source="He et al. 2016, option A shortcuts",
+    rule=_rule,
+)

@@ -12,6 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ..family import Networks
+
 STAGES = ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512))
 """Output channels of VGG-16's convolutions before each max-pool."""
 EXTRAS = ((256, 512, 2, 1), (128, 256, 2, 1), (128, 256, 1, 0), (128, 256, 1, 0))
@@ -119,3 +121,15 @@ def _conv(
 def _by_box(x: Tensor, values: int) -> Tensor:
     """``(b, boxes * values, h, w) -> (b, h * w * boxes, values)``."""
     return x.permute(0, 2, 3, 1).reshape(x.shape[0], -1, values)
+
+
+FAMILY = Networks(
+    SSD300,
+    pattern="ssd300-bn",
+    example="ssd300-bn",
+    claimed=r"ssd300.*",
+    variants={"ssd300-bn": {}},
+    image=(3, 300, 300),
+    source="Liu et al. 2016, SSD on VGG-16, with batch-norm",
+    rule="the SSD is 'ssd300-bn'; without batch-norm it is 'torchvision/ssd300_vgg16'.",
+)

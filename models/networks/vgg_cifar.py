@@ -11,6 +11,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from ...common.names import either
+from ..family import CIFAR_IMAGE, Networks
+
 STAGES = {
     11: ((64,), (128,), (256, 256), (512, 512), (512, 512)),
     13: ((64, 64), (128, 128), (256, 256), (512, 512), (512, 512)),
@@ -59,3 +62,16 @@ class CifarVGG(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         x = self.features(x)  # (b, 512, h/32, w/32)
         return self.classifier(torch.mean(x, dim=(2, 3)))
+
+
+VARIANTS = {f"vgg{depth}-cifar": {"depth": depth} for depth in STAGES}
+FAMILY = Networks(
+    CifarVGG,
+    pattern="vgg{11|13|16|19}-cifar",
+    example="vgg16-cifar",
+    claimed=r"vgg-?\d+-cifar\d*",
+    variants=VARIANTS,
+    image=CIFAR_IMAGE,
+    source="Simonyan and Zisserman 2014, with batch-norm and one linear layer",
+    rule=f"the VGGs for CIFAR are {either(VARIANTS)}.",
+)

@@ -17,6 +17,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ...common.names import either
+from ..family import CIFAR_IMAGE, Networks
+
 
 class DenseLayer(nn.Module):
     """Batch-norm, ReLU, 3x3 convolution to ``growth`` channels, which are appended to the input."""
@@ -115,3 +118,22 @@ class CifarDenseNet(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         x = F.relu(self.features(x))  # (b, channels, h/4 or h/8, w/4 or w/8)
         return self.classifier(torch.mean(x, dim=(2, 3)))
+
+
+PLAIN = {"growth": 12, "stem": 24, "bottleneck": False, "reduction": 1}
+VARIANTS = {
+    "densenet40": {"layers": (12, 12, 12), **PLAIN},
+    "densenet100": {"layers": (32, 32, 32), **PLAIN},
+    "densenet121-cifar": {"layers": (6, 12, 24, 16), "growth": 32, "stem": 64, "bottleneck": True, "reduction": 2},
+}
+FAMILY = Networks(
+    CifarDenseNet,
+    pattern="densenet{40|100}, densenet121-cifar",
+    example="densenet40",
+    claimed=r"densenet-?\d+(-cifar\d*)?",
+    variants=VARIANTS,
+    image=CIFAR_IMAGE,
+    source="Huang et al. 2017: growth 12 without bottlenecks; ImageNet's form with a 3x3 stem",
+    rule=f"the DenseNets for CIFAR are {either(VARIANTS)}; "
+    "ImageNet's are 'torchvision/densenet121', 'timm/densenet121', ...",
+)

@@ -13,6 +13,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ...common.names import either
+from ..family import CIFAR_IMAGE, Networks
+
 
 class BasicBlock(nn.Module):
     """Two 3x3 convolutions with batch-norm, and a shortcut around them."""
@@ -117,3 +120,17 @@ def _shortcut(in_channels: int, out_channels: int, stride: int) -> nn.Module:
         return nn.Identity()
     projection = nn.Conv2d(in_channels, out_channels, 1, stride=stride, bias=False)
     return nn.Sequential(projection, nn.BatchNorm2d(out_channels))
+
+
+VARIANTS = {f"resnet{depth}-cifar": {"depth": depth} for depth in BLOCKS}
+FAMILY = Networks(
+    ImageNetResNetForCifar,
+    pattern="resnet{18|34|50|101|152}-cifar",
+    example="resnet18-cifar",
+    claimed=r"resnet-?\d+-cifar\d*",
+    variants=VARIANTS,
+    image=CIFAR_IMAGE,
+    source="He et al. 2016, ImageNet's form with a 3x3 stem and projection shortcuts",
+    rule=f"ImageNet's ResNets for CIFAR are {either(VARIANTS)}; "
+    "those of He et al.'s CIFAR table are 'resnet20', 'resnet32', ..., without -cifar.",
+)
