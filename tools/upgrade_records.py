@@ -13,10 +13,10 @@ import argparse
 import sys
 from pathlib import Path
 
-from decompbench.bench.base.files import write_atomically
 from decompbench.bench.base.provenance.software import key_of
 from decompbench.bench.records.record import Record
 from decompbench.bench.records.store import read_records
+from decompbench.common.files import write_atomically
 
 
 def upgraded(path: Path, pretrained: str | None = None) -> tuple[bytes, int]:
