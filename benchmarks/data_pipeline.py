@@ -1,4 +1,4 @@
-"""What choosing, moving and augmenting images of CIFAR's size costs, beside a training step of ResNet-20.
+"""The cost of choosing, moving and augmenting images of CIFAR's size, beside a training step of ResNet-20.
 
 In turn, in one process: an epoch of batches that nothing is done with, and a few training steps on one batch. Each
 round gives a ratio of the times per batch; the median over the rounds is printed, with the quartiles. The epoch's

@@ -1,7 +1,7 @@
-"""How long loading many records as one frame takes, and how much memory, with and without Parquet tables.
+"""Time and memory of loading many records as one frame, with and without Parquet tables.
 
-python benchmarks/frame_load.py             # 100,000 records, of which 10,000 without Parquet
-python benchmarks/frame_load.py --records 5000
+    python benchmarks/frame_load.py             # 100,000 records, of which 10,000 without Parquet
+    python benchmarks/frame_load.py --records 5000
 
 The records are those of results/quick under other keys, names, methods' labels and seeds.
 """

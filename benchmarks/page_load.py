@@ -1,4 +1,4 @@
-"""How large the page of many records is, and how long Chromium takes to show it from disk.
+"""Size of the page of many records, and the time that Chromium takes to show it from disk.
 
 The records are the committed ones, varied: each copy is another model on one of four machines, with sizes, qualities,
 times and plans of its own, and sixty epochs of training curves. Printed are the bytes of the page and of its parts; and

@@ -1,4 +1,4 @@
-"""What the adaptive rank penalty adds to a training step, beside a full SVD in every step.
+"""The overhead of the adaptive rank penalty on a training step, beside that of a full SVD in every step.
 
 The same model takes ``--refresh`` steps without a penalty, as many with ours, and as many with the rival, in turn, in
 one process; each round gives a ratio of times, and the median over the rounds is printed. A round holds one update of

@@ -1,4 +1,4 @@
-"""What the training loop costs beside a bare one: forward, backward, step, on tensors that lie in memory.
+"""The cost of the training loop beside a bare one: forward, backward, step, on tensors that lie in memory.
 
 Both take the same model, optimiser and batch size through the same number of steps, in turn, in one process; each
 round gives a ratio of times, and the median over the rounds is printed with its quartiles. Ours has to draw, shift

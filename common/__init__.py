@@ -1,4 +1,4 @@
-"""What all packages of decompbench share: words for wrong names, and files written whole or not at all.
+"""The leaf that all packages of decompbench share: hints for wrong names, and files written whole or not at all.
 
 It imports nothing but the standard library. In: names and paths. Out: text, and files on the disk.
 """

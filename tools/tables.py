@@ -1,8 +1,8 @@
-"""What the repository shows of its records, made anew: tables and outputs in pages, tables and page of ``results/``.
+"""The tables and the page that the repository shows of its records, made anew in README, ``docs/`` and ``results/``.
 
     python tools/tables.py                      # after a run
 
-It writes between the marks in ``README.md`` and ``docs/``, and tells which pages have changed.
+In pages it writes between marks, tables as well as outputs of commands, and tells which pages have changed.
 """
 
 from __future__ import annotations

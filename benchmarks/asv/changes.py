@@ -1,4 +1,4 @@
-"""What changed between two sets of asv's results: counts to the unit, times and memory by asv's own statistics."""
+"""Changes between two sets of asv's results: of counts to the unit, of times and memory by asv's own statistics."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Measure two revisions with asv and fail if the newer one is worse.
+"""The check that a revision is no worse than another, both measured with asv.
 
     python benchmarks/asv/regressions.py BASE [HEAD]
     python benchmarks/asv/regressions.py main --bench Counts --bench 'Compression.*tucker2'

@@ -1,4 +1,4 @@
-"""What pytest-benchmark writes beside the times: machine, versions, and how busy the machine was."""
+"""Context that pytest-benchmark writes beside the times: machine, versions, and how busy the machine was."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Write what pytest-benchmark measured on single layers as tables in Markdown.
+"""Tables in Markdown of the single layers that pytest-benchmark measured.
 
     python benchmarks/micro/report.py FILE.json > table.md
 

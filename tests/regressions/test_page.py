@@ -1,4 +1,4 @@
-"""What `asv publish` makes of our results, opened in a browser as a reader would."""
+"""The page that `asv publish` makes of our results, opened in a browser as a reader would."""
 
 from __future__ import annotations
 

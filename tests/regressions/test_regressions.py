@@ -1,4 +1,4 @@
-"""What `make regressions` fails on, by results that are made up."""
+"""The verdict of `make regressions`, on results that are made up."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""asv's benchmarks: what a change of the code must not make larger or slower without being noticed."""
+"""asv's benchmarks: sizes, errors, times and memory that no change of the code makes worse without being noticed."""

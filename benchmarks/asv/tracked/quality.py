@@ -1,4 +1,4 @@
-"""How good a model is after a short training with a fixed seed."""
+"""Quality of a compressed model after a short training with a fixed seed."""
 
 from __future__ import annotations
 
