@@ -54,7 +54,7 @@ def rank_command(
     from ..reports.ranking.export import ranking_to_csv, ranking_to_json
     from ..reports.ranking.tables import ranking_tables
     from ..reports.text.latex import text_tables_to_latex
-    from ..reports.text.output import print_text_tables, text_tables_to_markdown
+    from ..reports.text.terminal import print_text_tables, text_tables_to_markdown
 
     if as_csv + as_markdown + as_latex + as_json > 1:
         raise typer.BadParameter("give one of --csv, --markdown, --latex and --json")

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from ...base.text import counted
 from .findings import Comparison
-from .table import HEADINGS, SAME_HEADINGS, SECTIONS, Part, legend, same_rows, section
+from .tables import HEADINGS, SAME_HEADINGS, SECTIONS, Part, legend, same_rows, section
 
 #: Lines of a section, so that the text fits into a comment (65,536 characters on GitHub).
 LINES_SHOWN = 100

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from .findings import Comparison
-from .table import HEADINGS, SAME_HEADINGS, SECTIONS, Part, legend, same_rows, section
+from .tables import HEADINGS, SAME_HEADINGS, SECTIONS, Part, legend, same_rows, section
 
 STYLES = {"regression": "red", "improvement": "green", "changed": "yellow"}
 

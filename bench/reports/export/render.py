@@ -11,8 +11,8 @@ from rich.console import Console
 
 from ..leaderboard.columns import plain, text_tables
 from ..text.latex import text_tables_to_latex
-from ..text.output import print_text_tables, text_tables_to_markdown
 from ..text.table import TextTable
+from ..text.terminal import print_text_tables, text_tables_to_markdown
 
 COMMAND = "decompbench leaderboard --wide"
 

@@ -16,7 +16,7 @@ from ...suite.form_name import EAGER
 from ..leaderboard.leaders import TABLE_KEYS
 from ..leaderboard.row_filter import filter_rows, parse_filter
 from ..leaderboard.rows import leaderboard
-from ..published.beside import published_points
+from ..published.points import published_points
 from ..ranking import AverageRanks, average_ranks, parse_budget, rank_cells
 from .axes import LATENCY, cost_axis
 from .curves import draw_curves

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ...base.errors import BenchError
-from ..published.beside import PublishedPoint
+from ..published.points import PublishedPoint
 from ..ranking import pareto_front
 from .axes import CostAxis
 from .panels import Panel, add_legend, panel_grid, scale_log, titles_of, wrapped

@@ -11,8 +11,8 @@ from typing import Any, Literal
 from ...base.errors import BenchError
 from ...planning.variants import plan_variant
 from .counts import CONVENTIONS, Network
+from .read import PAPERS, SIZE_METRICS, PublishedRow, read_rows
 from .rules import Part, Rule, load_rules
-from .tables import PAPERS, SIZE_METRICS, PublishedRow, read_rows
 
 Status = Literal["match", "documented mismatch", "not derivable", "unexplained"]
 

@@ -11,7 +11,7 @@ from pydantic import Field, ValidationError
 from ...base.errors import BenchError, suggestion
 from ...base.model import Strict
 from ...base.yaml import parse_value
-from .tables import PublishedRow
+from .read import PublishedRow
 
 
 class ModelName(Strict):

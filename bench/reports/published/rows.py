@@ -11,7 +11,7 @@ from ..leaderboard.columns import plain
 from ..leaderboard.leaders import TABLE_KEYS
 from ..leaderboard.rows import ALSO_FINAL
 from ..text.table import Column, TextTable, number
-from .beside import PublishedPoint, published_points
+from .points import PublishedPoint, published_points
 
 KIND = "published"
 #: Conventions of counting that are columns of the leaderboard, too.

@@ -11,7 +11,7 @@ from ...base.errors import BenchError, suggestion
 from ...base.yaml import parse_value
 from ...suite.schema import Strict
 from .counts import CONVENTIONS
-from .tables import SIZE_METRICS, PublishedRow
+from .read import SIZE_METRICS, PublishedRow
 
 
 class Metric(Strict):

@@ -3,8 +3,8 @@
 from ..budgets import CostBudget, parse_budget
 from .average import AverageRanks, Friedman, average_ranks, compare_scores, critical_difference
 from .cells import Cell, Point, find_cells
-from .choose import CellRanking, Lacking, RankedRow, rank_cells
 from .pareto import hypervolume, pareto_front
+from .ranks import CellRanking, Lacking, RankedRow, rank_cells
 
 __all__ = [
     "AverageRanks",

@@ -13,7 +13,7 @@ import numpy as np
 from scipy import stats
 
 from ...base.errors import BenchError
-from .choose import ALPHA, CellRanking, check_alpha
+from .ranks import ALPHA, CellRanking, check_alpha
 
 #: Demšar's advice: with fewer, the distributions that the tests assume are not reached.
 ENOUGH_CELLS, ENOUGH_METHODS = 10, 5
@@ -86,7 +86,7 @@ def average_ranks(rankings: Sequence[CellRanking], alpha: float = ALPHA) -> Aver
     Parameters
     ----------
     rankings
-        Of :func:`.ranking.choose.rank_cells`. Cells in which no method has a point do not count.
+        Of :func:`.ranking.ranks.rank_cells`. Cells in which no method has a point do not count.
     alpha
         Level of the tests.
     """

@@ -11,7 +11,7 @@ import pandas as pd
 
 from .average import AverageRanks
 from .cells import Point
-from .choose import CellRanking, RankedRow
+from .ranks import CellRanking, RankedRow
 
 Row = dict[str, Any]
 

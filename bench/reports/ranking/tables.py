@@ -10,7 +10,7 @@ from ..statistics import Interval
 from ..text.table import Column, TextTable, number
 from .average import AverageRanks
 from .cells import Point
-from .choose import CellRanking, RankedRow
+from .ranks import CellRanking, RankedRow
 
 HYPERVOLUME = (
     "hypervolume: of all of a method's points in the cell, in halvings of the cost at the dense model's quality; a "
@@ -26,7 +26,7 @@ def ranking_tables(
     Parameters
     ----------
     rankings, average
-        From :func:`.ranking.choose.rank_cells` and :func:`.ranking.average.average_ranks`.
+        From :func:`.ranking.ranks.rank_cells` and :func:`.ranking.average.average_ranks`.
     tolerance, alpha
         That they were made with.
     """

@@ -12,8 +12,8 @@ from decompbench.bench.records.record import KnobRange
 from decompbench.bench.reports.export.render import print_tables, to_csv, to_rows
 from decompbench.bench.reports.leaderboard.columns import text_tables
 from decompbench.bench.reports.leaderboard.rows import leaderboard
-from decompbench.bench.reports.text.output import text_tables_to_markdown
 from decompbench.bench.reports.text.table import Column, TextTable
+from decompbench.bench.reports.text.terminal import text_tables_to_markdown
 from decompbench.bench.suite.load import load_suite
 from decompbench.bench.suite.trial import expand
 

@@ -7,7 +7,7 @@ from decompbench.bench.base.errors import BenchError
 from decompbench.bench.reports.figures import draw_pareto
 from decompbench.bench.reports.figures.axes import cost_axis
 from decompbench.bench.reports.figures.panels import tables_of
-from decompbench.bench.reports.published.beside import published_points
+from decompbench.bench.reports.published.points import published_points
 
 
 def row(method, percent, final, **more):

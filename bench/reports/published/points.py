@@ -10,8 +10,8 @@ from typing import Any
 from ...data.names import split_data
 from ...data.super_resolution.folders import set_name
 from .names import Names, load_names
+from .read import PAPERS, SIZE_METRICS, PublishedRow, read_rows
 from .rules import Part, Rule, load_rules
-from .tables import PAPERS, SIZE_METRICS, PublishedRow, read_rows
 
 #: Our name of a published quality.
 QUALITIES = {
