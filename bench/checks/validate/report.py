@@ -22,7 +22,7 @@ class Finding:
 
 
 @dataclass
-class Report:
+class ValidationReport:
     """All findings, and what was looked at.
 
     Attributes

@@ -7,16 +7,16 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from ...base.text import counted
-from .matching import Row
+from .matching import MatchedRow
 
 #: ``changed``: it is not the same, and is neither better nor worse, or nobody can tell.
 Verdict = Literal["regression", "improvement", "changed", "same"]
 FROM_WORST: tuple[Verdict, ...] = ("regression", "improvement", "changed", "same")
-Kind = Literal["status", "setting", "count", "quality", "latency"]
+FindingKind = Literal["status", "setting", "count", "quality", "latency"]
 
 
 @dataclass(frozen=True)
-class Finding:
+class RowFinding:
     """One thing that was compared in one row.
 
     Attributes
@@ -31,7 +31,7 @@ class Finding:
         The same unrounded, for programs.
     """
 
-    kind: Kind
+    kind: FindingKind
     what: str
     verdict: Verdict
     before: str
@@ -44,8 +44,8 @@ class Finding:
 class RowComparison:
     """A row of either set or of both, and everything that was compared."""
 
-    row: Row
-    findings: tuple[Finding, ...]
+    row: MatchedRow
+    findings: tuple[RowFinding, ...]
 
     @property
     def verdict(self) -> Verdict:
@@ -74,7 +74,7 @@ class RowComparison:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class RecordsComparison:
     """Two sets of records, compared.
 
     Attributes
@@ -99,7 +99,7 @@ class Comparison:
         """Whether anything became worse."""
         return any(row.verdict == "regression" for row in self.rows)
 
-    def of(self, verdict: Verdict) -> Iterator[tuple[Row, Finding]]:
+    def of(self, verdict: Verdict) -> Iterator[tuple[MatchedRow, RowFinding]]:
         """Yield the findings of one verdict with their rows."""
         for row in self.rows:
             for finding in row.findings:

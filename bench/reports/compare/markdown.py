@@ -7,14 +7,14 @@ import re
 from collections.abc import Sequence
 
 from ...base.text import counted
-from .findings import Comparison
+from .findings import RecordsComparison
 from .tables import HEADINGS, SAME_HEADINGS, SECTIONS, Part, legend, same_rows, section
 
 #: Lines of a section, so that the text fits into a comment (65,536 characters on GitHub).
 LINES_SHOWN = 100
 
 
-def to_markdown(comparison: Comparison, *, everything: bool = False) -> str:
+def to_markdown(comparison: RecordsComparison, *, everything: bool = False) -> str:
     """Return the summary line, then regressions, improvements and other changes; what is unchanged is folded.
 
     Parameters

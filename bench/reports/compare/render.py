@@ -9,13 +9,13 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from .findings import Comparison
+from .findings import RecordsComparison
 from .tables import HEADINGS, SAME_HEADINGS, SECTIONS, Part, legend, same_rows, section
 
 STYLES = {"regression": "red", "improvement": "green", "changed": "yellow"}
 
 
-def print_comparison(comparison: Comparison, console: Console, *, everything: bool = False) -> None:
+def print_comparison(comparison: RecordsComparison, console: Console, *, everything: bool = False) -> None:
     """Print what changed, the worst first.
 
     Parameters

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from .findings import Comparison, Finding, RowComparison, Verdict
-from .matching import Row
+from .findings import RecordsComparison, RowComparison, RowFinding, Verdict
+from .matching import MatchedRow
 
 HEADINGS = ("method", "what", "A", "B", "change")
 SAME_HEADINGS = ("method", "conv weights", "quality", "time / dense")
@@ -27,7 +27,7 @@ class Part:
     lines: Sequence[Cells]
 
 
-def legend(comparison: Comparison) -> list[str]:
+def legend(comparison: RecordsComparison) -> list[str]:
     """Return the rules by which the findings that there are were judged."""
     findings = [finding for verdict, _ in SECTIONS for _, finding in comparison.of(verdict)]
     rules = {
@@ -40,17 +40,17 @@ def legend(comparison: Comparison) -> list[str]:
     return told
 
 
-def section(comparison: Comparison, verdict: Verdict, limit: int | None = None) -> list[Part]:
+def section(comparison: RecordsComparison, verdict: Verdict, limit: int | None = None) -> list[Part]:
     """Return the findings of a verdict, at most ``limit``: a line each, of the cells under `HEADINGS`."""
     return _parts(((row, _cells(row, finding)) for row, finding in comparison.of(verdict)), limit)
 
 
-def same_rows(comparison: Comparison, limit: int | None = None) -> list[Part]:
+def same_rows(comparison: RecordsComparison, limit: int | None = None) -> list[Part]:
     """Return the rows in which nothing changed, at most ``limit``: a line each, of the cells under `SAME_HEADINGS`."""
     return _parts(((row.row, _same_cells(row)) for row in comparison.same), limit)
 
 
-def _parts(lines: Iterable[tuple[Row, Cells]], limit: int | None) -> list[Part]:
+def _parts(lines: Iterable[tuple[MatchedRow, Cells]], limit: int | None) -> list[Part]:
     parts: dict[str, list[Cells]] = {}
     for number, (row, cells) in enumerate(lines):
         if limit is None or number < limit:
@@ -58,7 +58,7 @@ def _parts(lines: Iterable[tuple[Row, Cells]], limit: int | None) -> list[Part]:
     return [Part(title, cells) for title, cells in parts.items()]
 
 
-def _cells(row: Row, finding: Finding) -> Cells:
+def _cells(row: MatchedRow, finding: RowFinding) -> Cells:
     return row.name, finding.what, finding.before, finding.after, finding.change
 
 
@@ -71,11 +71,11 @@ def _same_cells(row: RowComparison) -> Cells:
     return row.row.name, ", ".join(weights), ", ".join(quality) or ended, ", ".join(times)
 
 
-def _statuses(row: Row) -> str:
+def _statuses(row: MatchedRow) -> str:
     return ", ".join(sorted({record.status for record in row.b.values()}))
 
 
-def _both(finding: Finding) -> str:
+def _both(finding: RowFinding) -> str:
     if finding.before == finding.after:
         return finding.after
     return f"{finding.before} → {finding.after}"

@@ -2,13 +2,13 @@
 
 from .curves import draw_curves
 from .layers import draw_layers
-from .make import Kind, Options, make_figure
+from .make import FigureKind, Options, make_figure
 from .pareto import draw_pareto
 from .ranks import draw_ranks
 from .style import save
 
 __all__ = [
-    "Kind",
+    "FigureKind",
     "Options",
     "draw_curves",
     "draw_layers",

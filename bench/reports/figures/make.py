@@ -20,7 +20,7 @@ from ..published.points import published_points
 from ..ranking import AverageRanks, average_ranks, parse_budget, rank_cells
 from .axes import LATENCY, cost_axis
 from .curves import draw_curves
-from .layers import Cost, draw_layers
+from .layers import LayerCost, draw_layers
 from .panels import tables_of
 from .pareto import draw_pareto
 from .ranks import draw_ranks
@@ -31,10 +31,10 @@ ROW_KEYS = [*TABLE_KEYS, "method", "budget"]
 #: Panels of layers in one figure, at most.
 MOST_ROWS = 8
 #: Our names of a layer's costs, by those of budgets.
-LAYER_COSTS: dict[str, Cost] = {"params": "weights", "macs": "macs", "bits": "bits"}
+LAYER_COSTS: dict[str, LayerCost] = {"params": "weights", "macs": "macs", "bits": "bits"}
 
 
-class Kind(StrEnum):
+class FigureKind(StrEnum):
     """What a figure shows."""
 
     PARETO = "pareto"
@@ -84,13 +84,13 @@ class Options:
 
 
 def make_figure(
-    kind: Kind, records: Sequence[Record], options: Options, *, on_note: Callable[[str], None] = lambda note: None
+    kind: FigureKind, records: Sequence[Record], options: Options, *, on_note: Callable[[str], None] = lambda note: None
 ) -> Figure:
     """Draw a figure of records.
 
     Parameters
     ----------
-    kind : Kind
+    kind : FigureKind
         What is shown.
     records : sequence of Record
         Each trial at most once.
@@ -107,15 +107,15 @@ def make_figure(
     if options.cost != LATENCY and (options.batch is not None or options.form != EAGER):
         raise BenchError(f"a batch size or form is of --cost {LATENCY}, which was not asked for")
     frame = filter_rows(leaderboard(records), [parse_filter(text) for text in options.filters])
-    if kind is Kind.PARETO:
+    if kind is FigureKind.PARETO:
         return _pareto(frame, options, on_note)
     chosen = _records_of(frame, records)
-    if kind is Kind.CURVES:
+    if kind is FigureKind.CURVES:
         for table in dict.fromkeys(record.table for record in chosen):
             if all(_epochs(record) < 2 for record in chosen if record.table == table):
                 on_note(f"{table}: trained for one epoch at most, which is a point and no curve")
         return draw_curves(chosen, linear=options.linear, width=options.width)
-    return _layers(chosen, options) if kind is Kind.LAYERS else _ranks(chosen, options)
+    return _layers(chosen, options) if kind is FigureKind.LAYERS else _ranks(chosen, options)
 
 
 def _pareto(frame: pd.DataFrame, options: Options, on_note: Callable[[str], None]) -> Figure:

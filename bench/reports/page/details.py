@@ -7,13 +7,13 @@ from typing import Any
 
 from ...records.record import Record, Training
 from .packing import Pool
-from .rows import Place, place_of
+from .rows import RowPlace, place_of
 
 #: Of a layer's costs the page shows these.
 COUNTS = ("weights", "macs", "bits")
 
 
-def details_data(records: Iterable[Record], rows: Mapping[Place, str]) -> dict[str, Any]:
+def details_data(records: Iterable[Record], rows: Mapping[RowPlace, str]) -> dict[str, Any]:
     """Return what is loaded after the table is shown.
 
     Parameters

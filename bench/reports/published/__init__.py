@@ -1,6 +1,6 @@
 """The papers' published numbers: their sizes beside what our formulas give, and their points beside our rows."""
 
-from .judge import Verdict, judge_all
+from .judge import SizeVerdict, judge_all
 from .points import PublishedPoint, published_points
 from .read import OTHER_METRICS, PAPERS, SIZE_METRICS, PublishedRow, read_rows
 
@@ -10,7 +10,7 @@ __all__ = [
     "SIZE_METRICS",
     "PublishedPoint",
     "PublishedRow",
-    "Verdict",
+    "SizeVerdict",
     "judge_all",
     "published_points",
     "read_rows",

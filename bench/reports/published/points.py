@@ -11,7 +11,7 @@ from ...data.names import split_data
 from ...data.super_resolution.folders import set_name
 from .names import Names, load_names
 from .read import PAPERS, SIZE_METRICS, PublishedRow, read_rows
-from .rules import Part, Rule, load_rules
+from .rules import Rule, TableRules, load_rules
 
 #: Our name of a published quality.
 QUALITIES = {
@@ -219,7 +219,7 @@ def _sizes(rows: Iterable[PublishedRow]) -> dict[tuple[str, ...], Line]:
     return sizes
 
 
-def _share(size: Line, base: Line, metrics: Iterable[str], part: Part | None) -> tuple[float | None, str]:
+def _share(size: Line, base: Line, metrics: Iterable[str], part: TableRules | None) -> tuple[float | None, str]:
     """Return the share of the dense network in percent, and the convention that the table counts by."""
     for metric in metrics:
         if metric not in size:

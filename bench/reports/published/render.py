@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from .judge import Status, Verdict
+from .judge import SizeStatus, SizeVerdict
 
 COLUMNS = (
     "paper", "table", "model", "method", "setting", "metric", "published", "ours", "counted as", "verdict", "note",
@@ -19,7 +19,7 @@ COLUMNS = (
 NUMBERS = ("published", "ours")
 
 
-def to_cells(verdict: Verdict) -> list[str]:
+def to_cells(verdict: SizeVerdict) -> list[str]:
     """Return the cells of a verdict's line, in the order of `COLUMNS`.
 
     A mismatch is shown with one digit more than is published, so that the reader sees by how much.
@@ -41,14 +41,14 @@ def to_cells(verdict: Verdict) -> list[str]:
     ]
 
 
-def summary(verdicts: Sequence[Verdict]) -> str:
+def summary(verdicts: Sequence[SizeVerdict]) -> str:
     """Return how many verdicts there are of each kind."""
     counts = Counter(verdict.status for verdict in verdicts)
-    known = [f"{counts[status]} {status}" for status in get_args(Status) if counts[status]]
+    known = [f"{counts[status]} {status}" for status in get_args(SizeStatus) if counts[status]]
     return f"{len(verdicts)} sizes: {', '.join(known)}"
 
 
-def print_verdicts(verdicts: Sequence[Verdict], console: Console) -> None:
+def print_verdicts(verdicts: Sequence[SizeVerdict], console: Console) -> None:
     """Print one table and what it comes to."""
     table = Table(show_edge=False, pad_edge=False)
     for column in COLUMNS:
@@ -59,7 +59,7 @@ def print_verdicts(verdicts: Sequence[Verdict], console: Console) -> None:
     console.print(summary(verdicts), highlight=False)
 
 
-def to_markdown(verdicts: Sequence[Verdict]) -> str:
+def to_markdown(verdicts: Sequence[SizeVerdict]) -> str:
     """Return one table a paper, and what it comes to; notes stand below, numbered."""
     parts = []
     columns = COLUMNS[1:]
@@ -77,7 +77,7 @@ def to_markdown(verdicts: Sequence[Verdict]) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _digits(verdict: Verdict) -> int:
+def _digits(verdict: SizeVerdict) -> int:
     """Return the decimals that the published number has."""
     return max(0, -math.floor(math.log10(verdict.step) + 1e-9))
 

@@ -14,7 +14,7 @@ from .counts import CONVENTIONS
 from .read import SIZE_METRICS, PublishedRow
 
 
-class Metric(Strict):
+class MetricRule(Strict):
     """How one metric of a table is counted.
 
     Attributes
@@ -82,7 +82,7 @@ def _of_metric(text: str | dict[str, str], metric: str) -> str:
     return text if isinstance(text, str) else text.get(metric, "")
 
 
-class Part(Strict):
+class TableRules(Strict):
     """The lines of one model in one table.
 
     Attributes
@@ -99,7 +99,7 @@ class Part(Strict):
 
     table: str
     model: str
-    metrics: dict[str, Metric] = Field(min_length=1)
+    metrics: dict[str, MetricRule] = Field(min_length=1)
     block: str = ""
     rows: tuple[Rule, ...] = Field(min_length=1)
 
@@ -110,7 +110,7 @@ class Part(Strict):
 
     @field_validator("metrics")
     @classmethod
-    def _sizes_only(cls, value: dict[str, Metric]) -> dict[str, Metric]:
+    def _sizes_only(cls, value: dict[str, MetricRule]) -> dict[str, MetricRule]:
         for metric in value:
             if metric not in SIZE_METRICS:
                 raise ValueError(f"'{metric}' is no size{suggestion(metric, SIZE_METRICS)}")
@@ -120,10 +120,10 @@ class Part(Strict):
 class Rules(Strict):
     """All rules of a paper."""
 
-    parts: tuple[Part, ...] = Field(min_length=1)
+    parts: tuple[TableRules, ...] = Field(min_length=1)
 
     @cached_property
-    def by_line(self) -> dict[tuple[str, str, str, str], tuple[Part, Rule]]:
+    def by_line(self) -> dict[tuple[str, str, str, str], tuple[TableRules, Rule]]:
         """The rules by table, model, method and setting."""
         return {
             (part.table, part.model, rule.method, rule.setting): (part, rule)
@@ -131,7 +131,7 @@ class Rules(Strict):
             for rule in part.rows
         }
 
-    def of(self, row: PublishedRow) -> tuple[Part, Rule]:
+    def of(self, row: PublishedRow) -> tuple[TableRules, Rule]:
         """Return the rule of a published size.
 
         Raises

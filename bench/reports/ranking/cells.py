@@ -12,7 +12,7 @@ from ...base.errors import BenchError
 from ...records.record import Record
 from ..budgets import CostBudget
 from ..leaderboard.row_notes import differences, load_note, quality
-from ..leaderboard.shown_metrics import Metric, shown_metrics, unknown_metric
+from ..leaderboard.shown_metrics import ShownMetric, shown_metrics, unknown_metric
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ class Cell:
     task: str
     data: str
     machines: tuple[str, ...]
-    metric: Metric
+    metric: ShownMetric
     budget: CostBudget
     dense: Point | None
     points: tuple[Point, ...]
@@ -185,7 +185,7 @@ def _machine(record: Record) -> str:
     return f"{record.machine} ({record.trial.device})"
 
 
-def _point(group: dict[int, Record], budget: CostBudget, metric: Metric, dense: dict[int, Record]) -> Point:
+def _point(group: dict[int, Record], budget: CostBudget, metric: ShownMetric, dense: dict[int, Record]) -> Point:
     records = [group[seed] for seed in sorted(group)]
     costs = [cost for cost in map(budget.cost, records) if cost is not None and math.isfinite(cost)]
     values = {

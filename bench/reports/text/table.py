@@ -14,7 +14,7 @@ GAP = 2
 
 
 @dataclass(frozen=True)
-class Column:
+class TextColumn:
     """One column of a table.
 
     Attributes
@@ -42,7 +42,7 @@ class Column:
     rank: int = 0
     number: bool = True
     folds: bool = False
-    brief: Column | None = None
+    brief: TextColumn | None = None
     meaning: str = ""
     bold: frozenset[int] = frozenset()
 
@@ -79,7 +79,7 @@ class TextTable:
     """
 
     title: str
-    columns: list[Column]
+    columns: list[TextColumn]
     groups: list[str]
     footnotes: list[str]
     left_out: tuple[str, ...] = ()

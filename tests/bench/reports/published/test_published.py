@@ -16,7 +16,7 @@ from decompbench.bench.reports.published import OTHER_METRICS, PAPERS, SIZE_METR
 from decompbench.bench.reports.published.counts import CONVENTIONS, Network
 from decompbench.bench.reports.published.judge import counted, judge, rounds_to
 from decompbench.bench.reports.published.render import to_cells, to_markdown
-from decompbench.bench.reports.published.rules import Part, load_rules
+from decompbench.bench.reports.published.rules import TableRules, load_rules
 from decompbench.bench.suite.variants import find_variant, packaged_variants
 from decompbench.methods import begin, count_stored
 from tests.places import ROOT
@@ -217,7 +217,7 @@ def test_agreeing_is_rounding_to_the_printed_digits(ours, published, step, agree
 def part(**rule):
     rule = {"method": "group", "variant": "li2019-resnet56-group"} | rule
     metrics = {"params": {"count": "conv_weights", "step": 1000}}
-    return Part.model_validate({"table": 5, "model": "resnet56", "metrics": metrics, "rows": [rule]})
+    return TableRules.model_validate({"table": 5, "model": "resnet56", "metrics": metrics, "rows": [rule]})
 
 
 @pytest.mark.parametrize(
@@ -255,7 +255,7 @@ def test_rules_that_say_too_little_or_too_much_are_refused(rule, message):
 
 def test_a_convention_with_a_typo_gets_the_nearest():
     with pytest.raises(ValueError, match="did you mean 'conv_weights'"):
-        Part.model_validate(
+        TableRules.model_validate(
             part().model_dump() | {"metrics": {"params": {"count": "conv_weigths", "step": 1}}},
         )
 

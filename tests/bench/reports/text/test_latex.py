@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from decompbench.bench.reports.text.latex import escape, text_tables_to_latex
-from decompbench.bench.reports.text.table import Column, TextTable
+from decompbench.bench.reports.text.table import TextColumn, TextTable
 
 from ...factories import SPECIAL, check_latex
 
@@ -25,7 +25,10 @@ def test_nothing_of_a_text_is_left_that_latex_would_read(text):
 
 
 def table(cells, title="t", **options):
-    columns = [Column("method", cells, number=False, meaning="m: 30 % of_it."), Column("%", ["1", "2"], **options)]
+    columns = [
+        TextColumn("method", cells, number=False, meaning="m: 30 % of_it."),
+        TextColumn("%", ["1", "2"], **options),
+    ]
     return TextTable(title, columns, ["a", "b"], ["a note & more"])
 
 
@@ -42,7 +45,7 @@ def test_bold_groups_and_notes():
 
 @pytest.mark.parametrize("count", [1, 3])
 def test_a_wide_table_is_shrunk_to_a_line(count):
-    wide = TextTable("t", [Column("x" * 50, ["1"])] * count, ["a"], [])
+    wide = TextTable("t", [TextColumn("x" * 50, ["1"])] * count, ["a"], [])
     text = text_tables_to_latex([wide])
     check_latex(text)
     assert (r"\resizebox{\linewidth}{!}{%" in text) == (count == 3)
