@@ -1,10 +1,10 @@
-"""A comparison in words: its sections and their tables, for terminal and Markdown alike."""
+"""A comparison as tables: its sections, for terminal and Markdown alike."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
+from ..text.table import TextColumn, TextTable
 from .findings import RecordsComparison, RowComparison, RowFinding, Verdict
 from .matching import MatchedRow
 
@@ -17,14 +17,6 @@ SECTIONS: tuple[tuple[Verdict, str], ...] = (
 )
 
 Cells = tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Part:
-    """The lines of a section that belong to one suite, model, data and machine."""
-
-    title: str
-    lines: Sequence[Cells]
 
 
 def legend(comparison: RecordsComparison) -> list[str]:
@@ -40,22 +32,31 @@ def legend(comparison: RecordsComparison) -> list[str]:
     return told
 
 
-def section(comparison: RecordsComparison, verdict: Verdict, limit: int | None = None) -> list[Part]:
+def section(comparison: RecordsComparison, verdict: Verdict, limit: int | None = None) -> list[TextTable]:
     """Return the findings of a verdict, at most ``limit``: a line each, of the cells under `HEADINGS`."""
-    return _parts(((row, _cells(row, finding)) for row, finding in comparison.of(verdict)), limit)
+    return _tables(((row, _cells(row, finding)) for row, finding in comparison.of(verdict)), HEADINGS, limit)
 
 
-def same_rows(comparison: RecordsComparison, limit: int | None = None) -> list[Part]:
+def same_rows(comparison: RecordsComparison, limit: int | None = None) -> list[TextTable]:
     """Return the rows in which nothing changed, at most ``limit``: a line each, of the cells under `SAME_HEADINGS`."""
-    return _parts(((row.row, _same_cells(row)) for row in comparison.same), limit)
+    return _tables(((row.row, _same_cells(row)) for row in comparison.same), SAME_HEADINGS, limit)
 
 
-def _parts(lines: Iterable[tuple[MatchedRow, Cells]], limit: int | None) -> list[Part]:
-    parts: dict[str, list[Cells]] = {}
+def _tables(lines: Iterable[tuple[MatchedRow, Cells]], headings: Sequence[str], limit: int | None) -> list[TextTable]:
+    """Return a table for each suite, model, data and machine that the lines are of."""
+    tables: dict[str, list[Cells]] = {}
     for number, (row, cells) in enumerate(lines):
         if limit is None or number < limit:
-            parts.setdefault(row.title, []).append(cells)
-    return [Part(title, cells) for title, cells in parts.items()]
+            tables.setdefault(row.title, []).append(cells)
+    return [_table(title, headings, own) for title, own in tables.items()]
+
+
+def _table(title: str, headings: Sequence[str], lines: Sequence[Cells]) -> TextTable:
+    columns = [
+        TextColumn(heading, list(cells), number=heading in ("A", "B"), folds=True)
+        for heading, cells in zip(headings, zip(*lines, strict=True), strict=True)
+    ]
+    return TextTable(title, columns, [""] * len(lines), [])
 
 
 def _cells(row: MatchedRow, finding: RowFinding) -> Cells:

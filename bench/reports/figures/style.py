@@ -12,7 +12,6 @@ from typing import Any
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
-from ....methods import list_methods
 from ...base.errors import BenchError
 from ...base.files import write_atomically
 from ...suite.schema import DENSE
@@ -68,6 +67,8 @@ class Look:
 
 def looks(methods: Iterable[str]) -> dict[str, Look]:
     """Return the look of each method, by its label: registered methods always have the same, other labels follow."""
+    from ....methods import list_methods
+
     wanted = set(methods)
     known = [name for name in list_methods() if name != DENSE]
     order = [*known, *sorted(wanted - set(known))]

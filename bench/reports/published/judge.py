@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ...base.errors import BenchError
-from ...planning.variants import plan_variant
 from .counts import CONVENTIONS, Network
 from .read import PAPERS, SIZE_METRICS, PublishedRow, read_rows
 from .rules import Rule, TableRules, load_rules
@@ -118,4 +117,6 @@ def counted(variant: str, count: str, block: str) -> tuple[float, float]:
 
 @cache
 def _network(variant: str, block: str) -> Network:
+    from ...planning.variants import plan_variant
+
     return Network(*plan_variant(variant), block)

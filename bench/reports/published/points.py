@@ -7,8 +7,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from ...data.names import split_data
-from ...data.super_resolution.folders import set_name
 from .names import Names, load_names
 from .read import PAPERS, SIZE_METRICS, PublishedRow, read_rows
 from .rules import Rule, TableRules, load_rules
@@ -193,6 +191,8 @@ def _match(dataset: str, data: str, names: Names) -> _Match | None:
     test = dataset.split()[0]
     if test not in names.test_sets:
         return None
+    from ...data.names import split_data
+
     train, tests = split_data(data)
     own = {_test_name(part, names): part for part in tests}
     if not tests and _test_name(train, names) == test:  # the data brings its only test set, which has no name
@@ -206,6 +206,8 @@ def _match(dataset: str, data: str, names: Names) -> _Match | None:
 
 def _test_name(part: str, names: Names) -> str:
     """Return the name of a part of our data, as the metrics have it."""
+    from ...data.super_resolution.folders import set_name
+
     kind, _, path = part.partition(":")
     return "DIV2K" if kind == names.trained_on else set_name(Path(path or kind))
 

@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from scipy import stats
 
 from ...base.errors import BenchError
 from .ranks import ALPHA, CellRanking, check_alpha
@@ -138,6 +137,8 @@ def compare_scores(scores: Mapping[str, Sequence[float]], alpha: float = ALPHA) 
     BenchError
         The methods have not as many values each, or alpha is out of range.
     """
+    from scipy import stats
+
     check_alpha(alpha)
     methods = sorted(scores)
     cells = {len(scores[method]) for method in methods}
@@ -170,6 +171,8 @@ def critical_difference(methods: int, cells: int, alpha: float = ALPHA) -> float
 
 def quantile(methods: int, alpha: float = ALPHA) -> float:
     """Return q_α of Nemenyi's test (Demšar 2006, table 5a)."""
+    from scipy import stats
+
     return float(stats.studentized_range.ppf(1 - alpha, methods, np.inf)) / math.sqrt(2)
 
 
@@ -178,6 +181,8 @@ def _friedman(ranks: np.ndarray) -> Friedman:
 
     F = (n - 1) χ² / (n (k - 1) - χ²), after Iman and Davenport (Demšar 2006, section 3.2.2).
     """
+    from scipy import stats
+
     n, k = ranks.shape
     freedom = (k - 1, (k - 1) * (n - 1))
     if (ranks == ranks[:, :1]).all():  # all methods equal in all cells: 0 / 0
@@ -215,6 +220,8 @@ def _missing(n: int, k: int, alpha: float) -> tuple[str, ...]:
 
 def _cells_needed(k: int, alpha: float) -> int:
     """Return with how many cells that rank alike, the most χ² can be, Friedman's test rejects."""
+    from scipy import stats
+
     return next(n for n in range(2, 1000) if stats.chi2.sf(n * (k - 1), k - 1) < alpha)
 
 

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ...base.errors import BenchError, is_user_error
-from ...data.registry import find_data
 from .cells import Cell
 
 #: Of a classifier that guesses, by metric: how many guesses it has.
@@ -141,7 +140,9 @@ def hypervolumes(cell: Cell, reference: Reference) -> dict[str, float]:
 
 
 def _classes(cell: Cell) -> int | None:
-    """Return how many classes the data has, where that is known without having it."""
+    """Return how many classes the data has; None where that takes the data itself."""
+    from ...data.registry import find_data
+
     try:
         outline = find_data(cell.data, cell.task).outline
     except Exception as error:  # data of a plugin that is not imported, or put together of several

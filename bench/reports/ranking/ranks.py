@@ -6,8 +6,6 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from scipy import stats
-
 from ...base.errors import BenchError
 from ...records.record import Record
 from ..budgets import TOLERANCE, CostBudget
@@ -182,6 +180,8 @@ def _why(points: Sequence[Point], chosen: Point | None, budget: CostBudget) -> s
 
 
 def _rows(cell: Cell, points: Sequence[Point], alpha: float) -> tuple[RankedRow, ...]:
+    from scipy import stats
+
     ranks = stats.rankdata([-cell.gain(point.mean) for point in points])
     order = sorted(range(len(points)), key=lambda index: (ranks[index], points[index].method))
     values = [list(points[index].quality.values()) for index in order]
