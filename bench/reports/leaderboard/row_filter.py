@@ -167,7 +167,7 @@ def check_column(name: str, frame: pd.DataFrame) -> str:
     if name == "quality" or name in set(frame["metric"]):
         raise BenchError(f"no column '{name}': the main metric of every table is in the column 'final'")
     if name not in known:
-        raise BenchError(f"no column '{name}'{suggestion(name, known)}; --csv shows all there are")
+        raise BenchError(f"no column '{name}'{suggestion(name, known)}; --format csv shows all there are")
     return name
 
 

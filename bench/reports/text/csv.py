@@ -64,4 +64,7 @@ def _cell(value: Any, guard: bool) -> Any:
         value = json.dumps(value, sort_keys=True, default=str)
     elif isinstance(value, (list, tuple)):
         value = "; ".join(map(str, value))
-    return re.sub(FORMULA, r"'\1", value) if guard and isinstance(value, str) else value
+    if not isinstance(value, str):
+        return value
+    # a carriage return would end the line: the writer quotes cells for line feeds only
+    return (re.sub(FORMULA, r"'\1", value) if guard else value).replace("\r\n", "\n").replace("\r", "\n")

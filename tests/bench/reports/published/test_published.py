@@ -295,7 +295,7 @@ def test_rules_load_for_every_paper():
 
 
 def test_json_has_both_numbers_and_where_ours_comes_from():
-    run = decompbench("published", "--paper", "li2019", "--json")
+    run = decompbench("published", "--paper", "li2019", "--format", "json")
     assert run.returncode == 0, run.stderr
     rows = json.loads(run.stdout)
     assert len(rows) == 83
@@ -309,7 +309,7 @@ def test_table_shows_every_row_and_what_it_comes_to(verdicts):
     run = decompbench("published")
     assert run.returncode == 0, run.stderr
     lines = run.stdout.splitlines()
-    assert len(lines) == 2 + len(verdicts) + 1
+    assert len(lines) == 2 + len(verdicts) + 2  # heading and rule; an empty line and the summary
     assert lines[-1].startswith("145 sizes: ")
     assert "14,710,464" not in to_cells(verdicts[0])
 
@@ -329,4 +329,4 @@ def test_an_unknown_paper_gets_the_nearest():
 
 def test_the_documents_table_is_the_commands(verdicts):
     text = (ROOT / "docs" / "published.md").read_text()
-    assert to_markdown(verdicts).strip() in text, "docs/published.md: run decompbench published --markdown again"
+    assert to_markdown(verdicts).strip() in text, "docs/published.md: run decompbench published --format markdown again"

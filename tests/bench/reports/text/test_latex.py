@@ -16,6 +16,11 @@ def test_special_signs_are_escaped():
     )
     assert escape("1.0 ±0.1, 3×3, l–h, A → B ↓") == (r"1.0 $\pm$0.1, 3$\times$3, l--h, A $\to$ B $\downarrow$")
     assert escape("[0.4, 0.6]") == "{[}0.4, 0.6{]}"
+    assert escape("a\n`b` --set -0.5 <c>|") == (
+        r"a \textasciigrave{}b\textasciigrave{} -{}-set -0.5 \textless{}c\textgreater{}\textbar{}"
+    )
+    assert escape("---") == "-{}-{}-"
+    assert escape("=1+1") == "=1+1"
 
 
 @given(st.text(st.characters(codec="ascii", categories=["L", "N", "P", "S", "Zs"]), max_size=30))
