@@ -1,4 +1,4 @@
-"""What a sweep finds out: for each model, and for each method on it."""
+"""The outcomes of a sweep: for each model, and for each method on it."""
 
 from __future__ import annotations
 

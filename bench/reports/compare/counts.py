@@ -1,4 +1,4 @@
-"""Counts are exact: any change is told, more is worse."""
+"""The comparison of counts, which are exact: every change is a finding, and more is worse."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from .status import by_value, labelled
 
 Number = int | float
 
-#: Every count of a model; what could not be counted is told apart.
+#: Every count of a model; operations that could not be counted have findings of their own.
 NAMES = tuple(name for name in Counts.model_fields if not name.startswith("not_counted"))
 
 
 def judge_counts(row: MatchedRow) -> Iterator[RowFinding]:
     """Yield a finding for each count that both sets have, and for each that B lacks though its trial is ok.
 
-    A count that A lacks is of records that are older than it.
+    A count that A lacks is left out: A's records are older than the count.
     """
     for name in [*NAMES, *_other_weights(row)]:
         count = partial(_count, name=name)

@@ -1,4 +1,4 @@
-"""What a comparison found: findings by row, and what they come to."""
+"""The findings of a comparison, by row, and their summary."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, Literal
 from ...base.text import counted
 from .matching import MatchedRow
 
-#: ``changed``: it is not the same, and is neither better nor worse, or nobody can tell.
+#: ``changed``: different, and neither better nor worse, or not known to be either.
 Verdict = Literal["regression", "improvement", "changed", "same"]
 FROM_WORST: tuple[Verdict, ...] = ("regression", "improvement", "changed", "same")
 FindingKind = Literal["status", "setting", "count", "quality", "latency"]
@@ -22,13 +22,13 @@ class RowFinding:
     Attributes
     ----------
     kind, what
-        What it is about: a kind, and a name such as ``conv_weights`` or ``top1 %``.
+        A kind, and a name such as ``conv_weights`` or ``top1 %``.
     before, after
         In A and in B, as text.
     change
         The difference, and what the verdict rests on, as text.
     numbers
-        The same unrounded, for programs.
+        The values unrounded, for programs.
     """
 
     kind: FindingKind
@@ -56,7 +56,7 @@ class RowComparison:
         return "same"
 
     def to_json(self, *, everything: bool) -> dict[str, Any]:
-        """Return the row as a plain mapping; with ``everything`` what is the same, too."""
+        """Return the row as a plain mapping; with ``everything`` also the findings that are the same."""
         row = self.row
         return {
             "suite": row.suite,
@@ -84,7 +84,7 @@ class RecordsComparison:
     rows
         In A's order, then what only B has.
     notes
-        What holds for the whole comparison and a reader must know.
+        Sentences on the whole comparison.
     """
 
     name_a: str
@@ -112,19 +112,19 @@ class RecordsComparison:
         return [row for row in self.rows if row.verdict == "same"]
 
     def headline(self) -> str:
-        """Return the most important in a few words: ``2 regressions in 1 of 23 rows``."""
+        """Return the number of regressions in a few words: ``2 regressions in 1 of 23 rows``."""
         if not self.has_regression:
             return f"no regression in {counted(len(self.rows), 'row')}"
         return f"{self._findings('regression', 'regression')} of {counted(len(self.rows), 'row')}"
 
     def summary(self) -> str:
-        """Return the headline and what else there is, in one line."""
+        """Return the headline and the numbers of other findings, in one line."""
         parts = [self.headline()]
         parts += [self._findings("improvement", "improvement"), self._findings("changed", "other change")]
         return "; ".join([*filter(None, parts), f"{counted(len(self.same), 'row')} unchanged"])
 
     def to_json(self, *, everything: bool = False) -> dict[str, Any]:
-        """Return the comparison as a plain mapping; with ``everything`` what is the same, too."""
+        """Return the comparison as a plain mapping; with ``everything`` also the findings that are the same."""
         return {
             "a": {"name": self.name_a, "source": self.source_a},
             "b": {"name": self.name_b, "source": self.source_b},

@@ -20,7 +20,7 @@ from .status import judge_settings, judge_status
 
 @dataclass(frozen=True)
 class Thresholds:
-    """What a difference must exceed, on top of its own spread.
+    """The differences that count, where the spread allows a verdict.
 
     Attributes
     ----------
@@ -42,7 +42,7 @@ def compare(a: RecordSet, b: RecordSet, thresholds: Thresholds | None = None) ->
     a, b
         The older and the newer.
     thresholds
-        What a difference must exceed.
+        The differences that count.
 
     Raises
     ------
@@ -94,7 +94,7 @@ def _notes(rows: list[RowComparison]) -> Iterator[str]:
 
 
 def _lost_suites(rows: list[RowComparison]) -> Iterator[str]:
-    """Yield the suites of A that B has nothing of, as all of their rows count as vanished."""
+    """Yield a note on suites of which B has no records: all of their rows count as vanished."""
     kept = {row.row.suite for row in rows if row.row.b}
     lost = [suite for suite in dict.fromkeys(row.row.suite for row in rows) if suite not in kept]
     if lost and kept:

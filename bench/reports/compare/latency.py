@@ -1,4 +1,4 @@
-"""Latency, relative to the dense model that was timed in turn: on one machine only."""
+"""The comparison of latencies on one machine, each relative to the dense model that was timed in turn."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which records of two sets belong together: by what a trial is, not by its key, which changes with the source."""
+"""Rows of two sets of records, matched by what a trial is; a trial's key may change with the source."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ class MatchedRow:
     Attributes
     ----------
     suite, device, table, method, budget
-        What it is, as in the leaderboard.
+        As in the leaderboard.
     machine_a, machine_b
         Where it was run; None where the set has no such row.
     a, b
         Records by seed; empty where the set has no such row.
     elsewhere
-        Of a row that only one set has: the other has it on another machine, and this one, too.
+        Whether only one set has the row on this machine, while both sets have it on another one.
     """
 
     suite: str
@@ -48,7 +48,7 @@ class MatchedRow:
 
     @property
     def title(self) -> str:
-        """What the row has in common with its neighbours: suite, model, data and machine."""
+        """The table that the row belongs to: suite, model, data and machine."""
         machines = list(dict.fromkeys(machine for machine in (self.machine_a, self.machine_b) if machine))
         return f"{self.suite}: {self.table}, on {' and '.join(machines)} ({self.device})"
 

@@ -1,4 +1,4 @@
-"""Quality of the finished model, held against what seeds make of it."""
+"""The comparison of the finished models' quality, held against the spread of seeds."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ..statistics import welch_interval
 from .findings import RowFinding, Verdict
 from .matching import MatchedRow
 
-#: Where no spread is known: the difference by unit that counts nevertheless, and that of other units, relative to A.
+#: Where no spread is known, the difference that counts: by unit, and for other units relative to A.
 THRESHOLDS = {"%": 1.0, "dB": 0.1}
 RELATIVE_THRESHOLD = 0.01
 

@@ -1,4 +1,4 @@
-"""How the trials of a row ended, and what they were set to."""
+"""The comparison of how trials ended, and of their settings."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from .matching import MatchedRow
 
 T = TypeVar("T", bound=Hashable)
 
-#: Parts of a fingerprint that belong to a single row; source and versions are told once for the whole comparison.
+#: Fields of a fingerprint that belong to a single row; source and versions are a note on the whole comparison.
 FINGERPRINT = {"data": "data revision", "weights": "starting weights"}
 #: Characters of a hash that tell it from another.
 HASH_LENGTH = 12
 
 
 def judge_status(row: MatchedRow) -> Iterator[RowFinding]:
-    """Yield how the row's trials ended, if not alike; one that is no longer ok, or no longer there, is a regression."""
+    """Yield a finding where the row's trials ended differently; a trial no longer ok, or missing, is a regression."""
     ended = ((seed, (_status(row.a.get(seed)), _status(row.b.get(seed)))) for seed in seeds_of(row))
     for (before, after), seeds in by_value(ended).items():
         if before != after:
@@ -32,7 +32,7 @@ def judge_status(row: MatchedRow) -> Iterator[RowFinding]:
 
 
 def judge_settings(row: MatchedRow) -> Iterator[RowFinding]:
-    """Yield what the row's trials were set to, or started from, if not alike. None of it is better or worse."""
+    """Yield a finding for each setting, version or start that differs; none of them is better or worse."""
     found = ((a.trial.seed, change) for a, b in row.pairs for change in _setting_changes(a, b))
     for (what, before, after), seeds in by_value(found).items():
         yield RowFinding(

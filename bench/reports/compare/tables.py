@@ -1,4 +1,4 @@
-"""A comparison as tables: its sections, for terminal and Markdown alike."""
+"""The tables of a comparison, a list of them for each section."""
 
 from __future__ import annotations
 

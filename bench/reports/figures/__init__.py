@@ -1,4 +1,4 @@
-"""Figures for papers, drawn from records by matplotlib: as SVG, PDF or PNG, equal byte for byte for equal records."""
+"""Figures for papers, drawn by matplotlib as SVG, PDF or PNG: equal records give equal bytes."""
 
 from .curves import draw_curves
 from .layers import draw_layers

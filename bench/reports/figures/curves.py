@@ -1,4 +1,4 @@
-"""Training: the loss from epoch to epoch."""
+"""The figure of training: the loss from epoch to epoch."""
 
 from __future__ import annotations
 

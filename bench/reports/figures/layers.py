@@ -1,4 +1,4 @@
-"""What a plan does to each layer: its cost before and after, and which layers are left alone."""
+"""The figure of layers: the cost of each before and after, and which layers are left alone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From records and options to a figure."""
+"""The figures by name: records and options in, a figure out."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from .pareto import draw_pareto
 from .ranks import draw_ranks
 from .style import DEFAULT_WIDTH
 
-#: What tells the rows of the leaderboard apart.
+#: The columns that identify a row of the leaderboard.
 ROW_KEYS = [*TABLE_KEYS, "method", "budget"]
 #: Panels of layers in one figure, at most.
 MOST_ROWS = 8
@@ -35,7 +35,7 @@ LAYER_COSTS: dict[str, LayerCost] = {"params": "weights", "macs": "macs", "bits"
 
 
 class FigureKind(StrEnum):
-    """What a figure shows."""
+    """The kinds of figures."""
 
     PARETO = "pareto"
     LAYERS = "layers"
@@ -45,7 +45,7 @@ class FigureKind(StrEnum):
 
 @dataclass(frozen=True)
 class Options:
-    """What may be chosen; each kind of figure looks at some of it.
+    """The options of all figures; each kind of figure uses some of them.
 
     Attributes
     ----------
@@ -95,7 +95,7 @@ def make_figure(
     records : sequence of Record
         Each trial at most once.
     options : Options
-        What was chosen.
+        Those of the kind are used.
     on_note : callable
         Told which tables are left out.
 
@@ -171,7 +171,7 @@ def _ranks(records: Sequence[Record], options: Options) -> Figure:
 
 
 def _test_in_words(average: AverageRanks, budget: str) -> str:
-    """Return what stands below the ranks: how many cells, and what the test says."""
+    """Return the line below the ranks: the number of cells, and the result of the test."""
     cells = f"{counted(average.cells, 'cell')} at {budget}"
     if average.friedman is None:
         return f"{cells}; no test: too few methods or cells"
@@ -190,6 +190,6 @@ def _records_of(frame: pd.DataFrame, records: Sequence[Record]) -> list[Record]:
 
 
 def _place(record: Record) -> tuple[str, ...]:
-    """Return what `ROW_KEYS` are of a record."""
+    """Return the values of `ROW_KEYS` for a record's row."""
     trial = record.trial
     return (trial.suite, record.machine, trial.device, record.table, record.method.label, str(trial.budget or ""))

@@ -1,4 +1,4 @@
-"""A figure's panels: one for each table of the leaderboard, or for each trial."""
+"""The panels of a figure: one for each table of the leaderboard, or for each trial."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How all figures look, and how they are written: equal records give equal files, byte for byte."""
+"""The style of all figures, and their files: equal figures give equal bytes."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ STYLE: dict[Any, Any] = {
 
 @dataclass(frozen=True)
 class Look:
-    """What tells a method from others: a colour, and a marker for those who see no colour."""
+    """The look of a method: a colour, and a marker for those who see no colour."""
 
     colour: str
     marker: str

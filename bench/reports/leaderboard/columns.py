@@ -1,4 +1,4 @@
-"""The leaderboard's tables in words: which columns there are."""
+"""The columns of the leaderboard's tables."""
 
 from __future__ import annotations
 

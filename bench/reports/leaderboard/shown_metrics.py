@@ -1,4 +1,4 @@
-"""Which metrics tables show, and which of them is the main one."""
+"""The metrics that tables show, and which of them is the main one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the page shows of a chosen row: plan, training, quality by moment, settings, versions; one entry a record."""
+"""The page's details of a row: plan, training, quality by moment, settings, versions; one entry a record."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from ...records.record import Record, Training
 from .packing import Pool
 from .rows import RowPlace, place_of
 
-#: Of a layer's costs the page shows these.
+#: The costs of a layer that the page shows.
 COUNTS = ("weights", "macs", "bits")
 
 
 def details_data(records: Iterable[Record], rows: Mapping[RowPlace, str]) -> dict[str, Any]:
-    """Return what is loaded after the table is shown.
+    """Return the data that is loaded after the table is shown.
 
     Parameters
     ----------

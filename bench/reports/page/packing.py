@@ -1,4 +1,4 @@
-"""Data in a page: equal parts once, compressed, and as characters that end no element."""
+"""The packing of a page's data: equal values once, compressed, in characters that cannot end an element."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..text.json import finite
 
 
 class Pool:
-    """Values that are kept once, however often they occur; whoever needs one has its number."""
+    """Values kept once each, however often they occur; a number stands for each."""
 
     def __init__(self) -> None:
         self.values: list[Any] = []

@@ -1,4 +1,4 @@
-"""The page's table as data: what the leaderboard's frame says, ready for JSON."""
+"""The page's table as data: the leaderboard's frame, ready for JSON."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def _without_sources(column: Heading) -> Row:
 
 
 def _board(place: RowPlace, rows: Sequence[Row]) -> Row:
-    """Return what the rows of a table share; the metric is that of the first row that has one."""
+    """Return the fields that the rows of a table share; the metric is that of the first row that has one."""
     measured = next((row for row in rows if row["metric"]), rows[0])
     model, task, data, metric = (measured[name] for name in ("model", "task", "data", "metric"))
     return {

@@ -1,4 +1,4 @@
-"""The papers' published numbers: their sizes beside what our formulas give, and their points beside our rows."""
+"""The papers' published numbers: their sizes beside those of our formulas, and their points beside our rows."""
 
 from .judge import SizeVerdict, judge_all
 from .points import PublishedPoint, published_points

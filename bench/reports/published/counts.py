@@ -1,4 +1,4 @@
-"""The papers' conventions of counting, from a dense model and its plan: no weight is ever looked at."""
+"""The papers' conventions of counting, applied to a dense model and its plan; no weight is read."""
 
 from __future__ import annotations
 

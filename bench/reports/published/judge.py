@@ -1,4 +1,4 @@
-"""Verdicts: does a published size follow from the method's formulas, and if not, why."""
+"""The verdicts on published sizes: whether a size follows from the method's formulas, and if not, why."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SizeStatus = Literal["match", "documented mismatch", "not derivable", "unexplain
 
 @dataclass(frozen=True)
 class SizeVerdict:
-    """What became of one published size.
+    """The verdict on one published size.
 
     Attributes
     ----------
@@ -35,7 +35,7 @@ class SizeVerdict:
     variant, count
         Named plan and convention of counting; empty where nothing was counted.
     note
-        What a reader should know.
+        The reason for a mismatch, or a remark.
     """
 
     row: PublishedRow

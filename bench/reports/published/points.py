@@ -1,4 +1,4 @@
-"""The papers' numbers beside ours: the points that were published of one of our models on its data."""
+"""The papers' points: what was published of one of our models on its data, in our words."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ class PublishedPoint:
 
 @dataclass(frozen=True)
 class _Match:
-    """Our metric for a data set of a table: its name in brackets, why the data differs, what a reader should know."""
+    """A data set of a table in our terms: the test set's name in brackets, why the data differs, and a remark."""
 
     test: str = ""
     other_data: str = ""
@@ -115,7 +115,7 @@ class _Match:
 def published_points(
     model: str, task: str, data: str, *, metric: str | None = None, folder: Path | None = None
 ) -> list[PublishedPoint]:
-    """Return what the papers publish of a model on its data, in the order of their tables.
+    """Return the papers' points of a model on its data, in the order of their tables.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The papers' points below the leaderboard's tables: in words, and as rows of kind ``published``."""
+"""The papers' points as a table below each of the leaderboard's, and as rows of kind ``published``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How published sizes are made again: ``<paper>.yaml`` names a variant and a convention for every line, or why not."""
+"""The rules of published sizes: ``<paper>.yaml`` gives every line a variant and a convention, or a reason why not."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .read import SIZE_METRICS, PublishedRow
 
 
 class MetricRule(Strict):
-    """How one metric of a table is counted.
+    """The convention by which one metric of a table is counted.
 
     Attributes
     ----------
@@ -37,7 +37,7 @@ class MetricRule(Strict):
 
 
 class Rule(Strict):
-    """How the sizes of one line of a table come about.
+    """The rule for the sizes of one line of a table.
 
     Attributes
     ----------
@@ -52,7 +52,7 @@ class Rule(Strict):
     not_derivable
         Why there is nothing to compare with.
     note
-        What a reader of a size that does come out should know: for all metrics, or by metric.
+        A remark on a size that does come out: for all metrics, or by metric.
     """
 
     method: str
@@ -74,7 +74,7 @@ class Rule(Strict):
         return _of_metric(self.mismatch, metric)
 
     def note_of(self, metric: str) -> str:
-        """Return what a reader should know of ``metric`` where it agrees."""
+        """Return the remark on ``metric`` where it agrees."""
         return _of_metric(self.note, metric)
 
 
@@ -83,7 +83,7 @@ def _of_metric(text: str | dict[str, str], metric: str) -> str:
 
 
 class TableRules(Strict):
-    """The lines of one model in one table.
+    """The rules for the lines of one model in one table.
 
     Attributes
     ----------

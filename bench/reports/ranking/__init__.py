@@ -1,4 +1,4 @@
-"""Fair ranking: methods at equal budget in cells of model and data, over cells, and by cost against quality."""
+"""Fair ranking: methods at equal budget, in cells of model and data and over all cells; fronts and hypervolumes."""
 
 from ..budgets import CostBudget, parse_budget
 from .average import AverageRanks, Friedman, average_ranks, compare_scores, critical_difference

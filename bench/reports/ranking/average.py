@@ -20,7 +20,7 @@ ENOUGH_CELLS, ENOUGH_METHODS = 10, 5
 
 @dataclass(frozen=True)
 class Friedman:
-    """Are all methods equal?
+    """Friedman's test that all methods are equal.
 
     Attributes
     ----------
@@ -107,7 +107,7 @@ def average_ranks(rankings: Sequence[CellRanking], alpha: float = ALPHA) -> Aver
 
 
 def _shared(rankings: Sequence[CellRanking]) -> list[str]:
-    """Say which cells are not independent, as they are of the same trials, or of the same model and data."""
+    """Return notes on cells that are not independent: of the same trials, or of the same model and data."""
     cells = [ranking.cell for ranking in rankings]
     tables = {(cell.suite, cell.table) for cell in cells}
     notes = []

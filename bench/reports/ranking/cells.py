@@ -1,4 +1,4 @@
-"""Cells: what may be compared. One model on one data set in one suite, with every method's points."""
+"""Cells: one model on one data set in one suite, with every method's points. Only within a cell are points compared."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ class Point:
     seeds
         How many seeds were run.
     failure
-        Why other seeds have none, or all; empty where every seed has one.
+        Why some seeds, or all, have no quality; empty where every seed has one.
     notes
-        What makes the point unequal to the dense row and, where its cost is a latency, what spoils that.
+        Differences from the dense row and, where its cost is a latency, what spoils the times.
     """
 
     method: str

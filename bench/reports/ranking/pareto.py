@@ -1,4 +1,4 @@
-"""Cost against quality: which points no other one dominates, and the area that they cover."""
+"""The Pareto front of cost and quality, and the area that points cover."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ GUESSES = {"top1": 1, "top5": 5}
 
 @dataclass(frozen=True)
 class Reference:
-    """Where hypervolumes start: the dense model's cost, and this quality.
+    """The corner that hypervolumes start from: the dense model's cost, and this quality.
 
     Attributes
     ----------
@@ -30,7 +30,7 @@ class Reference:
 
 
 def pareto_front(costs: Sequence[float], qualities: Sequence[float]) -> list[int]:
-    """Return which points no other one dominates.
+    """Return the points that no other one dominates.
 
     One point dominates another if it is at least as cheap and at least as good, and one of both truly.
 
@@ -104,7 +104,7 @@ def hypervolume(costs: Sequence[float], qualities: Sequence[float], reference: f
 def reference_of(cell: Cell) -> Reference | None:
     """Return where a cell's hypervolumes start: what guessing has, or 0; None where less is better.
 
-    Where less is better no value is as bad as can be.
+    Where less is better there is no worst value.
     """
     metric = cell.metric
     if not metric.higher_is_better:

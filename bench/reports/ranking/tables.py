@@ -1,4 +1,4 @@
-"""A ranking in words: a table for each cell, and one of the average ranks."""
+"""The tables of a ranking: one for each cell, and one of the average ranks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The table on a terminal: as many columns as fit, and never a number cut; notes in order and each once."""
+"""The leaderboard on a terminal: as many columns as fit, no number cut, each note once and in order."""
 
 import io
 import json

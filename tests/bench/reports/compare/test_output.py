@@ -1,4 +1,4 @@
-"""What people and programs are shown: on terminals of any width, in Markdown that nothing breaks out of, as JSON."""
+"""The comparison on terminals of any width, in Markdown that nothing breaks out of, and as JSON."""
 
 import io
 import json

@@ -1,4 +1,4 @@
-"""Pareto plots: points where the rows are, the front through those that none is beyond."""
+"""Pareto plots: a point for each row, and the front through the points that none dominates."""
 
 import pandas as pd
 import pytest

@@ -1,4 +1,4 @@
-"""Which rows of the leaderboard are shown, in what order, and what is said of a condition that cannot be met."""
+"""Filters and orders of rows, and the error for a condition that cannot be met."""
 
 import csv
 import io

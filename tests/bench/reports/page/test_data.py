@@ -1,4 +1,4 @@
-"""What is in the page: the leaderboard's numbers, once, in elements that nothing ends; and that it is written whole."""
+"""The page's data: the leaderboard's numbers, once, in elements that nothing ends; and a page that is written whole."""
 
 import base64
 import gzip

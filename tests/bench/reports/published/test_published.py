@@ -1,4 +1,4 @@
-"""Published sizes: every one has a verdict, every verdict is true, and so is what the verdicts say."""
+"""Published sizes: each has a verdict, each verdict is true, and the sums of verdicts are right."""
 
 import json
 import math
