@@ -122,9 +122,9 @@ def test_every_script_is_in_the_page_and_shipped():
     names = {path.name for path in STATIC.iterdir()}
     assert names == {*SCRIPTS, "page.html", "style.css"}
     (shipped,) = [
-        p for p in PROJECT["tool"]["setuptools"]["package-data"]["decompbench.bench"] if p.startswith("page/")
+        p for p in PROJECT["tool"]["setuptools"]["package-data"]["decompbench.bench"] if p.startswith("reports/page/")
     ]
-    assert {path.name for path in STATIC.parents[1].glob(shipped)} == names
+    assert {path.name for path in STATIC.parents[2].glob(shipped)} == names
 
 
 def test_data_ends_no_element_and_names_are_not_in_the_page_s_text(odd):
