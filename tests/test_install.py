@@ -54,7 +54,7 @@ def test_data_files_are_shipped(environment, tmp_path):
     command = environment / "decompbench"
     suites = {suite["name"] for suite in json.loads(run(command, "suites", "--json", cwd=tmp_path))}
     assert {"quick", "smoke"} <= suites
-    assert json.loads(run(command, "published", "--paper", "yu2021", "--json", cwd=tmp_path))
+    assert json.loads(run(command, "published", "--paper", "yu2021", "--format", "json", cwd=tmp_path))
     code = """
 from decompbench.bench.data import load_classification
 from decompbench.models import load_model

@@ -56,7 +56,8 @@ def printed(arguments: str, results: Path) -> str:
     words = shlex.split(arguments)
     done = CliRunner().invoke(app, [*words, "--results", str(results)], catch_exceptions=False)
     text = done.stdout.strip()
-    return text if "--markdown" in words else f"```{'latex' if '--latex' in words else 'text'}\n{text}\n```"
+    form = words[words.index("--format") + 1] if "--format" in words else "text"
+    return text if form == "markdown" else f"```{form}\n{text}\n```"
 
 
 def main() -> None:

@@ -8,9 +8,11 @@ from typing import Annotated
 
 import typer
 
-from .options import DEFAULT_RESULTS, AsJson, Results, Superseded, output, print_json
+from .formats import OldJson, OldMarkdown, OutputPath, choose_output, format_option, write_output
+from .options import DEFAULT_RESULTS, Results, Superseded
 
-EXAMPLE = "Example: decompbench compare main HEAD --suite quick --markdown"
+EXAMPLE = "Example: decompbench compare main HEAD --suite quick --format markdown"
+FORMATS = ("terminal", "markdown", "json")
 SET = "A results folder, a records.jsonl, a git revision or REVISION:PATH, or a machine's id."
 
 
@@ -42,23 +44,24 @@ def compare_command(
         ),
     ] = None,
     everything: Annotated[bool, typer.Option("--all", help="What is the same, too, and no list cut short.")] = False,
-    as_markdown: Annotated[bool, typer.Option("--markdown", help="Markdown, for a pull request.")] = False,
-    as_json: AsJson = False,
+    as_format: Annotated[str | None, format_option(FORMATS)] = None,
+    to: OutputPath = None,
     superseded: Superseded = False,
+    old_markdown: OldMarkdown = False,
+    old_json: OldJson = False,
 ) -> None:
     """Tell what changed from A to B in counts, quality and latency.
 
-    A git revision means the results folder as of then; nothing is checked out. Exit code 0: no regression; 1: at
-    least one; 2: the sets could not be compared.
+    A git revision means the results folder as of then; nothing is checked out. Markdown is for a pull
+    request. Exit code 0: no regression; 1: at least one; 2: the sets could not be compared.
     """
     from ..records.store import describe_damages
     from ..reports.compare import Thresholds, compare, read_set
     from ..reports.compare.choose import choose
-    from ..reports.compare.markdown import to_markdown
-    from ..reports.compare.render import print_comparison
+    from ..reports.compare.render import print_comparison, to_markdown
+    from ..reports.text.json import to_json
 
-    if as_markdown and as_json:
-        raise typer.BadParameter("give one of --markdown and --json")
+    where = choose_output(as_format, to, {"markdown": old_markdown, "json": old_json})
     sets = [read_set(name, results, superseded=superseded) for name in (a, b)]
     for one in sets:
         for line in describe_damages(one.damages):
@@ -66,11 +69,13 @@ def compare_command(
         if one.superseded:
             print(f"{one.name}: {one.superseded}", file=sys.stderr)
     comparison = compare(*choose(*sets, suite=suite, only=only), Thresholds(threshold, quality_threshold))
-    if as_json:
-        print_json(comparison.to_json(everything=everything))
-    elif as_markdown:
-        sys.stdout.write(to_markdown(comparison, everything=everything))
-    else:
-        print_comparison(comparison, output(), everything=everything)
+    write_output(
+        where,
+        {
+            "markdown": lambda: to_markdown(comparison, everything=everything),
+            "json": lambda: to_json(comparison.to_json(everything=everything)),
+        },
+        lambda console: print_comparison(comparison, console, everything=everything),
+    )
     if comparison.has_regression:
         raise typer.Exit(1)

@@ -10,7 +10,7 @@ import typer
 from .options import AsJson, output, print_json
 
 if TYPE_CHECKING:
-    from ..checks.doctor import Report
+    from ..checks.doctor import DoctorReport
 
 EXAMPLE = "Example: decompbench doctor --strict && decompbench run quick"
 
@@ -37,7 +37,7 @@ def doctor_command(
         raise typer.Exit(1)
 
 
-def _print(report: Report, warnings: list[str]) -> None:
+def _print(report: DoctorReport, warnings: list[str]) -> None:
     from rich.table import Table
     from rich.text import Text
 
@@ -61,7 +61,7 @@ def _print(report: Report, warnings: list[str]) -> None:
         console.print("nothing found that would spoil timings")
 
 
-def _sections(report: Report) -> dict[str, dict[str, Any]]:
+def _sections(report: DoctorReport) -> dict[str, dict[str, Any]]:
     """Return what to show, by title."""
     torch = dict(report.torch)
     forms = {form: refusal or "can be timed" for form, refusal in torch.pop("forms").items()}

@@ -51,10 +51,10 @@ def figure_command(
     """Draw quality against cost, layers, training curves or average ranks. Equal records give equal files."""
     from ...common.names import suggestion
     from ..base.errors import BenchError
-    from ..reports.figures import Kind, Options, make_figure, save
+    from ..reports.figures import FigureKind, Options, make_figure, save
     from ..reports.figures.style import check_path
 
-    kinds = [str(one) for one in Kind]
+    kinds = [str(one) for one in FigureKind]
     if kind not in kinds:
         raise BenchError(f"unknown figure '{kind}'{suggestion(kind, kinds)}; there are {', '.join(kinds)}")
     output = Path(f"{kind}.svg") if output is None else output
@@ -71,7 +71,7 @@ def figure_command(
         quality_range=quality_range,
         width=width,
     )
-    save(make_figure(Kind(kind), shown_records(results, suite), options, on_note=_tell), output)
+    save(make_figure(FigureKind(kind), shown_records(results, suite), options, on_note=_tell), output)
     print(output)
 
 

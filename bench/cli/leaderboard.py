@@ -3,18 +3,30 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .options import DEFAULT_RESULTS, AsJson, Results, Superseded, output, print_json
+from .formats import (
+    HTML,
+    OldCsv,
+    OldHtml,
+    OldJson,
+    OldLatex,
+    OldMarkdown,
+    OutputPath,
+    choose_output,
+    format_option,
+    write_output,
+)
+from .options import DEFAULT_RESULTS, Results, Superseded
 from .shown_records import shown_records
 
 if TYPE_CHECKING:
     import pandas as pd
 
-EXAMPLE = "Example: decompbench leaderboard quick --budget params=30% --sort latency_b1_ratio --markdown"
+EXAMPLE = "Example: decompbench leaderboard quick --budget params=30% --sort latency_b1_ratio --format markdown"
+FORMATS = ("terminal", "markdown", "csv", "latex", "json", HTML)
 
 
 def leaderboard_command(
@@ -36,7 +48,7 @@ def leaderboard_command(
     ] = None,
     sort: Annotated[
         str | None,
-        typer.Option(metavar="COLUMN[:desc]", help="Order of the rows within a table; --csv shows all columns."),
+        typer.Option(metavar="COLUMN[:desc]", help="Order of the rows within a table; --format csv has all columns."),
     ] = None,
     metric: Annotated[
         str | None,
@@ -46,32 +58,35 @@ def leaderboard_command(
         bool, typer.Option("--published", help="Below each table what papers publish of its model and data.")
     ] = False,
     wide: Annotated[bool, typer.Option("--wide", help="All columns, however narrow the terminal is.")] = False,
-    as_csv: Annotated[bool, typer.Option("--csv", help="CSV with all columns, unrounded.")] = False,
-    as_markdown: Annotated[bool, typer.Option("--markdown", help="Markdown tables.")] = False,
-    as_latex: Annotated[bool, typer.Option("--latex", help="LaTeX tables, for the package booktabs.")] = False,
-    as_json: AsJson = False,
+    as_format: Annotated[str | None, format_option(FORMATS)] = None,
+    to: OutputPath = None,
     superseded: Superseded = False,
-    html: Annotated[
-        Path | None, typer.Option("--html", metavar="DIR", help="Write DIR/index.html, a page that opens from disk.")
-    ] = None,
+    old_markdown: OldMarkdown = False,
+    old_csv: OldCsv = False,
+    old_latex: OldLatex = False,
+    old_json: OldJson = False,
+    old_html: OldHtml = None,
 ) -> None:
     """Show the newest record of every trial, a table for each model, data and machine.
 
-    On a terminal the table has as many columns as fit; piped, or with --wide, it has all.
+    On a terminal the table has as many columns as fit; piped, or with --wide, it has all. CSV and JSON have every
+    column, unrounded; html is one page that opens from disk; latex needs the package booktabs.
     """
     from ..reports.export.render import print_tables, to_csv, to_latex, to_markdown, to_rows
     from ..reports.leaderboard.row_filter import filter_rows, parse_filter, sort_rows
     from ..reports.leaderboard.rows import leaderboard
     from ..reports.leaderboard.shown_metrics import with_metric
+    from ..reports.text.json import to_json
 
-    if as_csv + as_markdown + as_latex + as_json + (html is not None) > 1:
-        raise typer.BadParameter("give one of --csv, --markdown, --latex, --json and --html")
-    if html is not None:
+    old = {"markdown": old_markdown, "csv": old_csv, "latex": old_latex, "json": old_json, HTML: old_html}
+    where = choose_output(as_format, to, old)
+    if where.format == HTML:
         if any((budget, filters, sort, metric, published)):
-            raise typer.BadParameter("--html writes every row, and the page itself filters and sorts them")
-        from ..reports.page import write_page
+            raise typer.BadParameter("--format html writes every row, and the page itself filters and sorts them")
+        from ..reports.page import page
 
-        print(write_page(shown_records(results, suite, superseded=superseded), results, html))
+        shown = shown_records(results, suite, superseded=superseded)
+        write_output(where, {HTML: lambda: page(shown, results)})
         return
     conditions = [parse_filter(text) for text in [*_budget_filter(budget), *(filters or [])]]
     records = shown_records(results, suite, superseded=superseded)
@@ -80,16 +95,16 @@ def leaderboard_command(
         frame = filter_rows(frame, conditions)
     if sort is not None:
         frame = sort_rows(frame, sort)
-    if as_json:
-        print_json(to_rows(frame, published=published))
-    elif as_csv:
-        sys.stdout.write(to_csv(frame, published=published))
-    elif as_markdown:
-        sys.stdout.write(to_markdown(frame, published=published))
-    elif as_latex:
-        sys.stdout.write(to_latex(frame, published=published))
-    else:
-        print_tables(frame, output(), wide=wide, published=published)
+    write_output(
+        where,
+        {
+            "markdown": lambda: to_markdown(frame, published=published),
+            "csv": lambda: to_csv(frame, published=published),
+            "latex": lambda: to_latex(frame, published=published),
+            "json": lambda: to_json(to_rows(frame, published=published)),
+        },
+        lambda console: print_tables(frame, console, wide=wide, published=published),
+    )
     if published:
         _tell_unpublished(frame)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -48,8 +47,9 @@ def output() -> Console:
 
 def print_json(value: Any) -> None:
     """Print ``value`` as indented JSON."""
-    json.dump(value, sys.stdout, indent=2, ensure_ascii=False, default=str)
-    sys.stdout.write("\n")
+    from ..reports.text.json import to_json
+
+    sys.stdout.write(to_json(value))
 
 
 def print_list(rows: Sequence[dict[str, Any]], columns: Sequence[str], as_json: bool) -> None:

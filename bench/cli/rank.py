@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Annotated
 
 import typer
 
 from ..reports.budgets import TOLERANCE
-from .options import DEFAULT_RESULTS, AsJson, Results, output, print_json
+from .formats import OldCsv, OldJson, OldLatex, OldMarkdown, OutputPath, choose_output, format_option, write_output
+from .options import DEFAULT_RESULTS, Results
 from .shown_records import of_tables, shown_records
 
 EXAMPLE = "Example: decompbench rank cifar10-jpeg-short --budget params=30%"
+FORMATS = ("terminal", "markdown", "csv", "latex", "json")
 
 
 def rank_command(
@@ -41,10 +42,12 @@ def rank_command(
     ] = False,
     results: Results = DEFAULT_RESULTS,
     wide: Annotated[bool, typer.Option("--wide", help="All columns, however narrow the terminal is.")] = False,
-    as_csv: Annotated[bool, typer.Option("--csv", help="CSV: a row for each method in each cell, unrounded.")] = False,
-    as_markdown: Annotated[bool, typer.Option("--markdown", help="Markdown tables.")] = False,
-    as_latex: Annotated[bool, typer.Option("--latex", help="LaTeX tables, for the package booktabs.")] = False,
-    as_json: AsJson = False,
+    as_format: Annotated[str | None, format_option(FORMATS)] = None,
+    to: OutputPath = None,
+    old_markdown: OldMarkdown = False,
+    old_csv: OldCsv = False,
+    old_latex: OldLatex = False,
+    old_json: OldJson = False,
 ) -> None:
     """Rank methods at equal budget: in every cell of model, data and machine, and on average over the cells.
 
@@ -53,11 +56,13 @@ def rank_command(
     from ..reports.ranking import average_ranks, parse_budget, rank_cells
     from ..reports.ranking.export import ranking_to_csv, ranking_to_json
     from ..reports.ranking.tables import ranking_tables
+    from ..reports.text.json import to_json
     from ..reports.text.latex import text_tables_to_latex
-    from ..reports.text.output import print_text_tables, text_tables_to_markdown
+    from ..reports.text.markdown import text_tables_to_markdown
+    from ..reports.text.terminal import print_text_tables
 
-    if as_csv + as_markdown + as_latex + as_json > 1:
-        raise typer.BadParameter("give one of --csv, --markdown, --latex and --json")
+    old = {"markdown": old_markdown, "csv": old_csv, "latex": old_latex, "json": old_json}
+    where = choose_output(as_format, to, old)
     records = shown_records(results, suite)
     rankings = rank_cells(
         of_tables(records, table) if table else records,
@@ -69,13 +74,13 @@ def rank_command(
     )
     average = average_ranks(rankings, alpha)
     tables = ranking_tables(rankings, average, tolerance, alpha)
-    if as_json:
-        print_json(ranking_to_json(rankings, average, tolerance, alpha))
-    elif as_csv:
-        sys.stdout.write(ranking_to_csv(rankings, average))
-    elif as_markdown:
-        sys.stdout.write(text_tables_to_markdown(tables))
-    elif as_latex:
-        sys.stdout.write(text_tables_to_latex(tables))
-    else:
-        print_text_tables(tables, output(), wide=wide, command="decompbench rank --wide")
+    write_output(
+        where,
+        {
+            "markdown": lambda: text_tables_to_markdown(tables),
+            "csv": lambda: ranking_to_csv(rankings, average),
+            "latex": lambda: text_tables_to_latex(tables),
+            "json": lambda: to_json(ranking_to_json(rankings, average, tolerance, alpha)),
+        },
+        lambda console: print_text_tables(tables, console, wide=wide, command="decompbench rank --wide"),
+    )

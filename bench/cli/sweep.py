@@ -9,9 +9,11 @@ from typing import Annotated, Any
 
 import typer
 
-from .options import AsJson, Plugins, import_plugins, output, parse_settings, print_json, print_list
+from .formats import OldJson, OldMarkdown, OutputPath, choose_output, format_option, write_output
+from .options import Plugins, import_plugins, parse_settings
 
-EXAMPLE = "Example: decompbench sweep --model 'resnet*' --markdown"
+EXAMPLE = "Example: decompbench sweep --model 'resnet*' --format markdown"
+FORMATS = ("terminal", "markdown", "json")
 INTERRUPTED = 130
 
 
@@ -31,8 +33,10 @@ def sweep_command(
     ] = None,
     seconds: Annotated[float, typer.Option(help="Time limit of a model for each method, in s.")] = 600.0,
     memory: Annotated[float, typer.Option(help="Memory limit of a model's process, in GiB.")] = 8.0,
-    as_markdown: Annotated[bool, typer.Option("--markdown", help="Markdown, as in docs/timm-sweep.md.")] = False,
-    as_json: AsJson = False,
+    as_format: Annotated[str | None, format_option(FORMATS)] = None,
+    to: OutputPath = None,
+    old_markdown: OldMarkdown = False,
+    old_json: OldJson = False,
 ) -> None:
     """Check that every method compresses, or says why not: output shapes, weights and MACs against the formulas.
 
@@ -46,10 +50,10 @@ def sweep_command(
     from ...methods import get_method, list_methods
     from ..base.provenance.software import code_revision, library_versions
     from ..checks.sweep import KeptOutcomes, ModelOutcome, choose_models, run_sweep, sweep_key, table
+    from ..reports.text.json import to_json
     from ..running.progress import create_progress
 
-    if as_markdown and as_json:
-        raise typer.BadParameter("give one of --markdown and --json")
+    where = choose_output(as_format, to, {"markdown": old_markdown, "json": old_json})
     models = choose_models(model or (), quick=quick)
     plugins = plugin or []
     import_plugins(plugins)
@@ -73,13 +77,14 @@ def sweep_command(
         interrupted = True
         progress.note(f"interrupted: {len(outcomes)} of {len(models)} models are done")
     versions = {"decompbench": code_revision(), **library_versions()}
-    if as_json:
-        print_json({"versions": versions, "models": [outcome.to_json() for outcome in outcomes]})
-    elif as_markdown:
-        sys.stdout.write(table.to_markdown(outcomes, _command(), versions))
-    else:
-        print_list(table.rows(outcomes), table.columns(outcomes), as_json=False)
-        output().print(f"{table.summary(outcomes)}\n{table.LEGEND}", markup=False, highlight=False)
+    write_output(
+        where,
+        {
+            "markdown": lambda: table.to_markdown(outcomes, _command(), versions),
+            "json": lambda: to_json({"versions": versions, "models": [outcome.to_json() for outcome in outcomes]}),
+        },
+        lambda console: table.print_sweep(outcomes, console),
+    )
     if interrupted:
         raise typer.Exit(INTERRUPTED)
     if not all(outcome.ok for outcome in outcomes):

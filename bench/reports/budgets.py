@@ -20,7 +20,8 @@ LATENCY = "latency"
 MEASURES = (*COUNTS, LATENCY)
 #: Relative distance from the budget up to which a size stands for it.
 TOLERANCE = 0.1
-FORM = "params=30%, macs=0.5, bits=15%, latency=80% or latency_b8=80%"
+#: Budgets that errors show.
+EXAMPLES = "params=30%, macs=0.5, bits=15%, latency=80% or latency_b8=80%"
 PATTERN = re.compile(r"(?P<measure>[a-z]+)(?:_b(?P<batch>\d+))?=(?P<number>[\d.eE+-]+)(?P<percent>\s*%)?")
 
 
@@ -78,8 +79,8 @@ class CostBudget:
     def cost(self, record: Record) -> float | None:
         """Return a record's share of the dense model on the measure; None where it is not known.
 
-        What was measured goes before what was planned, and both before what was asked for. A latency without a batch
-        size is not known, see :meth:`among`.
+        A measured count goes before a planned one, and both before the share that was asked for. A latency is not known
+        without a batch size, see :meth:`among`.
         """
         measured = record.measured
         if self.measure == LATENCY:
@@ -111,11 +112,12 @@ def parse_budget(text: str) -> CostBudget:
     Raises
     ------
     BenchError
-        It is of another form, of another measure, or not between 0 and 1; a latency may be longer than the dense one.
+        The text is not like ``params=30%``, names an unknown measure, or a share that is not between 0 and 1; only that
+        of a latency may be above 1.
     """
     match = PATTERN.fullmatch(text.strip())
     if match is None:
-        raise BenchError(f"budget '{text}': must be like {FORM}")
+        raise BenchError(f"budget '{text}': must be like {EXAMPLES}")
     measure, batch = match["measure"], match["batch"]
     if measure not in MEASURES:
         known = ", ".join(MEASURES)
@@ -127,7 +129,7 @@ def parse_budget(text: str) -> CostBudget:
     try:
         share = float(match["number"]) / (100 if match["percent"] else 1)
     except ValueError:
-        raise BenchError(f"budget '{text}': '{match['number']}' is no number; must be like {FORM}") from None
+        raise BenchError(f"budget '{text}': '{match['number']}' is no number; must be like {EXAMPLES}") from None
     if not 0 < share <= 1 and not (measure == LATENCY and share > 1):
         raise BenchError(f"budget '{text}': must be above 0 and at most 100 % of the dense model; 30 % is 30% or 0.3")
     return CostBudget(measure, share, int(batch) if batch else None)

@@ -1,4 +1,7 @@
-"""What several seeds say of a quality: intervals, and whether a method is behind the leader of its group."""
+"""Statistics over seeds: intervals of means, and whether a method is behind the leader of its group.
+
+scipy is imported by the functions that compute with it: it takes longer to load than a table takes to print.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +9,6 @@ import math
 from collections.abc import Sequence
 from statistics import mean, stdev, variance
 from typing import Literal
-
-from scipy import stats
 
 #: Confidence of intervals over seeds.
 CONFIDENCE = 0.95
@@ -20,6 +21,8 @@ Standing = Literal["leader", "worse", "not told apart", "unknown"]
 
 def welch_interval(a: Sequence[float], b: Sequence[float], confidence: float = CONFIDENCE) -> Interval:
     """Return the interval of the difference of means, b's less a's, by Welch's t, of two values or more each."""
+    from scipy import stats
+
     if not variance(a) and not variance(b):  # t is not defined; without spread the difference is what it is
         return mean(b) - mean(a), mean(b) - mean(a)
     interval = stats.ttest_ind(b, a, equal_var=False).confidence_interval(confidence)
@@ -28,6 +31,8 @@ def welch_interval(a: Sequence[float], b: Sequence[float], confidence: float = C
 
 def welch_p(a: Sequence[float], b: Sequence[float]) -> float:
     """Return the two-sided p-value of equal means by Welch's t, of two values or more each."""
+    from scipy import stats
+
     if not variance(a) and not variance(b):
         return float(mean(a) == mean(b))
     _, p = map(float, stats.ttest_ind(b, a, equal_var=False))
@@ -52,6 +57,8 @@ def mean_interval(values: Sequence[float], confidence: float = CONFIDENCE) -> In
     """Return the interval of a mean by Student's t; None of a single value."""
     if len(values) < 2:
         return None
+    from scipy import stats
+
     half = float(stats.t.ppf((1 + confidence) / 2, len(values) - 1)) * stdev(values) / math.sqrt(len(values))
     return mean(values) - half, mean(values) + half
 

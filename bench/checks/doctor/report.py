@@ -35,7 +35,7 @@ GOVERNOR = Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
 
 
 @dataclass(frozen=True)
-class Report:
+class DoctorReport:
     """What was found.
 
     Attributes
@@ -68,7 +68,7 @@ class Report:
     probe: dict[str, Any]
 
 
-def examine(probe_seconds: float = 5.0) -> Report:
+def examine(probe_seconds: float = 5.0) -> DoctorReport:
     """Look at the machine and time two equal models on its CPU.
 
     Parameters
@@ -76,7 +76,7 @@ def examine(probe_seconds: float = 5.0) -> Report:
     probe_seconds : float
         How long at most.
     """
-    return Report(
+    return DoctorReport(
         machine=describe_machine(),
         torch=_torch(),
         packages=library_versions() | _installed(OPTIONAL),

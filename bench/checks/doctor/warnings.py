@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .report import Report
+from .report import DoctorReport
 
 #: Half of the interval of two equal models' ratio above which small differences will not be seen.
 WIDE = 0.03
@@ -11,12 +11,12 @@ OWN_CONTEXT = 2**30
 LITTLE_MEMORY = 2 * 2**30
 
 
-def warnings_of(report: Report) -> list[str]:
+def warnings_of(report: DoctorReport) -> list[str]:
     """Return what would spoil timings or results, each with what to do about it."""
     return [*_of_the_processor(report), *_of_the_probe(report), *_of_the_rest(report)]
 
 
-def _of_the_processor(report: Report) -> list[str]:
+def _of_the_processor(report: DoctorReport) -> list[str]:
     machine, system, found = report.machine, report.system, []
     threads = report.torch["threads"]
     if machine["physical_cores"] and machine["physical_cores"] < threads <= machine["usable_cores"]:
@@ -44,7 +44,7 @@ def _of_the_processor(report: Report) -> list[str]:
     return found
 
 
-def _of_the_probe(report: Report) -> list[str]:
+def _of_the_probe(report: DoctorReport) -> list[str]:
     found = [f"timing is noisy: {text}" for text in report.probe["noise"]]
     low, high, half = (report.probe[name] for name in ("low", "high", "half_width"))
     if half > WIDE:
@@ -57,7 +57,7 @@ def _of_the_probe(report: Report) -> list[str]:
     return found
 
 
-def _of_the_rest(report: Report) -> list[str]:
+def _of_the_rest(report: DoctorReport) -> list[str]:
     found = []
     for number, gpu in enumerate(report.torch["gpus"]):
         if gpu["used_by_others"] > OWN_CONTEXT:

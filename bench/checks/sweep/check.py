@@ -1,4 +1,4 @@
-"""What is checked of one model, in a process of its own."""
+"""The check of one model with every method, in a process of its own."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import copy
 import importlib
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -14,12 +14,11 @@ from torch import Tensor, nn
 
 from ....methods import Plan, begin, get_method, plan
 from ....models import load_model
+from ...base.events import Emit
 from ...base.runtime import RuntimeSettings, configure, seed_everything
 from ...measure import count_model
 from ...planning.meta_model import own_input_size
 from .outcome import MethodOutcome
-
-Emit = Callable[[str, Any], None]
 
 #: Heights and widths that are tried, smallest first.
 SIZES = (32, 64, 96, 128, 160, 192, 224, 240, 256, 288, 299, 320, 384, 448, 512)

@@ -1,11 +1,11 @@
-"""What a sweep finds out: for each model, and for each method on it."""
+"""The outcomes of a sweep: for each model, and for each method on it."""
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-Status = Literal["ok", "failed"]
+SweepStatus = Literal["ok", "failed"]
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class MethodOutcome:
     """
 
     method: str
-    status: Status
+    status: SweepStatus
     compressed: int = 0
     reasons: dict[str, int] = field(default_factory=dict)
     weights: int = 0

@@ -1,4 +1,4 @@
-"""A sweep's outcome for people: a table of models and methods, why layers were left alone, and what failed."""
+"""The tables of a sweep: models by methods, why convolutions were left alone, and what failed."""
 
 from __future__ import annotations
 
@@ -6,6 +6,11 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
+from rich.console import Console
+
+from ...reports.text import markdown
+from ...reports.text.table import TextColumn, TextTable
+from ...reports.text.terminal import print_line, print_text_tables
 from .outcome import MethodOutcome, ModelOutcome
 
 LEGEND = (
@@ -81,6 +86,15 @@ def summary(outcomes: Sequence[ModelOutcome]) -> str:
     )
 
 
+def print_sweep(outcomes: Sequence[ModelOutcome], console: Console) -> None:
+    """Print the table of models and methods, and what it comes to."""
+    print_text_tables(
+        [_table(rows(outcomes), columns(outcomes))], console, command="decompbench sweep --format markdown"
+    )
+    print_line(summary(outcomes), console)
+    print_line(LEGEND, console)
+
+
 def to_markdown(outcomes: Sequence[ModelOutcome], command: str, versions: Mapping[str, str | None]) -> str:
     """Return the whole outcome in Markdown.
 
@@ -89,7 +103,7 @@ def to_markdown(outcomes: Sequence[ModelOutcome], command: str, versions: Mappin
     outcomes
         Of the sweep.
     command
-        What it was run by.
+        The command line that made it.
     versions
         Of the code and of libraries.
     """
@@ -100,16 +114,17 @@ def to_markdown(outcomes: Sequence[ModelOutcome], command: str, versions: Mappin
         "runs and its output has the dense model's shape, that its stored conv weights and its MACs, by two counters, "
         "equal the plan's formulas, and that every convolution left alone has a reason. Nothing here says how good a "
         "method is.",
-        f"Written by `{command}`, with {', '.join(f'{name} {version}' for name, version in versions.items())}.",
+        f"Written by {markdown.code(command)}, with "
+        f"{markdown.escape(', '.join(f'{name} {version}' for name, version in versions.items()))}.",
         summary(outcomes),
         LEGEND,
-        _markdown(rows(outcomes), columns(outcomes)),
+        markdown.markdown_table(_table(rows(outcomes), columns(outcomes))),
         "## Why convolutions were left alone",
-        _markdown(reasons(outcomes), ["method", "reason", "convs", "models"]),
+        markdown.markdown_table(_table(reasons(outcomes), ["method", "reason", "convs", "models"])),
     ]
     if failed := failures(outcomes):
-        parts += ["## Failures", _markdown(failed, ["model", "method", "message"])]
-    return "\n\n".join(parts) + "\n"
+        parts += ["## Failures", markdown.markdown_table(_table(failed, ["model", "method", "message"]))]
+    return markdown.document(parts)
 
 
 def _methods(outcomes: Sequence[ModelOutcome]) -> list[str]:
@@ -132,10 +147,9 @@ def _without_numbers(found: Mapping[str, int]) -> Counter[str]:
     return counted
 
 
-def _markdown(table: Sequence[Mapping[str, str]], names: Sequence[str]) -> str:
-    lines = [list(names), ["---"] * len(names), *([row[name] for name in names] for row in table)]
-    return "\n".join("| " + " | ".join(_escaped(cell) for cell in line) + " |" for line in lines)
-
-
-def _escaped(cell: str) -> str:
-    return " ".join(cell.split()).replace("|", "\\|")
+def _table(lines: Sequence[Mapping[str, str]], names: Sequence[str]) -> TextTable:
+    """Return a table; on a narrow terminal all columns but the first are left out, the last ones first."""
+    columns = [
+        TextColumn(name, [line[name] for line in lines], rank=place, number=False) for place, name in enumerate(names)
+    ]
+    return TextTable("", columns, [""] * len(lines), [])

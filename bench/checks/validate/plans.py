@@ -13,7 +13,7 @@ from ...base.process import run_in_process
 from ...planning.forecast import Planned
 from ...records.record import Record, Size
 from .read import RecordLine
-from .report import Finding, Report
+from .report import Finding, ValidationReport
 from .settings import suite_trial
 
 #: What a plan from the settings alone must come to again.
@@ -23,7 +23,7 @@ SIZES = (
 )  # fmt: skip
 
 
-def plan_again(lines: Sequence[RecordLine], report: Report) -> None:
+def plan_again(lines: Sequence[RecordLine], report: ValidationReport) -> None:
     """Add to a report the records whose plan is not that of their settings, and those that cannot be planned here."""
     skipped: Counter[str] = Counter()
     todo: list[RecordLine] = []

@@ -1,4 +1,4 @@
-"""What a validation found."""
+"""The report of a validation."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Finding:
 
 
 @dataclass
-class Report:
+class ValidationReport:
     """All findings, and what was looked at.
 
     Attributes

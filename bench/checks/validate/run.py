@@ -7,7 +7,7 @@ from pathlib import Path
 from ...base.errors import BenchError
 from .plans import plan_again
 from .read import RecordLine, read_lines
-from .report import Finding, Report
+from .report import Finding, ValidationReport
 from .settings import check_metrics, check_settings
 from .summaries import check_summaries
 from .sums import check_sums
@@ -18,7 +18,7 @@ from .whereabouts import check_file, check_place, check_repeats
 CHECKS = (check_place, check_values, check_summaries, check_sums, check_settings)
 
 
-def validate(folder: Path, *, plan: bool = True) -> Report:
+def validate(folder: Path, *, plan: bool = True) -> ValidationReport:
     """Look for what is wrong with the records in a folder.
 
     Parameters
@@ -30,7 +30,7 @@ def validate(folder: Path, *, plan: bool = True) -> Report:
 
     Returns
     -------
-    Report
+    ValidationReport
         The findings, file by file and line by line.
 
     Raises
@@ -41,7 +41,7 @@ def validate(folder: Path, *, plan: bool = True) -> Report:
     files = sorted(folder.rglob("records.jsonl"))
     if not files:
         raise BenchError(f"no records.jsonl in {folder}")
-    report = Report(files=len(files))
+    report = ValidationReport(files=len(files))
     lines: list[RecordLine] = []
     for file in files:
         report.findings += check_file(file)

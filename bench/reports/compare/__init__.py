@@ -1,7 +1,7 @@
 """Two sets of records side by side: what changed in counts, quality and latency, and whether it is a regression."""
 
-from .findings import Comparison, Finding, RowComparison
+from .findings import RecordsComparison, RowComparison, RowFinding
 from .judge import Thresholds, compare
 from .sources import RecordSet, read_set
 
-__all__ = ["Comparison", "Finding", "RecordSet", "RowComparison", "Thresholds", "compare", "read_set"]
+__all__ = ["RecordSet", "RecordsComparison", "RowComparison", "RowFinding", "Thresholds", "compare", "read_set"]

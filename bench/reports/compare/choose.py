@@ -1,4 +1,4 @@
-"""Part of two sets of records: one suite, or the trials whose names match."""
+"""The choice of records to compare: one suite, or the trials whose names match."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Counts are exact: any change is told, more is worse."""
+"""The comparison of counts, which are exact: every change is a finding, and more is worse."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ from collections.abc import Iterator
 from functools import partial
 
 from ...records.record import Counts, Record
-from .findings import Finding, Verdict
-from .matching import Row
+from .findings import RowFinding, Verdict
+from .matching import MatchedRow
 from .status import by_value, labelled
 
 Number = int | float
 
-#: Every count of a model; what could not be counted is told apart.
+#: Every count of a model; operations that could not be counted have findings of their own.
 NAMES = tuple(name for name in Counts.model_fields if not name.startswith("not_counted"))
 
 
-def judge_counts(row: Row) -> Iterator[Finding]:
+def judge_counts(row: MatchedRow) -> Iterator[RowFinding]:
     """Yield a finding for each count that both sets have, and for each that B lacks though its trial is ok.
 
-    A count that A lacks is of records that are older than it.
+    A count that A lacks is left out: A's records are older than the count.
     """
     for name in [*NAMES, *_other_weights(row)]:
         count = partial(_count, name=name)
@@ -30,12 +30,12 @@ def judge_counts(row: Row) -> Iterator[Finding]:
     yield from _not_counted(row)
 
 
-def _finding(what: str, before: Number, after: Number | None, seeds: list[int]) -> Finding:
+def _finding(what: str, before: Number, after: Number | None, seeds: list[int]) -> RowFinding:
     numbers = {"a": before, "b": after, "seeds": seeds}
     if after is None:
-        return Finding("count", what, "changed", f"{before:,}", "–", "not counted in B", numbers)
+        return RowFinding("count", what, "changed", f"{before:,}", "–", "not counted in B", numbers)
     verdict: Verdict = "same" if after == before else "regression" if after > before else "improvement"
-    return Finding("count", what, verdict, f"{before:,}", f"{after:,}", _difference(before, after), numbers)
+    return RowFinding("count", what, verdict, f"{before:,}", f"{after:,}", _difference(before, after), numbers)
 
 
 def _difference(before: Number, after: Number) -> str:
@@ -53,13 +53,13 @@ def _count(record: Record, *, name: str) -> Number | None:
     return planned.other_weights.get(name) if planned else None
 
 
-def _other_weights(row: Row) -> list[str]:
+def _other_weights(row: MatchedRow) -> list[str]:
     """Return the names of further conventions of counting weights that the row's methods have."""
     planned = (record.measured.planned for record in row.a.values())
     return list(dict.fromkeys(name for size in planned if size for name in size.other_weights))
 
 
-def _not_counted(row: Row) -> Iterator[Finding]:
+def _not_counted(row: MatchedRow) -> Iterator[RowFinding]:
     """Yield how often operations that no counter has a rule for occur, where that changed."""
     changes = (
         (a.trial.seed, (name, before.not_counted.get(name, 0), after.not_counted.get(name, 0)))
@@ -71,4 +71,4 @@ def _not_counted(row: Row) -> Iterator[Finding]:
         if before != after:
             what = labelled(f"not counted in MACs: {name}", seeds, row)
             numbers = {"a": before, "b": after, "seeds": seeds}
-            yield Finding("count", what, "changed", f"{before:,}", f"{after:,}", "", numbers)
+            yield RowFinding("count", what, "changed", f"{before:,}", f"{after:,}", "", numbers)

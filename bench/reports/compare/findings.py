@@ -1,4 +1,4 @@
-"""What a comparison found: findings by row, and what they come to."""
+"""The findings of a comparison, by row, and their summary."""
 
 from __future__ import annotations
 
@@ -7,31 +7,31 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from ...base.text import counted
-from .matching import Row
+from .matching import MatchedRow
 
-#: ``changed``: it is not the same, and is neither better nor worse, or nobody can tell.
+#: ``changed``: different, and neither better nor worse, or not known to be either.
 Verdict = Literal["regression", "improvement", "changed", "same"]
 FROM_WORST: tuple[Verdict, ...] = ("regression", "improvement", "changed", "same")
-Kind = Literal["status", "setting", "count", "quality", "latency"]
+FindingKind = Literal["status", "setting", "count", "quality", "latency"]
 
 
 @dataclass(frozen=True)
-class Finding:
+class RowFinding:
     """One thing that was compared in one row.
 
     Attributes
     ----------
     kind, what
-        What it is about: a kind, and a name such as ``conv_weights`` or ``top1 %``.
+        A kind, and a name such as ``conv_weights`` or ``top1 %``.
     before, after
         In A and in B, as text.
     change
         The difference, and what the verdict rests on, as text.
     numbers
-        The same unrounded, for programs.
+        The values unrounded, for programs.
     """
 
-    kind: Kind
+    kind: FindingKind
     what: str
     verdict: Verdict
     before: str
@@ -44,8 +44,8 @@ class Finding:
 class RowComparison:
     """A row of either set or of both, and everything that was compared."""
 
-    row: Row
-    findings: tuple[Finding, ...]
+    row: MatchedRow
+    findings: tuple[RowFinding, ...]
 
     @property
     def verdict(self) -> Verdict:
@@ -56,7 +56,7 @@ class RowComparison:
         return "same"
 
     def to_json(self, *, everything: bool) -> dict[str, Any]:
-        """Return the row as a plain mapping; with ``everything`` what is the same, too."""
+        """Return the row as a plain mapping; with ``everything`` also the findings that are the same."""
         row = self.row
         return {
             "suite": row.suite,
@@ -74,7 +74,7 @@ class RowComparison:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class RecordsComparison:
     """Two sets of records, compared.
 
     Attributes
@@ -84,7 +84,7 @@ class Comparison:
     rows
         In A's order, then what only B has.
     notes
-        What holds for the whole comparison and a reader must know.
+        Sentences on the whole comparison.
     """
 
     name_a: str
@@ -99,7 +99,7 @@ class Comparison:
         """Whether anything became worse."""
         return any(row.verdict == "regression" for row in self.rows)
 
-    def of(self, verdict: Verdict) -> Iterator[tuple[Row, Finding]]:
+    def of(self, verdict: Verdict) -> Iterator[tuple[MatchedRow, RowFinding]]:
         """Yield the findings of one verdict with their rows."""
         for row in self.rows:
             for finding in row.findings:
@@ -112,19 +112,19 @@ class Comparison:
         return [row for row in self.rows if row.verdict == "same"]
 
     def headline(self) -> str:
-        """Return the most important in a few words: ``2 regressions in 1 of 23 rows``."""
+        """Return the number of regressions in a few words: ``2 regressions in 1 of 23 rows``."""
         if not self.has_regression:
             return f"no regression in {counted(len(self.rows), 'row')}"
         return f"{self._findings('regression', 'regression')} of {counted(len(self.rows), 'row')}"
 
     def summary(self) -> str:
-        """Return the headline and what else there is, in one line."""
+        """Return the headline and the numbers of other findings, in one line."""
         parts = [self.headline()]
         parts += [self._findings("improvement", "improvement"), self._findings("changed", "other change")]
         return "; ".join([*filter(None, parts), f"{counted(len(self.same), 'row')} unchanged"])
 
     def to_json(self, *, everything: bool = False) -> dict[str, Any]:
-        """Return the comparison as a plain mapping; with ``everything`` what is the same, too."""
+        """Return the comparison as a plain mapping; with ``everything`` also the findings that are the same."""
         return {
             "a": {"name": self.name_a, "source": self.source_a},
             "b": {"name": self.name_b, "source": self.source_b},

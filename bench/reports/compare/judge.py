@@ -10,9 +10,9 @@ from ...base.text import counted
 from ...records.record import Record
 from ..statistics import CONFIDENCE
 from .counts import judge_counts
-from .findings import Comparison, Finding, RowComparison
+from .findings import RecordsComparison, RowComparison, RowFinding
 from .latency import THRESHOLD, is_noisy, judge_latency
-from .matching import Row, match_rows
+from .matching import MatchedRow, match_rows
 from .quality import judge_quality, same_weights
 from .sources import RecordSet
 from .status import judge_settings, judge_status
@@ -20,7 +20,7 @@ from .status import judge_settings, judge_status
 
 @dataclass(frozen=True)
 class Thresholds:
-    """What a difference must exceed, on top of its own spread.
+    """The differences that count, where the spread allows a verdict.
 
     Attributes
     ----------
@@ -34,7 +34,7 @@ class Thresholds:
     quality: float | None = None
 
 
-def compare(a: RecordSet, b: RecordSet, thresholds: Thresholds | None = None) -> Comparison:
+def compare(a: RecordSet, b: RecordSet, thresholds: Thresholds | None = None) -> RecordsComparison:
     """Compare two sets of records.
 
     Parameters
@@ -42,7 +42,7 @@ def compare(a: RecordSet, b: RecordSet, thresholds: Thresholds | None = None) ->
     a, b
         The older and the newer.
     thresholds
-        What a difference must exceed.
+        The differences that count.
 
     Raises
     ------
@@ -51,10 +51,10 @@ def compare(a: RecordSet, b: RecordSet, thresholds: Thresholds | None = None) ->
     """
     limits = thresholds or Thresholds()
     rows = [RowComparison(row, tuple(_findings(row, limits))) for row in match_rows(a.records, b.records)]
-    return Comparison(a.name, b.name, a.source, b.source, rows, list(_notes(rows)))
+    return RecordsComparison(a.name, b.name, a.source, b.source, rows, list(_notes(rows)))
 
 
-def _findings(row: Row, limits: Thresholds) -> Iterator[Finding]:
+def _findings(row: MatchedRow, limits: Thresholds) -> Iterator[RowFinding]:
     yield from judge_status(row)
     yield from judge_settings(row)
     yield from judge_counts(row)
@@ -95,7 +95,7 @@ def _notes(rows: list[RowComparison]) -> Iterator[str]:
 
 
 def _lost_suites(rows: list[RowComparison]) -> Iterator[str]:
-    """Yield the suites of A that B has nothing of, as all of their rows count as vanished."""
+    """Yield a note on suites of which B has no records: all of their rows count as vanished."""
     kept = {row.row.suite for row in rows if row.row.b}
     lost = [suite for suite in dict.fromkeys(row.row.suite for row in rows) if suite not in kept]
     if lost and kept:
@@ -123,7 +123,7 @@ def _changed_sources(pairs: Iterable[tuple[Record, Record]]) -> list[str]:
     return sorted(changed)
 
 
-def _not_reproduced(row: Row) -> bool:
+def _not_reproduced(row: MatchedRow) -> bool:
     """Tell whether runs on one CPU that should be equal to the last bit are not."""
     alike = all(a.key == b.key and a.status == b.status == "ok" for a, b in row.pairs)
     comparable = bool(row.pairs) and row.device == "cpu" and row.machine_a == row.machine_b

@@ -1,4 +1,4 @@
-"""Latency, relative to the dense model that was timed in turn: on one machine only."""
+"""The comparison of latencies on one machine, each relative to the dense model that was timed in turn."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from ...base.text import noise_in_words
 from ...records.record import Latency, Record
 from ...records.timing import Noise
 from ...suite.form_name import EAGER
-from .findings import Finding
-from .matching import Row
+from .findings import RowFinding
+from .matching import MatchedRow
 
 #: By how much, relative to A's, B's ratio must be away to count.
 THRESHOLD = 0.05
@@ -50,7 +50,7 @@ class Ratio:
         return f"{self.value:.2f} [{self.low:.2f}, {self.high:.2f}]"
 
 
-def judge_latency(row: Row, threshold: float = THRESHOLD) -> Iterator[Finding]:
+def judge_latency(row: MatchedRow, threshold: float = THRESHOLD) -> Iterator[RowFinding]:
     """Yield a finding for each form and batch size that both sets timed; none where they are of different machines.
 
     Parameters
@@ -68,12 +68,12 @@ def judge_latency(row: Row, threshold: float = THRESHOLD) -> Iterator[Finding]:
         if (form, batch) in b:
             yield _judged(what, own, b[form, batch], threshold)
         elif any(record.status == "ok" for record in row.b.values()):
-            yield Finding("latency", what, "changed", str(own), "–", "not timed in B")
+            yield RowFinding("latency", what, "changed", str(own), "–", "not timed in B")
 
 
-def _judged(what: str, own: Ratio, other: Ratio, threshold: float) -> Finding:
+def _judged(what: str, own: Ratio, other: Ratio, threshold: float) -> RowFinding:
     percent = 100 * (other.value / own.value - 1)
-    finding = Finding(
+    finding = RowFinding(
         "latency", what, "same", str(own), str(other), f"{percent:+.1f} %", {"a": _numbers(own), "b": _numbers(other)}
     )
     if own.timed != other.timed:
@@ -89,7 +89,7 @@ def _judged(what: str, own: Ratio, other: Ratio, threshold: float) -> Finding:
     return replace(finding, verdict="regression" if slower else "improvement")
 
 
-def is_noisy(row: Row) -> bool:
+def is_noisy(row: MatchedRow) -> bool:
     """Tell whether something spoiled a timing of the row."""
     records = [*row.a.values(), *row.b.values()]
     return any(latency.noise for record in records for latency in record.measured.latency)

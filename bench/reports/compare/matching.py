@@ -1,4 +1,4 @@
-"""Which records of two sets belong together: by what a trial is, not by its key, which changes with the source."""
+"""Rows of two sets of records, matched by what a trial is; a trial's key may change with the source."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ from ...base.errors import BenchError
 from ...records.record import Record
 
 #: Suite, device, table, method with its settings or label, and budget.
-Place = tuple[str, str, str, str, str]
+RowKey = tuple[str, str, str, str, str]
 #: Records by seed, by machine.
 ByMachine = dict[str, dict[int, Record]]
 
 
 @dataclass(frozen=True)
-class Row:
+class MatchedRow:
     """The records of one method at one budget in both sets, by seed.
 
     Attributes
     ----------
     suite, device, table, method, budget
-        What it is, as in the leaderboard.
+        As in the leaderboard.
     machine_a, machine_b
         Where it was run; None where the set has no such row.
     a, b
         Records by seed; empty where the set has no such row.
     elsewhere
-        Of a row that only one set has: the other has it on another machine, and this one, too.
+        Whether only one set has the row on this machine, while both sets have it on another one.
     """
 
     suite: str
@@ -48,7 +48,7 @@ class Row:
 
     @property
     def title(self) -> str:
-        """What the row has in common with its neighbours: suite, model, data and machine."""
+        """The table that the row belongs to: suite, model, data and machine."""
         machines = list(dict.fromkeys(machine for machine in (self.machine_a, self.machine_b) if machine))
         return f"{self.suite}: {self.table}, on {' and '.join(machines)} ({self.device})"
 
@@ -58,7 +58,7 @@ class Row:
         return [(self.a[seed], self.b[seed]) for seed in self.a if seed in self.b]
 
 
-def match_rows(a: Iterable[Record], b: Iterable[Record]) -> list[Row]:
+def match_rows(a: Iterable[Record], b: Iterable[Record]) -> list[MatchedRow]:
     """Return the rows of both sets, each with the records of either; rows of a table stand together.
 
     A row is matched with the same row on the same machine. Where the sets have no machine in common for it and each
@@ -70,15 +70,15 @@ def match_rows(a: Iterable[Record], b: Iterable[Record]) -> list[Row]:
         The sets have a row on no common machine, and one of them on several.
     """
     places_a, places_b = _by_place(a), _by_place(b)
-    tables: dict[str, list[Row]] = {}
+    tables: dict[str, list[MatchedRow]] = {}
     for place in dict.fromkeys([*places_a, *places_b]):
         for row in _matched(place, places_a.get(place, {}), places_b.get(place, {})):
             tables.setdefault(row.title, []).append(row)
     return [row for rows in tables.values() for row in rows]
 
 
-def _by_place(records: Iterable[Record]) -> dict[Place, ByMachine]:
-    places: dict[Place, ByMachine] = {}
+def _by_place(records: Iterable[Record]) -> dict[RowKey, ByMachine]:
+    places: dict[RowKey, ByMachine] = {}
     for record in records:
         trial = record.trial
         place = (trial.suite, trial.device, record.table, trial.method.row, str(trial.budget or ""))
@@ -86,12 +86,12 @@ def _by_place(records: Iterable[Record]) -> dict[Place, ByMachine]:
     return places
 
 
-def _matched(place: Place, a: ByMachine, b: ByMachine) -> list[Row]:
+def _matched(place: RowKey, a: ByMachine, b: ByMachine) -> list[MatchedRow]:
     common = [machine for machine in a if machine in b]
     if common or not a or not b:
         machines = dict.fromkeys([*a, *b])
         return [
-            Row(
+            MatchedRow(
                 *place,
                 machine_a=machine if machine in a else None,
                 machine_b=machine if machine in b else None,
@@ -108,4 +108,4 @@ def _matched(place: Place, a: ByMachine, b: ByMachine) -> list[Row]:
             f"{', '.join(b)}: with no machine in common, give each as a folder SUITE/MACHINE or by a machine's id"
         )
     ((machine_a, own),), ((machine_b, other),) = a.items(), b.items()
-    return [Row(*place, machine_a=machine_a, machine_b=machine_b, a=own, b=other)]
+    return [MatchedRow(*place, machine_a=machine_a, machine_b=machine_b, a=own, b=other)]

@@ -1,4 +1,4 @@
-"""Quality of the finished model, held against what seeds make of it."""
+"""The comparison of the finished models' quality, held against the spread of seeds."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from statistics import mean, variance
 
 from ...records.record import Record
 from ..leaderboard.row_notes import NOTABLE_DIFFERENCE
-from ..leaderboard.shown_metrics import Metric, shown_metrics
+from ..leaderboard.shown_metrics import ShownMetric, shown_metrics
 from ..statistics import welch_interval
-from .findings import Finding, Verdict
-from .matching import Row
+from .findings import RowFinding, Verdict
+from .matching import MatchedRow
 
-#: Where no spread is known: the difference by unit that counts nevertheless, and that of other units, relative to A.
+#: Where no spread is known, the difference that counts: by unit, and for other units relative to A.
 THRESHOLDS = {"%": 1.0, "dB": 0.1}
 RELATIVE_THRESHOLD = 0.01
 
@@ -22,7 +22,7 @@ RELATIVE_THRESHOLD = 0.01
 Values = dict[int, float | None]
 
 
-def judge_quality(row: Row, threshold: float | None = None) -> Iterator[Finding]:
+def judge_quality(row: MatchedRow, threshold: float | None = None) -> Iterator[RowFinding]:
     """Yield a finding for each metric that tables show, the main one first, where both sets have trials that are ok.
 
     Parameters
@@ -40,22 +40,22 @@ def judge_quality(row: Row, threshold: float | None = None) -> Iterator[Finding]
     metrics, others = (shown_metrics(next(iter(records.values())).measured) for records in (a, b))
     for metric in metrics:
         if metric not in others:
-            yield Finding("quality", metric.heading, "changed", "scored", "–", "B has no such metric")
+            yield RowFinding("quality", metric.heading, "changed", "scored", "–", "B has no such metric")
             continue
         yield _judged(metric, _values(a, metric), _values(b, metric), same, threshold)
     if metrics and metrics[0] in others:
         yield from _deployed(metrics[0], a, b)
 
 
-def same_weights(row: Row) -> bool:
+def same_weights(row: MatchedRow) -> bool:
     """Tell whether the finished models of both sets are equal to the last bit, for all seeds of either."""
     hashes = [(a.measured.state_sha256, b.measured.state_sha256) for a, b in row.pairs]
     return row.a.keys() == row.b.keys() and all(own is not None and own == other for own, other in hashes)
 
 
-def _judged(metric: Metric, a: Values, b: Values, same: bool, threshold: float | None) -> Finding:
+def _judged(metric: ShownMetric, a: Values, b: Values, same: bool, threshold: float | None) -> RowFinding:
     own, other = _finite(a), _finite(b)
-    finding = Finding(
+    finding = RowFinding(
         "quality", metric.heading, "same", *_texts(own, other),
         numbers={"a": a, "b": b, "same_weights": same, "higher_is_better": metric.higher_is_better},
     )  # fmt: skip
@@ -86,21 +86,21 @@ def _judged(metric: Metric, a: Values, b: Values, same: bool, threshold: float |
     )
 
 
-def _better_or_worse(difference: float, metric: Metric) -> Verdict:
+def _better_or_worse(difference: float, metric: ShownMetric) -> Verdict:
     return "improvement" if (difference > 0) == metric.higher_is_better else "regression"
 
 
-def _deployed(metric: Metric, a: dict[int, Record], b: dict[int, Record]) -> Iterator[Finding]:
+def _deployed(metric: ShownMetric, a: dict[int, Record], b: dict[int, Record]) -> Iterator[RowFinding]:
     """Yield a regression where deploying changes more than rounding, and did not before."""
     before, after = _gap(metric, a), _gap(metric, b)
     if before <= NOTABLE_DIFFERENCE < after:
-        yield Finding(
+        yield RowFinding(
             "quality", f"{metric.heading}, deployed less finished", "regression", f"{before:.2f}", f"{after:.2f}",
             "deploying changes more than rounding", {"a": before, "b": after},
         )  # fmt: skip
 
 
-def _gap(metric: Metric, records: dict[int, Record]) -> float:
+def _gap(metric: ShownMetric, records: dict[int, Record]) -> float:
     """Return how far the deployed models are from the finished ones, at most."""
     finished, deployed = _values(records, metric), _values(records, metric, "deployed")
     gaps = [
@@ -113,7 +113,7 @@ def _ok(records: dict[int, Record]) -> dict[int, Record]:
     return {seed: record for seed, record in sorted(records.items()) if record.status == "ok"}
 
 
-def _values(records: dict[int, Record], metric: Metric, moment: str = "finished") -> Values:
+def _values(records: dict[int, Record], metric: ShownMetric, moment: str = "finished") -> Values:
     return {seed: record.measured.quality.get(moment, {}).get(metric.name) for seed, record in records.items()}
 
 

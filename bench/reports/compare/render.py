@@ -1,21 +1,25 @@
-"""A comparison on a terminal, or in a pipe."""
+"""A comparison on a terminal, and in Markdown for a comment on a pull request."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rich import box
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
-from .findings import Comparison
-from .table import HEADINGS, SAME_HEADINGS, SECTIONS, Part, legend, same_rows, section
+from ...base.text import counted
+from ..text import markdown
+from ..text.table import TextTable
+from ..text.terminal import print_folded, print_line
+from .findings import RecordsComparison
+from .tables import SECTIONS, legend, same_rows, section
 
 STYLES = {"regression": "red", "improvement": "green", "changed": "yellow"}
+#: Lines of a section, so that the text fits into a comment (65,536 characters on GitHub).
+LINES_SHOWN = 100
 
 
-def print_comparison(comparison: Comparison, console: Console, *, everything: bool = False) -> None:
+def print_comparison(comparison: RecordsComparison, console: Console, *, everything: bool = False) -> None:
     """Print what changed, the worst first.
 
     Parameters
@@ -27,30 +31,62 @@ def print_comparison(comparison: Comparison, console: Console, *, everything: bo
     everything
         Print the rows that are the same, too.
     """
-    console.print(Text(f"A: {comparison.source_a}\nB: {comparison.source_b}", style="dim"))
+    print_line(f"A: {comparison.source_a}", console, "dim")
+    print_line(f"B: {comparison.source_b}", console, "dim")
     for note in comparison.notes:
-        console.print(Text(note))
+        print_line(note, console)
     for verdict, heading in SECTIONS:
-        _print_section(heading, section(comparison, verdict), HEADINGS, STYLES[verdict], console)
+        _print_section(heading, section(comparison, verdict), STYLES[verdict], console)
     if everything:
-        _print_section("Unchanged", same_rows(comparison), SAME_HEADINGS, "", console)
+        _print_section("Unchanged", same_rows(comparison), "", console)
     console.print()
     for rule in legend(comparison):
-        console.print(Text(rule, style="dim"))
-    console.print(Text(comparison.summary(), style="bold"))
+        print_line(rule, console, "dim")
+    print_line(comparison.summary(), console, "bold")
     if comparison.same and not everything and console.is_terminal:
-        console.print(Text("--all shows what is unchanged", style="dim"))
+        print_line("--all shows what is unchanged", console, "dim")
 
 
-def _print_section(heading: str, parts: Sequence[Part], headings: Sequence[str], style: str, console: Console) -> None:
-    if parts:
+def to_markdown(comparison: RecordsComparison, *, everything: bool = False) -> str:
+    """Return the summary line, then regressions, improvements and other changes; what is unchanged is folded.
+
+    Parameters
+    ----------
+    comparison
+        From :func:`.compare.judge.compare`.
+    everything
+        All lines of every section, however many.
+    """
+    limit = None if everything else LINES_SHOWN
+    headline, summary = comparison.headline(), comparison.summary()
+    parts = [
+        f"**{headline[0].upper()}{headline[1:]}**{summary.removeprefix(headline)}.",
+        f"A: {markdown.escape(comparison.source_a)}; B: {markdown.escape(comparison.source_b)}.",
+    ]
+    if comparison.notes:
+        parts.append(markdown.bullets(comparison.notes))
+    for verdict, heading in SECTIONS:
+        if found := section(comparison, verdict, limit):
+            parts += [f"### {heading}", *map(markdown.markdown_table, found)]
+            parts += _more(sum(1 for _ in comparison.of(verdict)), limit)
+    if rules := legend(comparison):
+        parts.append(markdown.remarks(rules))
+    if comparison.same:
+        rows = len(comparison.same)
+        shown = [*map(markdown.markdown_table, same_rows(comparison, limit)), *_more(rows, limit)]
+        parts += markdown.folded(f"{counted(rows, 'row')} unchanged", shown)
+    return markdown.document(parts)
+
+
+def _print_section(heading: str, tables: Sequence[TextTable], style: str, console: Console) -> None:
+    if tables:
         console.print()
         console.print(Text(heading, style=f"bold {style}"))
-    for part in parts:
-        console.print(Text(part.title, style="bold"))
-        table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, collapse_padding=True)
-        for name in headings:
-            table.add_column(name, overflow="fold", justify="right" if name in ("A", "B") else "left")
-        for cells in part.lines:
-            table.add_row(*map(Text, cells))
-        console.print(table)
+    for table in tables:
+        print_folded(table, console)
+
+
+def _more(found: int, limit: int | None) -> list[str]:
+    if limit is None or found <= limit:
+        return []
+    return [f"… and {found - limit:,} more: `decompbench compare --all` shows them."]

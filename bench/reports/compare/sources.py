@@ -1,4 +1,4 @@
-"""Where a set of records is read from: a folder, a file, a git revision, or one machine's results."""
+"""The sources of records to compare: a folder, a file, a git revision, or one machine's results."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ class RecordSet:
     name
         As the user wrote it.
     source
-        What that turned out to be, in words.
+        What the name stands for, in words.
     superseded
-        How many records are left out because they are, in words.
+        How many superseded records are left out, in words.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""How the trials of a row ended, and what they were set to."""
+"""The comparison of how trials ended, and of their settings."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Hashable, Iterable, Iterator, Mapping
 from typing import Any, TypeVar
 
 from ...records.record import KnobRange, Record
-from .findings import Finding, Verdict
-from .matching import Row
+from .findings import RowFinding, Verdict
+from .matching import MatchedRow
 
 T = TypeVar("T", bound=Hashable)
 
@@ -17,25 +17,25 @@ TOLD_BRIEFLY = {"data": "data revision", "weights": "starting weights"}
 HASH_LENGTH = 12
 
 
-def judge_status(row: Row) -> Iterator[Finding]:
-    """Yield how the row's trials ended, if not alike; one that is no longer ok, or no longer there, is a regression."""
+def judge_status(row: MatchedRow) -> Iterator[RowFinding]:
+    """Yield a finding where the row's trials ended differently; a trial no longer ok, or missing, is a regression."""
     ended = ((seed, (_status(row.a.get(seed)), _status(row.b.get(seed)))) for seed in seeds_of(row))
     for (before, after), seeds in by_value(ended).items():
         if before != after:
             record = row.b.get(seeds[0])
             reason = _failure(record) if record else ""
-            finding = Finding(
+            finding = RowFinding(
                 "status", labelled("status", seeds, row), _verdict(before, after, row), before or "–", after or "–",
                 reason if after else _absence(row), {"a": before, "b": after, "seeds": seeds},
             )  # fmt: skip
             yield finding
 
 
-def judge_settings(row: Row) -> Iterator[Finding]:
-    """Yield what the row's trials were set to, or started from, if not alike. None of it is better or worse."""
+def judge_settings(row: MatchedRow) -> Iterator[RowFinding]:
+    """Yield a finding for each setting, version or start that differs; none of them is better or worse."""
     found = ((a.trial.seed, change) for a, b in row.pairs for change in _setting_changes(a, b))
     for (what, before, after), seeds in by_value(found).items():
-        yield Finding(
+        yield RowFinding(
             "setting",
             labelled(what, seeds, row),
             "changed",
@@ -46,7 +46,7 @@ def judge_settings(row: Row) -> Iterator[Finding]:
         )
 
 
-def seeds_of(row: Row) -> list[int]:
+def seeds_of(row: MatchedRow) -> list[int]:
     """Return the seeds that either set has, in ascending order."""
     return sorted({*row.a, *row.b})
 
@@ -59,7 +59,7 @@ def by_value(values: Iterable[tuple[int, T]]) -> dict[T, list[int]]:
     return alike
 
 
-def labelled(what: str, seeds: list[int], row: Row) -> str:
+def labelled(what: str, seeds: list[int], row: MatchedRow) -> str:
     """Return ``what``, with the seeds it holds for where the row has others, too."""
     if seeds == seeds_of(row):
         return what
@@ -70,13 +70,13 @@ def _status(record: Record | None) -> str | None:
     return record.status if record else None
 
 
-def _verdict(before: str | None, after: str | None, row: Row) -> Verdict:
+def _verdict(before: str | None, after: str | None, row: MatchedRow) -> Verdict:
     if before == "ok":
         return "changed" if row.elsewhere else "regression"
     return "improvement" if after == "ok" and before is not None else "changed"
 
 
-def _absence(row: Row) -> str:
+def _absence(row: MatchedRow) -> str:
     if row.elsewhere:
         return f"B has it on another machine than {row.machine_a}"
     return "B has no such record"

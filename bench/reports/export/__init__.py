@@ -1,1 +1,1 @@
-"""bench/reports/export."""
+"""The leaderboard, written: for people in every format, and as files for other programs."""

@@ -1,4 +1,4 @@
-"""Tables derived from the records, for other programs: Parquet and CSV; made again, they are the same byte for byte."""
+"""Files of tables for other programs, Parquet and CSV: the same records give the same bytes."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from ...records.frame import Flat, parquet_metadata, parquet_of, parse_flat, sor
 from ...records.store import describe_damages
 from ...records.superseded import describe_superseded
 from ..leaderboard.rows import find_records, latest, leaderboard
+from ..text.csv import arrow_to_csv, rows_to_csv
 from .render import to_csv, to_markdown
 
 
@@ -73,27 +74,24 @@ def write_flat(records: Path, place: Path) -> tuple[Flat, list[Path]]:
     kept = flat.without_unfinished()
     table = sorted_rows(kept.table)
     described = table.replace_schema_metadata(parquet_metadata(kept))
-    return flat, [_write(parquet_of(place), _parquet(described)), _write(place.with_suffix(".csv"), _csv(table))]
+    return flat, [
+        _write(parquet_of(place), _parquet(described)),
+        _write(place.with_suffix(".csv"), arrow_to_csv(table)),
+    ]
 
 
 def _leaderboards(frame: pd.DataFrame) -> Iterator[tuple[str, bytes]]:
     if frame.empty:
         return
-    text = to_csv(frame).encode()
-    yield "leaderboard.csv", text
-    yield "leaderboard.parquet", _parquet(pc.read_csv(pa.BufferReader(text)))
+    yield "leaderboard.csv", to_csv(frame).encode()
+    typed = pc.read_csv(pa.BufferReader(rows_to_csv(frame, guard=False).encode()))
+    yield "leaderboard.parquet", _parquet(typed)
     yield "leaderboard.md", to_markdown(frame).encode()
 
 
 def _parquet(table: pa.Table) -> bytes:
     sink = pa.BufferOutputStream()
     pq.write_table(table, sink, compression="zstd")
-    return sink.getvalue().to_pybytes()
-
-
-def _csv(table: pa.Table) -> bytes:
-    sink = pa.BufferOutputStream()
-    pc.write_csv(table, sink)
     return sink.getvalue().to_pybytes()
 
 

@@ -1,8 +1,7 @@
-"""The leaderboard for people and for programs: terminal, Markdown, LaTeX, CSV, JSON."""
+"""The leaderboard in every format: terminal, Markdown and LaTeX for people, CSV and JSON for programs."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,9 +9,11 @@ import pandas as pd
 from rich.console import Console
 
 from ..leaderboard.columns import plain, text_tables
+from ..text.csv import rows_to_csv
 from ..text.latex import text_tables_to_latex
-from ..text.output import print_text_tables, text_tables_to_markdown
+from ..text.markdown import text_tables_to_markdown
 from ..text.table import TextTable
+from ..text.terminal import print_text_tables
 
 COMMAND = "decompbench leaderboard --wide"
 
@@ -46,13 +47,7 @@ def to_latex(frame: pd.DataFrame, *, published: bool = False) -> str:
 
 def to_csv(frame: pd.DataFrame, *, published: bool = False) -> str:
     """Return the leaderboard as CSV: all columns, unrounded; published numbers as rows of kind ``published``."""
-    if published:
-        frame = pd.DataFrame(to_rows(frame, published=True), dtype=object)
-    flat = frame.copy()
-    for column in ("settings", "knob", "final_by_seed"):
-        flat[column] = [None if plain(v) is None else json.dumps(v, sort_keys=True, default=str) for v in flat[column]]
-    flat["notes"] = ["; ".join(notes) for notes in flat["notes"]]
-    return flat.to_csv(index=False)
+    return rows_to_csv(pd.DataFrame(to_rows(frame, published=True), dtype=object) if published else frame)
 
 
 def to_rows(frame: pd.DataFrame, *, published: bool = False) -> list[dict[str, Any]]:

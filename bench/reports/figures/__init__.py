@@ -1,14 +1,14 @@
-"""Figures for papers, drawn from records by matplotlib: as SVG, PDF or PNG, equal byte for byte for equal records."""
+"""Figures for papers, drawn by matplotlib as SVG, PDF or PNG: equal records give equal bytes."""
 
 from .curves import draw_curves
 from .layers import draw_layers
-from .make import Kind, Options, make_figure
+from .make import FigureKind, Options, make_figure
 from .pareto import draw_pareto
 from .ranks import draw_ranks
 from .style import save
 
 __all__ = [
-    "Kind",
+    "FigureKind",
     "Options",
     "draw_curves",
     "draw_layers",

@@ -1,4 +1,4 @@
-"""What a figure can have on its axis of costs: columns of the leaderboard's frame, in words."""
+"""The axis of costs: columns of the leaderboard's frame, in words."""
 
 from __future__ import annotations
 

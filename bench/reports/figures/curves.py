@@ -1,4 +1,4 @@
-"""Training: the loss from epoch to epoch."""
+"""The figure of training: the loss from epoch to epoch."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from matplotlib.ticker import MaxNLocator
 
 from ...base.errors import BenchError
 from ...records.record import Record
-from .panels import Place, add_legend, panel_grid, scale_log, titles_of, wrapped
+from .panels import TablePlace, add_legend, panel_grid, scale_log, titles_of, wrapped
 from .style import DEFAULT_WIDTH, DENSE_COLOUR, LINES, Look, looks, styled
 
 #: With more epochs than these there is a line without markers.
@@ -41,7 +41,7 @@ def draw_curves(records: Sequence[Record], *, linear: bool = False, width: float
     BenchError
         None was trained.
     """
-    tables: dict[Place, list[Record]] = {}
+    tables: dict[TablePlace, list[Record]] = {}
     for record in records:
         if record.measured.training and record.measured.training.history:
             place = (record.trial.suite, record.machine, record.trial.device, record.table)

@@ -1,4 +1,4 @@
-"""What a plan does to each layer: its cost before and after, and which layers are left alone."""
+"""The figure of layers: the cost of each before and after, and which layers are left alone."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from ...records.record import Record
 from .panels import add_legend, panel_grid, scale_log, wrapped
 from .style import DEFAULT_WIDTH, styled
 
-Cost = Literal["weights", "macs", "bits"]
-LABELS: dict[Cost, str] = {"weights": "weights", "macs": "MACs", "bits": "bits"}
+LayerCost = Literal["weights", "macs", "bits"]
+LABELS: dict[LayerCost, str] = {"weights": "weights", "macs": "MACs", "bits": "bits"}
 BEFORE, AFTER, LEFT_ALONE = "#C9C9C9", "#0072B2", "#E69F00"
 #: More layers than these are numbered and not named.
 MOST_NAMES = 60
 
 
 def draw_layers(
-    records: Sequence[Record], cost: Cost = "weights", *, linear: bool = False, width: float = DEFAULT_WIDTH
+    records: Sequence[Record], cost: LayerCost = "weights", *, linear: bool = False, width: float = DEFAULT_WIDTH
 ) -> Figure:
     """Draw the cost of each convolution before and after, a panel for each record.
 
@@ -60,7 +60,7 @@ def draw_layers(
     return figure
 
 
-def layer_costs(plan: dict[str, Any], cost: Cost) -> tuple[list[str], list[float], list[float], list[bool]]:
+def layer_costs(plan: dict[str, Any], cost: LayerCost) -> tuple[list[str], list[float], list[float], list[bool]]:
     """Return path, cost before and after of each layer of a plan as JSON, and whether it was left alone."""
     layers, groups = plan["layers"], plan["groups"]
     before, after = ([layer[when][cost] for layer in layers] for when in ("before", "after"))
@@ -73,7 +73,7 @@ def layer_costs(plan: dict[str, Any], cost: Cost) -> tuple[list[str], list[float
     return [layer["spec"]["path"] for layer in layers], before, after, [member is None for member in members]
 
 
-def _draw(axes: Axes, record: Record, cost: Cost) -> None:
+def _draw(axes: Axes, record: Record, cost: LayerCost) -> None:
     assert record.measured.plan is not None
     paths, before, after, alone = layer_costs(record.measured.plan, cost)
     places = range(len(paths))

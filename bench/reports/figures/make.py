@@ -1,4 +1,4 @@
-"""From records and options to a figure."""
+"""The figures by name: records and options in, a figure out."""
 
 from __future__ import annotations
 
@@ -17,26 +17,26 @@ from ...suite.form_name import EAGER
 from ..leaderboard.leaders import TABLE_KEYS
 from ..leaderboard.row_filter import filter_rows, parse_filter
 from ..leaderboard.rows import leaderboard
-from ..published.beside import published_points
+from ..published.points import published_points
 from ..ranking import AverageRanks, average_ranks, parse_budget, rank_cells
 from .axes import LATENCY, cost_axis
 from .curves import draw_curves
-from .layers import Cost, draw_layers
+from .layers import LayerCost, draw_layers
 from .panels import tables_of
 from .pareto import draw_pareto
 from .ranks import draw_ranks
 from .style import DEFAULT_WIDTH
 
-#: What tells the rows of the leaderboard apart.
+#: The columns that identify a row of the leaderboard.
 ROW_KEYS = [*TABLE_KEYS, "method", "budget"]
 #: Panels of layers in one figure, at most.
 MOST_ROWS = 8
 #: Our names of a layer's costs, by those of budgets.
-LAYER_COSTS: dict[str, Cost] = {"params": "weights", "macs": "macs", "bits": "bits"}
+LAYER_COSTS: dict[str, LayerCost] = {"params": "weights", "macs": "macs", "bits": "bits"}
 
 
-class Kind(StrEnum):
-    """What a figure shows."""
+class FigureKind(StrEnum):
+    """The kinds of figures."""
 
     PARETO = "pareto"
     LAYERS = "layers"
@@ -46,7 +46,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True)
 class Options:
-    """What may be chosen; each kind of figure looks at some of it.
+    """The options of all figures; each kind of figure uses some of them.
 
     Attributes
     ----------
@@ -85,18 +85,18 @@ class Options:
 
 
 def make_figure(
-    kind: Kind, records: Sequence[Record], options: Options, *, on_note: Callable[[str], None] = lambda note: None
+    kind: FigureKind, records: Sequence[Record], options: Options, *, on_note: Callable[[str], None] = lambda note: None
 ) -> Figure:
     """Draw a figure of records.
 
     Parameters
     ----------
-    kind : Kind
+    kind : FigureKind
         What is shown.
     records : sequence of Record
         Each trial at most once.
     options : Options
-        What was chosen.
+        Those of the kind are used.
     on_note : callable
         Told which tables are left out.
 
@@ -108,15 +108,15 @@ def make_figure(
     if options.cost != LATENCY and (options.batch is not None or options.form != EAGER):
         raise BenchError(f"a batch size or form is of --cost {LATENCY}, which was not asked for")
     frame = filter_rows(leaderboard(records), [parse_filter(text) for text in options.filters])
-    if kind is Kind.PARETO:
+    if kind is FigureKind.PARETO:
         return _pareto(frame, options, on_note)
     chosen = _records_of(frame, records)
-    if kind is Kind.CURVES:
+    if kind is FigureKind.CURVES:
         for table in dict.fromkeys(record.table for record in chosen):
             if all(_epochs(record) < 2 for record in chosen if record.table == table):
                 on_note(f"{table}: trained for one epoch at most, which is a point and no curve")
         return draw_curves(chosen, linear=options.linear, width=options.width)
-    return _layers(chosen, options) if kind is Kind.LAYERS else _ranks(chosen, options)
+    return _layers(chosen, options) if kind is FigureKind.LAYERS else _ranks(chosen, options)
 
 
 def _pareto(frame: pd.DataFrame, options: Options, on_note: Callable[[str], None]) -> Figure:
@@ -172,7 +172,7 @@ def _ranks(records: Sequence[Record], options: Options) -> Figure:
 
 
 def _test_in_words(average: AverageRanks, budget: str) -> str:
-    """Return what stands below the ranks: how many cells, and what the test says."""
+    """Return the line below the ranks: the number of cells, and the result of the test."""
     cells = f"{counted(average.cells, 'cell')} at {budget}"
     if average.friedman is None:
         return f"{cells}; no test: too few methods or cells"
@@ -191,6 +191,6 @@ def _records_of(frame: pd.DataFrame, records: Sequence[Record]) -> list[Record]:
 
 
 def _place(record: Record) -> tuple[str, ...]:
-    """Return what `ROW_KEYS` are of a record."""
+    """Return the values of `ROW_KEYS` for a record's row."""
     trial = record.trial
     return (trial.suite, record.machine, trial.device, record.table, record.method.label, str(trial.budget or ""))

@@ -1,4 +1,4 @@
-"""A figure's panels: one for each table of the leaderboard, or for each trial."""
+"""The panels of a figure: one for each table of the leaderboard, or for each trial."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ HEIGHT = 0.75
 
 
 #: Suite, machine, device, and model with data, as in `TABLE_KEYS`.
-Place = tuple[str, str, str, str]
+TablePlace = tuple[str, str, str, str]
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,7 +54,7 @@ class Panel:
         return known.iloc[0] if len(known) else None
 
     @property
-    def place(self) -> Place:
+    def place(self) -> TablePlace:
         """Suite, machine, device, and model with data."""
         suite, machine, device, table = (str(self._first(key)) for key in TABLE_KEYS)
         return suite, machine, device, table
@@ -87,12 +87,12 @@ def tables_of(frame: pd.DataFrame) -> Iterator[Panel]:
         yield Panel(rows)
 
 
-def titles_of(places: Sequence[Place], *, machines: bool = False) -> list[str]:
+def titles_of(places: Sequence[TablePlace], *, machines: bool = False) -> list[str]:
     """Return a title for each panel: model and data, and what else tells it from the others.
 
     Parameters
     ----------
-    places : sequence of Place
+    places : sequence of TablePlace
         Of the panels.
     machines : bool
         Name the machines whether they differ or not: what is drawn is theirs.

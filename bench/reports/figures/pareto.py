@@ -1,4 +1,4 @@
-"""Quality against cost: each method's points from budget to budget, and the front that no point is beyond."""
+"""The figure of quality against cost: each method's points from budget to budget, and the Pareto front."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ...base.errors import BenchError
-from ..published.beside import PublishedPoint
+from ..published.points import PublishedPoint
 from ..ranking import pareto_front
 from .axes import CostAxis
 from .panels import Panel, add_legend, panel_grid, scale_log, titles_of, wrapped
 from .style import DEFAULT_WIDTH, DENSE_COLOUR, Look, looks, styled
 
-#: Of what is not ours.
+#: Of the papers' points.
 PUBLISHED_COLOUR = "#7F7F7F"
 FRONT_COLOUR = "#BBBBBB"
 
@@ -90,7 +90,7 @@ def _check_range(given: tuple[float, float] | None, panels: Sequence[Panel]) -> 
 
 
 def _draw_panel(axes: Axes, panel: Panel, title: str, axis: CostAxis, look: dict[str, Look]) -> int:
-    """Draw a table's rows and return how many of them have what it takes."""
+    """Draw a table's rows and return how many of them have both a cost and a quality."""
     known = panel.with_cost(axis.column)
     dense, rows = known.query("kind == 'none'"), known.query("kind != 'none'")
     for quality in dense["final"].astype(float).tolist():

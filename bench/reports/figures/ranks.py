@@ -1,4 +1,4 @@
-"""Average ranks on a line, with bars over methods that do not differ (Demšar 2006, figure 1)."""
+"""The figure of average ranks: a line, with bars over methods that do not differ (Demšar 2006, figure 1)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How all figures look, and how they are written: equal records give equal files, byte for byte."""
+"""The style of all figures, and their files: equal figures give equal bytes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ import matplotlib as mpl
 from matplotlib.figure import Figure
 
 from ....common.files import write_atomically
-from ....methods import list_methods
 from ...base.errors import BenchError
 from ...base.text import DENSE
 
@@ -60,7 +59,7 @@ STYLE: dict[Any, Any] = {
 
 @dataclass(frozen=True)
 class Look:
-    """What tells a method from others: a colour, and a marker for those who see no colour."""
+    """The look of a method: a colour, and a marker for those who see no colour."""
 
     colour: str
     marker: str
@@ -68,6 +67,8 @@ class Look:
 
 def looks(methods: Iterable[str]) -> dict[str, Look]:
     """Return the look of each method, by its label: registered methods always have the same, other labels follow."""
+    from ....methods import list_methods
+
     wanted = set(methods)
     known = [name for name in list_methods() if name != DENSE]
     order = [*known, *sorted(wanted - set(known))]

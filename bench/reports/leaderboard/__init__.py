@@ -1,1 +1,1 @@
-"""bench/reports/leaderboard."""
+"""The leaderboard: records to rows, rows to tables."""

@@ -1,4 +1,4 @@
-"""The leaderboard's tables in words: which columns there are."""
+"""The columns of the leaderboard's tables."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pandas as pd
 
 from ...base.text import seeds_in_words
 from ..statistics import CONFIDENCE
-from ..text.table import Column, TextTable, number
+from ..text.table import TextColumn, TextTable, number
 from .leaders import TABLE_KEYS
 from .rows import ALSO_FINAL
 
@@ -59,7 +59,7 @@ def _groups(rows: list[Row]) -> list[str]:
     return budgets if changes < len(set(budgets)) else [row["kind"] if row["kind"] == "none" else "" for row in rows]
 
 
-def _columns(rows: list[Row], footnotes: list[str]) -> list[Column]:
+def _columns(rows: list[Row], footnotes: list[str]) -> list[TextColumn]:
     """Return all columns, from left to right."""
     kinds = ["" if row["kind"] == "none" else row["kind"] for row in rows]
     knobs = [_knob(row["knob"]) for row in rows]
@@ -67,38 +67,38 @@ def _columns(rows: list[Row], footnotes: list[str]) -> list[Column]:
     knob_meaning = "knob: what the budget set, over the layers."
     share = "%, MACs %: of the dense model's, in compact form."
     return [
-        Column("method", [row["method"] for row in rows], number=False, folds=True),
-        Column("kind", kinds, rank=9, number=False),
-        Column("budget", [row["budget"] for row in rows], number=False),
-        Column("knob", knobs, rank=10, number=False, meaning=knob_meaning),
-        Column("conv weights", _numbers(rows, "conv_weights", 0), rank=8),
-        Column("%", _numbers(rows, "conv_weights_percent", 1), meaning=share),
-        Column("MACs %", _numbers(rows, "macs_percent", 1), rank=1, meaning=share),
-        Column("disk kB", disk, rank=11),
+        TextColumn("method", [row["method"] for row in rows], number=False, folds=True),
+        TextColumn("kind", kinds, rank=9, number=False),
+        TextColumn("budget", [row["budget"] for row in rows], number=False),
+        TextColumn("knob", knobs, rank=10, number=False, meaning=knob_meaning),
+        TextColumn("conv weights", _numbers(rows, "conv_weights", 0), rank=8),
+        TextColumn("%", _numbers(rows, "conv_weights_percent", 1), meaning=share),
+        TextColumn("MACs %", _numbers(rows, "macs_percent", 1), rank=1, meaning=share),
+        TextColumn("disk kB", disk, rank=11),
         *_times(rows),
         *_qualities(rows),
         *_seeds(rows),
-        Column("status", [_status(row, footnotes) for row in rows], number=False, folds=True),
+        TextColumn("status", [_status(row, footnotes) for row in rows], number=False, folds=True),
     ]
 
 
-def _qualities(rows: list[Row]) -> Iterator[Column]:
+def _qualities(rows: list[Row]) -> Iterator[TextColumn]:
     """Yield what training came to; nothing for a task that trains and scores nothing."""
     if all(row["metric"] is None and row["status"] in ("ok", "skipped") for row in rows):
         return
     unit = next((row["unit"] for row in rows if row["unit"]), "")
     metric = next((row["metric"] for row in rows if row["metric"]), "quality")
     meaning = "before, after dec.: quality just before and just after the layers were decomposed."
-    yield Column("before dec.", _numbers(rows, "before_decomposition", 2), rank=7, meaning=meaning)
-    yield Column("after dec.", _numbers(rows, "after_decomposition", 2), rank=6, meaning=meaning)
+    yield TextColumn("before dec.", _numbers(rows, "before_decomposition", 2), rank=7, meaning=meaning)
+    yield TextColumn("after dec.", _numbers(rows, "after_decomposition", 2), rank=6, meaning=meaning)
     leading = frozenset(place for place, row in enumerate(rows) if row["standing"] == "leader")
-    yield Column(f"{metric} {unit}", [_final(row) for row in rows], meaning=_standing_meaning(rows), bold=leading)
+    yield TextColumn(f"{metric} {unit}", [_final(row) for row in rows], meaning=_standing_meaning(rows), bold=leading)
     yield from _also_final(rows)
-    yield Column("drop", _numbers(rows, "drop", 2), meaning="drop: against the dense row.")
-    yield Column("train s", _numbers(rows, "train_seconds", 1), rank=5)
+    yield TextColumn("drop", _numbers(rows, "drop", 2), meaning="drop: against the dense row.")
+    yield TextColumn("train s", _numbers(rows, "train_seconds", 1), rank=5)
 
 
-def _times(rows: list[Row]) -> Iterator[Column]:
+def _times(rows: list[Row]) -> Iterator[TextColumn]:
     """Yield two columns for each batch size and form: the ratio with its interval, and the MACs that were run."""
     measured = dict.fromkeys(name for row in rows for name in row if row[name] is not None)
     matches = [match for name in measured if (match := RATIO_COLUMN.fullmatch(name))]
@@ -114,14 +114,14 @@ def _times(rows: list[Row]) -> Iterator[Column]:
         ratios = _numbers(rows, f"{prefix}_ratio", 2)
         full = [_with_interval(ratio, row, prefix) for ratio, row in zip(ratios, rows, strict=True)]
         # the first batch size goes last
-        brief = Column(title, ratios, rank=3 if place else 2, meaning=f"{means}.")
+        brief = TextColumn(title, ratios, rank=3 if place else 2, meaning=f"{means}.")
         levels = sorted({row[f"{prefix}_confidence"] for row in rows if row.get(f"{prefix}_confidence") is not None})
         level = " or ".join(f"{100 * level:g} %" for level in levels)
         several = any(row["seeds"] > 1 for row in rows)
         interval = (
             f"from the lowest to the highest end of the seeds' {level} intervals" if several else f"{level} interval"
         )
-        yield Column(
+        yield TextColumn(
             f"{title} / dense",
             full,
             rank=4,
@@ -129,23 +129,23 @@ def _times(rows: list[Row]) -> Iterator[Column]:
             meaning=f"{means}; [ ]: {interval}.",
         )
         run = "MACs run %: what that form computes."
-        yield Column("MACs run %", _numbers(rows, f"{prefix}_percent", 1), rank=12, meaning=run)
+        yield TextColumn("MACs run %", _numbers(rows, f"{prefix}_percent", 1), rank=12, meaning=run)
 
 
-def _also_final(rows: list[Row]) -> Iterator[Column]:
+def _also_final(rows: list[Row]) -> Iterator[TextColumn]:
     """Yield a column for each further metric that the task shows, such as those of other test sets."""
     named = dict.fromkeys(name for row in rows for name in row if name.startswith(ALSO_FINAL) and row[name] is not None)
     for name in named:
-        yield Column(name.removeprefix(ALSO_FINAL), _numbers(rows, name, 2), rank=1)
+        yield TextColumn(name.removeprefix(ALSO_FINAL), _numbers(rows, name, 2), rank=1)
 
 
-def _seeds(rows: list[Row]) -> Iterator[Column]:
+def _seeds(rows: list[Row]) -> Iterator[TextColumn]:
     """Yield how many seeds a row is of, where any has several."""
     if any(row["seeds"] > 1 for row in rows):
         meaning = "seeds: 1 of 3: the quality is of one seed, as two are not ok; such a row leads nothing."
         cells = [seeds_in_words(row["ok_seeds"], row["seeds"]) for row in rows]
         few = any(row["ok_seeds"] < row["seeds"] for row in rows)
-        yield Column("seeds", cells, rank=4, meaning=meaning if few else "")
+        yield TextColumn("seeds", cells, rank=4, meaning=meaning if few else "")
 
 
 def _with_interval(ratio: str, row: Row, prefix: str) -> str:

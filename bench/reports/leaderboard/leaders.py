@@ -1,4 +1,4 @@
-"""Who leads each budget of a table, and who is behind beyond the spread of seeds."""
+"""The leader of each budget, and the rows that are behind it beyond the spread of seeds."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pandas as pd
 from ..budgets import parse_budget
 from ..statistics import standings
 
-#: What tells one table of the leaderboard from another.
+#: The columns that identify a table of the leaderboard.
 TABLE_KEYS = ["suite", "machine", "device", "table"]
 
 

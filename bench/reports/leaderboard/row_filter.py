@@ -1,4 +1,4 @@
-"""Which rows of the leaderboard are shown, and in what order."""
+"""Filters and orders of the leaderboard's rows."""
 
 from __future__ import annotations
 
@@ -18,13 +18,14 @@ from .leaders import TABLE_KEYS, mark_leaders
 
 #: Columns that hold more than one value and can be neither compared nor sorted.
 COMPOUND = ("settings", "knob", "notes", "final_by_seed")
-#: Shares as fractions, with which 80 % is compared as 0.8.
+#: Columns of fractions: 80 % is compared as 0.8.
 FRACTION = re.compile(r"latency_.+_(?:ratio|low|high|confidence)")
-#: What else may be compared with a number in %: shares in %, and qualities, which are in % as a rule.
+#: Columns in %: shares, and qualities, which are in % as a rule.
 IN_PERCENT = re.compile(r".+_percent|final|final .+|final_sd|drop|trained|deployed|(?:before|after)_decomposition")
 #: How many of a column's values an error names.
 NAMED = 12
-FORM = "method=tucker2, model=resnet*, budget=params=30% or conv_weights_percent<40"
+#: Conditions that errors show.
+EXAMPLES = "method=tucker2, model=resnet*, budget=params=30% or conv_weights_percent<40"
 PATTERN = re.compile(r"\s*(?P<column>.+?)\s*(?P<sign><=|>=|!=|=|<|>)\s*(?P<value>.*?)\s*")
 ORDERS: dict[str, Callable[[float, float], bool]] = {
     "<": operator.lt,
@@ -43,8 +44,8 @@ class RowFilter:
     Attributes
     ----------
     column, sign, value
-        Texts are compared by ``=`` and ``!=``, with wildcards; numbers by all signs. What a row has not been measured
-        in meets no condition. A number may be in %: ``latency_b1_ratio<80%`` is ``latency_b1_ratio<0.8``.
+        Texts are compared by ``=`` and ``!=``, with wildcards; numbers by all signs. A row without a value meets no
+        condition. A number may be in %: ``latency_b1_ratio<80%`` is ``latency_b1_ratio<0.8``.
     """
 
     column: str
@@ -83,7 +84,7 @@ class RowFilter:
         return lambda own: not pd.isna(own) and compare(float(own), wanted)
 
     def _percent(self) -> float:
-        """Return by what a number in % is divided to be one of the column."""
+        """Return the divisor that makes a number in % one of the column."""
         if FRACTION.fullmatch(self.column):
             return 100.0
         if IN_PERCENT.fullmatch(self.column):
@@ -97,11 +98,11 @@ def parse_filter(text: str) -> RowFilter:
     Raises
     ------
     BenchError
-        It is of another form.
+        The text is not like ``COLUMN=VALUE``.
     """
     match = PATTERN.fullmatch(text)
     if match is None or not match["value"]:
-        raise BenchError(f"filter '{text}': must be like {FORM}")
+        raise BenchError(f"filter '{text}': must be like {EXAMPLES}")
     return RowFilter(match["column"], match["sign"], match["value"])
 
 
@@ -168,7 +169,7 @@ def check_column(name: str, frame: pd.DataFrame) -> str:
     if name == "quality" or name in set(frame["metric"]):
         raise BenchError(f"no column '{name}': the main metric of every table is in the column 'final'")
     if name not in known:
-        raise BenchError(f"no column '{name}'{suggestion(name, known)}; --csv shows all there are")
+        raise BenchError(f"no column '{name}'{suggestion(name, known)}; --format csv shows all there are")
     return name
 
 
@@ -177,7 +178,7 @@ def _is_text(values: Iterable[Any]) -> bool:
 
 
 def _values_of(column: str, frame: pd.DataFrame) -> str:
-    """Return what a column has, for those who asked for something else."""
+    """Return the values of a column, for an error message."""
     values = [value for value in frame[column] if value != "" and not pd.isna(value)]
     if not values:
         return f": no row has a {column}"

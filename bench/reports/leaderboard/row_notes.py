@@ -1,4 +1,4 @@
-"""What a reader must know about a row of the leaderboard: failures, budgets missed, noise, unequal companions."""
+"""The notes on a row of the leaderboard: failures, budgets missed, noise, and trials that are not alike."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ NOTABLE_DIFFERENCE = 0.1
 
 
 def notes(group: list[Record], dense: dict[int, Record]) -> list[str]:
-    """Return what a reader must know about the row, each text once."""
+    """Return the notes on a row, each text once."""
     note = group[0].trial.method.note
     found: list[str] = [note] if note else []
     for record in group:
@@ -66,7 +66,7 @@ def _folding_note(record: Record) -> str | None:
 
 
 def load_note(record: Record) -> str | None:
-    """Say what spoils the times, in words that rows timed under much the same conditions share."""
+    """Return what spoils the times, in words that are equal for rows timed under much the same conditions."""
     noise = {kind for latency in record.measured.latency for kind in latency.noise}
     cores = math.ceil(other_load(record))
     found = noise_in_words(noise, cores)
@@ -83,7 +83,7 @@ def other_load(record: Record) -> float:
 
 
 def differences(record: Record, reference: Record) -> list[str]:
-    """Return what the two trials should share and do not."""
+    """Return what differs between two trials that should be alike in it."""
     differing = [
         text
         for text, part in (
@@ -115,6 +115,6 @@ def quality(record: Record, moment: str, metric: str | None = None) -> float | N
 def final(record: Record) -> float | None:
     """Return the main metric of the finished model.
 
-    The deployed one's differs by rounding, and not equally in two runs: which forms are fastest is measured.
+    The deployed model's differs from it by rounding, and differently in each run: the layer forms are chosen by timing.
     """
     return quality(record, "finished")

@@ -1,4 +1,4 @@
-"""Tables from records: one row for each method at each budget, derived and never stored."""
+"""The rows of the leaderboard: one for each method at each budget, the mean over its seeds."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def leaderboard(records: Iterable[Record]) -> pd.DataFrame:
     """Return the leaderboard as a frame: a row for each method at each budget, the mean over its seeds.
 
     Rows of a table (same suite, machine, device, model and data) stand together: the dense model first, then
-    budget by budget from large to small, within a budget by final quality, what has none at the end.
+    budget by budget from large to small, within a budget by final quality, rows without quality last.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Which metrics tables show, and which of them is the main one."""
+"""The metrics that tables show, and which of them is the main one."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ...records.record import Measured, Record
 
 
 @dataclass(frozen=True)
-class Metric:
+class ShownMetric:
     """One metric: its name and unit, and whether more of it is better."""
 
     name: str
@@ -24,13 +24,13 @@ class Metric:
         return f"{self.name} {self.unit}".rstrip()
 
 
-def shown_metrics(measured: Measured) -> list[Metric]:
+def shown_metrics(measured: Measured) -> list[ShownMetric]:
     """Return the metrics that tables show, the main one first; the others are as it is, of other sets or ranks."""
     if measured.metric is None:
         return []
     higher = measured.higher_is_better is not False
     shown = {measured.metric: measured.unit or "", **measured.also_shown}
-    return [Metric(name, unit, higher) for name, unit in shown.items()]
+    return [ShownMetric(name, unit, higher) for name, unit in shown.items()]
 
 
 def with_metric(records: Iterable[Record], name: str) -> list[Record]:

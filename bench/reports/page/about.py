@@ -1,4 +1,4 @@
-"""Where the page's numbers come from: machines, versions, revisions, dates, papers."""
+"""The page's sources: machines, versions, revisions, dates, papers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ...records.record import Record
 
 
 def about_data(records: Sequence[Record], results: Path) -> dict[str, Any]:
-    """Return what the page says of its sources.
+    """Return the page's sources.
 
     Parameters
     ----------

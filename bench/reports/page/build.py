@@ -1,4 +1,4 @@
-"""The page put together: template, styles, scripts and data in one file that needs no network."""
+"""The page: template, styles, scripts and data in one file that needs no network."""
 
 from __future__ import annotations
 

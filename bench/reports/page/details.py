@@ -1,4 +1,4 @@
-"""What the page shows of a chosen row: plan, training, quality by moment, settings, versions; one entry a record."""
+"""The page's details of a row: plan, training, quality by moment, settings, versions; one entry a record."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from typing import Any
 
 from ...records.record import Record, Training
 from .packing import Pool
-from .rows import Place, place_of
+from .rows import RowPlace, place_of
 
-#: Of a layer's costs the page shows these.
+#: The costs of a layer that the page shows.
 COUNTS = ("weights", "macs", "bits")
 
 
-def details_data(records: Iterable[Record], rows: Mapping[Place, str]) -> dict[str, Any]:
-    """Return what is loaded after the table is shown.
+def details_data(records: Iterable[Record], rows: Mapping[RowPlace, str]) -> dict[str, Any]:
+    """Return the data that is loaded after the table is shown.
 
     Parameters
     ----------

@@ -22,9 +22,9 @@ class Heading:
     key
         Column of the frame that the numbers come from.
     heading, unit
-        What stands above them.
+        The heading, and the unit below it.
     about
-        What the heading leaves open.
+        A sentence that explains the heading.
     digits
         After the decimal point.
     scale

@@ -8,7 +8,7 @@ from ..published import PublishedPoint, published_points
 
 
 def overlay(model: str, task: str, data: str, metric: str) -> list[dict[str, Any]]:
-    """Return what the papers publish of a model on its data, by the names of the page's columns.
+    """Return the papers' points of a model on its data, by the names of the page's columns.
 
     Parameters
     ----------
@@ -19,7 +19,7 @@ def overlay(model: str, task: str, data: str, metric: str) -> list[dict[str, Any
     -------
     list of dict
         ``costs``: percent of the dense network's, by the name of the column that counts as the paper does;
-        ``quality`` in the metric's unit; ``methods``: what its row may be called with us, best first; ``label``,
+        ``quality`` in the metric's unit; ``methods``: names that its row may have with us, best first; ``label``,
         ``source`` and ``note``: texts.
     """
     points = published_points(model, task, data, metric=metric)

@@ -1,16 +1,17 @@
-"""Data in a page: equal parts once, compressed, and as characters that end no element."""
+"""The packing of a page's data: equal values once, compressed, in characters that cannot end an element."""
 
 from __future__ import annotations
 
 import base64
 import gzip
 import json
-import math
 from typing import Any
+
+from ..text.json import finite
 
 
 class Pool:
-    """Values that are kept once, however often they occur; whoever needs one has its number."""
+    """Values kept once each, however often they occur; a number stands for each."""
 
     def __init__(self) -> None:
         self.values: list[Any] = []
@@ -27,7 +28,7 @@ class Pool:
 
 def to_json(value: Any) -> str:
     """Return compact JSON, null for numbers that are not finite: a browser reads no other."""
-    return json.dumps(_finite(value), ensure_ascii=False, separators=(",", ":"), allow_nan=False, default=str)
+    return json.dumps(finite(value), ensure_ascii=False, separators=(",", ":"), allow_nan=False, default=str)
 
 
 def packed(text: str) -> str:
@@ -36,11 +37,3 @@ def packed(text: str) -> str:
     Base64 has no ``<``: whatever the text holds, the element around it ends where it should.
     """
     return base64.b64encode(gzip.compress(text.encode(errors="replace"), 9, mtime=0)).decode()
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {str(key): _finite(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_finite(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,4 +1,4 @@
-"""The page's table as data: what the leaderboard's frame says, ready for JSON."""
+"""The page's table as data: the leaderboard's frame, ready for JSON."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from .headings import Heading, Row, headings
 from .overlay import overlay
 
 #: A row's place: suite, machine, device, table, method and budget.
-Place = tuple[str, ...]
+RowPlace = tuple[str, ...]
 
 
-def place_of(record: Record) -> Place:
+def place_of(record: Record) -> RowPlace:
     """Return the row of the leaderboard that a record is part of."""
     trial = record.trial
     return (trial.suite, record.machine, trial.device, record.table, record.method.label, str(trial.budget or ""))
@@ -76,7 +76,7 @@ def _require_distinct(rows: Sequence[Row]) -> None:
         )
 
 
-def _board_place(row: Row) -> Place:
+def _board_place(row: Row) -> RowPlace:
     return tuple(row[key] for key in TABLE_KEYS)
 
 
@@ -86,8 +86,8 @@ def _without_sources(column: Heading) -> Row:
     return {name: value for name, value in fields.items() if name not in ("low", "high", "sd", "scale")}
 
 
-def _board(place: Place, rows: Sequence[Row]) -> Row:
-    """Return what the rows of a table share; the metric is that of the first row that has one."""
+def _board(place: RowPlace, rows: Sequence[Row]) -> Row:
+    """Return the fields that the rows of a table share; the metric is that of the first row that has one."""
     measured = next((row for row in rows if row["metric"]), rows[0])
     model, task, data, metric = (measured[name] for name in ("model", "task", "data", "metric"))
     return {

@@ -1,8 +1,8 @@
-"""The papers' published numbers: their sizes beside what our formulas give, and their points beside our rows."""
+"""The papers' published numbers: their sizes beside those of our formulas, and their points beside our rows."""
 
-from .beside import PublishedPoint, published_points
-from .judge import Verdict, judge_all
-from .tables import OTHER_METRICS, PAPERS, SIZE_METRICS, PublishedRow, read_rows
+from .judge import SizeVerdict, judge_all
+from .points import PublishedPoint, published_points
+from .read import OTHER_METRICS, PAPERS, SIZE_METRICS, PublishedRow, read_rows
 
 __all__ = [
     "OTHER_METRICS",
@@ -10,7 +10,7 @@ __all__ = [
     "SIZE_METRICS",
     "PublishedPoint",
     "PublishedRow",
-    "Verdict",
+    "SizeVerdict",
     "judge_all",
     "published_points",
     "read_rows",

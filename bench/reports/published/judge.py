@@ -1,4 +1,4 @@
-"""Verdicts: does a published size follow from the method's formulas, and if not, why."""
+"""The verdicts on published sizes: whether a size follows from the method's formulas, and if not, why."""
 
 from __future__ import annotations
 
@@ -9,17 +9,16 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ...base.errors import BenchError
-from ...planning.variants import plan_variant
 from .counts import CONVENTIONS, Network
-from .rules import Part, Rule, load_rules
-from .tables import PAPERS, SIZE_METRICS, PublishedRow, read_rows
+from .read import PAPERS, SIZE_METRICS, PublishedRow, read_rows
+from .rules import Rule, TableRules, load_rules
 
-Status = Literal["match", "documented mismatch", "not derivable", "unexplained"]
+SizeStatus = Literal["match", "documented mismatch", "not derivable", "unexplained"]
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """What became of one published size.
+class SizeVerdict:
+    """The verdict on one published size.
 
     Attributes
     ----------
@@ -36,11 +35,11 @@ class Verdict:
     variant, count
         Named plan and convention of counting; empty where nothing was counted.
     note
-        What a reader should know.
+        The reason for a mismatch, or a remark.
     """
 
     row: PublishedRow
-    status: Status
+    status: SizeStatus
     ours: float | None = None
     step: float = 0.0
     variant: str = ""
@@ -57,7 +56,7 @@ class Verdict:
         }
 
 
-def judge_all(papers: Sequence[str] = PAPERS, folder: Path | None = None) -> list[Verdict]:
+def judge_all(papers: Sequence[str] = PAPERS, folder: Path | None = None) -> list[SizeVerdict]:
     """Return a verdict for every published size, in the order of the tables.
 
     Parameters
@@ -75,7 +74,7 @@ def judge_all(papers: Sequence[str] = PAPERS, folder: Path | None = None) -> lis
     return [verdict for paper in papers for verdict in _judge_paper(paper, folder)]
 
 
-def _judge_paper(paper: str, folder: Path | None) -> Iterator[Verdict]:
+def _judge_paper(paper: str, folder: Path | None) -> Iterator[SizeVerdict]:
     rules = load_rules(paper)
     unused = dict(rules.by_line)
     for row in read_rows(paper, folder):
@@ -88,21 +87,21 @@ def _judge_paper(paper: str, folder: Path | None) -> Iterator[Verdict]:
         raise BenchError(f"{paper}: rules for lines of which no size is published: {lines}")
 
 
-def judge(row: PublishedRow, part: Part, rule: Rule) -> Verdict:
+def judge(row: PublishedRow, part: TableRules, rule: Rule) -> SizeVerdict:
     """Return the verdict on one published size."""
     metric = part.metrics[row.metric]
     step = rule.steps.get(row.metric, metric.step)
     if rule.not_derivable:
-        return Verdict(row, "not derivable", step=step, note=rule.not_derivable)
+        return SizeVerdict(row, "not derivable", step=step, note=rule.not_derivable)
     dense, small = counted(rule.variant, metric.count, part.block)
     ours = SIZE_METRICS[row.metric](dense, small)
     reason = rule.mismatch_of(row.metric)
     agrees = rounds_to(ours, row.value, step)
     if agrees:
-        status: Status = "unexplained" if reason else "match"
+        status: SizeStatus = "unexplained" if reason else "match"
     else:
         status = "documented mismatch" if reason else "unexplained"
-    return Verdict(row, status, ours, step, rule.variant, metric.count, reason or rule.note_of(row.metric))
+    return SizeVerdict(row, status, ours, step, rule.variant, metric.count, reason or rule.note_of(row.metric))
 
 
 def rounds_to(ours: float, published: float, step: float) -> bool:
@@ -118,4 +117,6 @@ def counted(variant: str, count: str, block: str) -> tuple[float, float]:
 
 @cache
 def _network(variant: str, block: str) -> Network:
+    from ...planning.variants import plan_variant
+
     return Network(*plan_variant(variant), block)

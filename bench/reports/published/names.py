@@ -1,4 +1,4 @@
-"""What the papers call our models, methods and data: ``names.yaml``."""
+"""The papers' names of our models, methods and data: ``names.yaml``."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ....common.names import suggestion
 from ...base.errors import BenchError
 from ...base.model import Strict
 from ...base.yaml import parse_value
-from .tables import PublishedRow
+from .read import PublishedRow
 
 
 class ModelName(Strict):
@@ -80,9 +80,9 @@ class Names(Strict):
     models, datasets, methods
         By the tables' names.
     trained_on
-        What the tables' super-resolution networks are trained on, by our name.
+        Our name of the data that the tables' super-resolution networks are trained on.
     test_sets
-        The sets that these are tested on, whose names are ours; each with what a reader should know.
+        The sets that these are tested on, whose names are ours; each with a remark.
     """
 
     models: tuple[ModelName, ...]
@@ -92,7 +92,7 @@ class Names(Strict):
     methods: dict[str, MethodName]
 
     def method(self, row: PublishedRow) -> MethodName:
-        """Return what a row's method is with us.
+        """Return our name of a row's method.
 
         Raises
         ------

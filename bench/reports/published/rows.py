@@ -1,4 +1,4 @@
-"""The papers' points below the leaderboard's tables: in words, and as rows of kind ``published``."""
+"""The papers' points as a table below each of the leaderboard's, and as rows of kind ``published``."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import pandas as pd
 from ..leaderboard.columns import plain
 from ..leaderboard.leaders import TABLE_KEYS
 from ..leaderboard.rows import ALSO_FINAL
-from ..text.table import Column, TextTable, number
-from .beside import PublishedPoint, published_points
+from ..text.table import TextColumn, TextTable, number
+from .points import PublishedPoint, published_points
 
 KIND = "published"
 #: Conventions of counting that are columns of the leaderboard, too.
@@ -76,27 +76,27 @@ def published_table(first: Row, points: Sequence[PublishedPoint]) -> TextTable |
     notes = list(dict.fromkeys(note for own in noted for note in own))
     counted = [head.params_count or head.macs_count for head in heads]
     columns = [
-        Column("method", [head.ours or head.method for head in heads], number=False, folds=True),
-        Column("setting", [head.setting for head in heads], rank=5, number=False, folds=True),
-        Column("%", [number(head.params_percent, 1) for head in heads]),
-        Column("MACs %", [number(head.macs_percent, 1) for head in heads], rank=1),
-        Column("counted as", counted, rank=6, number=False, meaning="%, MACs %: of the paper's dense network."),
+        TextColumn("method", [head.ours or head.method for head in heads], number=False, folds=True),
+        TextColumn("setting", [head.setting for head in heads], rank=5, number=False, folds=True),
+        TextColumn("%", [number(head.params_percent, 1) for head in heads]),
+        TextColumn("MACs %", [number(head.macs_percent, 1) for head in heads], rank=1),
+        TextColumn("counted as", counted, rank=6, number=False, meaning="%, MACs %: of the paper's dense network."),
         *(_metric(name, list(lines.values())) for name in metrics),
-        Column(
+        TextColumn(
             "drop",
             [number(_of(line, metrics[0], "drop"), 2) for line in lines.values()],
             meaning="drop: against the paper's own dense network.",
         ),
-        Column("paper", [f"{head.paper} t. {head.table}" for head in heads], rank=2, number=False),
-        Column("note", [" ".join(f"{notes.index(note) + 1})" for note in own) for own in noted], number=False),
+        TextColumn("paper", [f"{head.paper} t. {head.table}" for head in heads], rank=2, number=False),
+        TextColumn("note", [" ".join(f"{notes.index(note) + 1})" for note in own) for own in noted], number=False),
     ]
     title = f"published of {first['model']} on {first['data']}, not measured by us"
     return TextTable(title, columns, [head.paper + head.table for head in heads], notes)
 
 
-def _metric(name: str, lines: Sequence[dict[str, PublishedPoint]]) -> Column:
+def _metric(name: str, lines: Sequence[dict[str, PublishedPoint]]) -> TextColumn:
     unit = next(line[name].unit for line in lines if name in line)
-    return Column(f"{name} {unit}", [number(_of(line, name, "quality"), 2) for line in lines])
+    return TextColumn(f"{name} {unit}", [number(_of(line, name, "quality"), 2) for line in lines])
 
 
 def _of(line: dict[str, PublishedPoint], metric: str, field: str) -> float | None:

@@ -1,4 +1,4 @@
-"""How published sizes are made again: ``<paper>.yaml`` names a variant and a convention for every line, or why not."""
+"""The rules of published sizes: ``<paper>.yaml`` gives every line a variant and a convention, or a reason why not."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from ...base.errors import BenchError
 from ...base.yaml import parse_value
 from ...suite.schema import Strict
 from .counts import CONVENTIONS
-from .tables import SIZE_METRICS, PublishedRow
+from .read import SIZE_METRICS, PublishedRow
 
 
-class Metric(Strict):
-    """How one metric of a table is counted.
+class MetricRule(Strict):
+    """The convention by which one metric of a table is counted.
 
     Attributes
     ----------
@@ -38,7 +38,7 @@ class Metric(Strict):
 
 
 class Rule(Strict):
-    """How the sizes of one line of a table come about.
+    """The rule for the sizes of one line of a table.
 
     Attributes
     ----------
@@ -53,7 +53,7 @@ class Rule(Strict):
     not_derivable
         Why there is nothing to compare with.
     note
-        What a reader of a size that does come out should know: for all metrics, or by metric.
+        A remark on a size that does come out: for all metrics, or by metric.
     """
 
     method: str
@@ -75,7 +75,7 @@ class Rule(Strict):
         return _of_metric(self.mismatch, metric)
 
     def note_of(self, metric: str) -> str:
-        """Return what a reader should know of ``metric`` where it agrees."""
+        """Return the remark on ``metric`` where it agrees."""
         return _of_metric(self.note, metric)
 
 
@@ -83,8 +83,8 @@ def _of_metric(text: str | dict[str, str], metric: str) -> str:
     return text if isinstance(text, str) else text.get(metric, "")
 
 
-class Part(Strict):
-    """The lines of one model in one table.
+class TableRules(Strict):
+    """The rules for the lines of one model in one table.
 
     Attributes
     ----------
@@ -100,7 +100,7 @@ class Part(Strict):
 
     table: str
     model: str
-    metrics: dict[str, Metric] = Field(min_length=1)
+    metrics: dict[str, MetricRule] = Field(min_length=1)
     block: str = ""
     rows: tuple[Rule, ...] = Field(min_length=1)
 
@@ -111,7 +111,7 @@ class Part(Strict):
 
     @field_validator("metrics")
     @classmethod
-    def _sizes_only(cls, value: dict[str, Metric]) -> dict[str, Metric]:
+    def _sizes_only(cls, value: dict[str, MetricRule]) -> dict[str, MetricRule]:
         for metric in value:
             if metric not in SIZE_METRICS:
                 raise ValueError(f"'{metric}' is no size{suggestion(metric, SIZE_METRICS)}")
@@ -121,10 +121,10 @@ class Part(Strict):
 class Rules(Strict):
     """All rules of a paper."""
 
-    parts: tuple[Part, ...] = Field(min_length=1)
+    parts: tuple[TableRules, ...] = Field(min_length=1)
 
     @cached_property
-    def by_line(self) -> dict[tuple[str, str, str, str], tuple[Part, Rule]]:
+    def by_line(self) -> dict[tuple[str, str, str, str], tuple[TableRules, Rule]]:
         """The rules by table, model, method and setting."""
         return {
             (part.table, part.model, rule.method, rule.setting): (part, rule)
@@ -132,7 +132,7 @@ class Rules(Strict):
             for rule in part.rows
         }
 
-    def of(self, row: PublishedRow) -> tuple[Part, Rule]:
+    def of(self, row: PublishedRow) -> tuple[TableRules, Rule]:
         """Return the rule of a published size.
 
         Raises

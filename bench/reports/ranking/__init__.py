@@ -1,10 +1,10 @@
-"""Fair ranking: methods at equal budget in cells of model and data, over cells, and by cost against quality."""
+"""Fair ranking: methods at equal budget, in cells of model and data and over all cells; fronts and hypervolumes."""
 
 from ..budgets import CostBudget, parse_budget
 from .average import AverageRanks, Friedman, average_ranks, compare_scores, critical_difference
 from .cells import Cell, Point, find_cells
-from .choose import CellRanking, Lacking, RankedRow, rank_cells
 from .pareto import hypervolume, pareto_front
+from .ranks import CellRanking, Lacking, RankedRow, rank_cells
 
 __all__ = [
     "AverageRanks",

@@ -10,10 +10,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from scipy import stats
 
 from ...base.errors import BenchError
-from .choose import ALPHA, CellRanking, check_alpha
+from .ranks import ALPHA, CellRanking, check_alpha
 
 #: Demšar's advice: with fewer, the distributions that the tests assume are not reached.
 ENOUGH_CELLS, ENOUGH_METHODS = 10, 5
@@ -21,7 +20,7 @@ ENOUGH_CELLS, ENOUGH_METHODS = 10, 5
 
 @dataclass(frozen=True)
 class Friedman:
-    """Are all methods equal?
+    """Friedman's test that all methods are equal.
 
     Attributes
     ----------
@@ -86,7 +85,7 @@ def average_ranks(rankings: Sequence[CellRanking], alpha: float = ALPHA) -> Aver
     Parameters
     ----------
     rankings
-        Of :func:`.ranking.choose.rank_cells`. Cells in which no method has a point do not count.
+        Of :func:`.ranking.ranks.rank_cells`. Cells in which no method has a point do not count.
     alpha
         Level of the tests.
     """
@@ -108,7 +107,7 @@ def average_ranks(rankings: Sequence[CellRanking], alpha: float = ALPHA) -> Aver
 
 
 def _shared(rankings: Sequence[CellRanking]) -> list[str]:
-    """Say which cells are not independent, as they are of the same trials, or of the same model and data."""
+    """Return notes on cells that are not independent: of the same trials, or of the same model and data."""
     cells = [ranking.cell for ranking in rankings]
     tables = {(cell.suite, cell.table) for cell in cells}
     notes = []
@@ -138,6 +137,8 @@ def compare_scores(scores: Mapping[str, Sequence[float]], alpha: float = ALPHA) 
     BenchError
         The methods have not as many values each, or alpha is out of range.
     """
+    from scipy import stats
+
     check_alpha(alpha)
     methods = sorted(scores)
     cells = {len(scores[method]) for method in methods}
@@ -170,6 +171,8 @@ def critical_difference(methods: int, cells: int, alpha: float = ALPHA) -> float
 
 def quantile(methods: int, alpha: float = ALPHA) -> float:
     """Return q_α of Nemenyi's test (Demšar 2006, table 5a)."""
+    from scipy import stats
+
     return float(stats.studentized_range.ppf(1 - alpha, methods, np.inf)) / math.sqrt(2)
 
 
@@ -178,6 +181,8 @@ def _friedman(ranks: np.ndarray) -> Friedman:
 
     F = (n - 1) χ² / (n (k - 1) - χ²), after Iman and Davenport (Demšar 2006, section 3.2.2).
     """
+    from scipy import stats
+
     n, k = ranks.shape
     freedom = (k - 1, (k - 1) * (n - 1))
     if (ranks == ranks[:, :1]).all():  # all methods equal in all cells: 0 / 0
@@ -215,6 +220,8 @@ def _missing(n: int, k: int, alpha: float) -> tuple[str, ...]:
 
 def _cells_needed(k: int, alpha: float) -> int:
     """Return with how many cells that rank alike, the most χ² can be, Friedman's test rejects."""
+    from scipy import stats
+
     return next(n for n in range(2, 1000) if stats.chi2.sf(n * (k - 1), k - 1) < alpha)
 
 

@@ -1,4 +1,4 @@
-"""Cells: what may be compared. One model on one data set in one suite, with every method's points."""
+"""Cells: one model on one data set in one suite, with every method's points. Only within a cell are points compared."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ...base.errors import BenchError
 from ...records.record import Record
 from ..budgets import CostBudget
 from ..leaderboard.row_notes import differences, load_note, quality
-from ..leaderboard.shown_metrics import Metric, shown_metrics, unknown_metric
+from ..leaderboard.shown_metrics import ShownMetric, shown_metrics, unknown_metric
 
 
 @dataclass(frozen=True)
@@ -30,9 +30,9 @@ class Point:
     seeds
         How many seeds were run.
     failure
-        Why other seeds have none, or all; empty where every seed has one.
+        Why some seeds, or all, have no quality; empty where every seed has one.
     notes
-        What makes the point unequal to the dense row and, where its cost is a latency, what spoils that.
+        Differences from the dense row and, where its cost is a latency, what spoils the times.
     """
 
     method: str
@@ -80,7 +80,7 @@ class Cell:
     task: str
     data: str
     machines: tuple[str, ...]
-    metric: Metric
+    metric: ShownMetric
     budget: CostBudget
     dense: Point | None
     points: tuple[Point, ...]
@@ -185,7 +185,7 @@ def _machine(record: Record) -> str:
     return f"{record.machine} ({record.trial.device})"
 
 
-def _point(group: dict[int, Record], budget: CostBudget, metric: Metric, dense: dict[int, Record]) -> Point:
+def _point(group: dict[int, Record], budget: CostBudget, metric: ShownMetric, dense: dict[int, Record]) -> Point:
     records = [group[seed] for seed in sorted(group)]
     costs = [cost for cost in map(budget.cost, records) if cost is not None and math.isfinite(cost)]
     values = {

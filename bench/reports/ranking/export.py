@@ -1,4 +1,4 @@
-"""A ranking for programs: JSON, and one row for each method and cell for CSV."""
+"""The ranking for programs: values for JSON, and a row for each method in each cell for CSV."""
 
 from __future__ import annotations
 
@@ -7,11 +7,10 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-import pandas as pd
-
+from ..text.csv import rows_to_csv
 from .average import AverageRanks
 from .cells import Point
-from .choose import CellRanking, RankedRow
+from .ranks import CellRanking, RankedRow
 
 Row = dict[str, Any]
 
@@ -32,7 +31,7 @@ def ranking_to_json(
 def ranking_to_csv(rankings: Sequence[CellRanking], average: AverageRanks) -> str:
     """Return one row for each method in each cell, the dense model and those that lack a point, too: unrounded."""
     rows = [_flat(ranking, row, average) for ranking in rankings for row in _rows(ranking)]
-    return pd.DataFrame(rows).to_csv(index=False)
+    return rows_to_csv(rows)
 
 
 def _cell(ranking: CellRanking) -> Row:
@@ -105,7 +104,7 @@ def _flat(ranking: CellRanking, row: Row, average: AverageRanks) -> Row:
     front = {(point.method, point.budget) for point in ranking.front}
     return {
         **_place(ranking),
-        "machines": "; ".join(ranking.cell.machines),
+        "machines": ranking.cell.machines,
         "at": str(ranking.cell.budget),
         "method": method,
         "budget": row["budget"],
@@ -122,7 +121,7 @@ def _flat(ranking: CellRanking, row: Row, average: AverageRanks) -> Row:
         "hypervolume": ranking.hypervolumes.get(method),
         "average_rank": average.ranks.get(method),
         "reason": row["reason"],
-        "notes": "; ".join(filter(None, (row["failure"], *row["notes"]))),
+        "notes": [*filter(None, (row["failure"], *row["notes"]))],
     }
 
 

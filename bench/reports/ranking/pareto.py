@@ -1,4 +1,4 @@
-"""Cost against quality: which points no other one dominates, and the area that they cover."""
+"""The Pareto front of cost and quality, and the area that points cover."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ...base.errors import BenchError, is_user_error
-from ...data.registry import find_data
 from .cells import Cell
 
 #: Of a classifier that guesses, by metric: how many guesses it has.
@@ -16,7 +15,7 @@ GUESSES = {"top1": 1, "top5": 5}
 
 @dataclass(frozen=True)
 class Reference:
-    """Where hypervolumes start: the dense model's cost, and this quality.
+    """The corner that hypervolumes start from: the dense model's cost, and this quality.
 
     Attributes
     ----------
@@ -31,7 +30,7 @@ class Reference:
 
 
 def pareto_front(costs: Sequence[float], qualities: Sequence[float]) -> list[int]:
-    """Return which points no other one dominates.
+    """Return the points that no other one dominates.
 
     One point dominates another if it is at least as cheap and at least as good, and one of both truly.
 
@@ -105,7 +104,7 @@ def hypervolume(costs: Sequence[float], qualities: Sequence[float], reference: f
 def reference_of(cell: Cell) -> Reference | None:
     """Return where a cell's hypervolumes start: what guessing has, or 0; None where less is better.
 
-    Where less is better no value is as bad as can be.
+    Where less is better there is no worst value.
     """
     metric = cell.metric
     if not metric.higher_is_better:
@@ -141,7 +140,9 @@ def hypervolumes(cell: Cell, reference: Reference) -> dict[str, float]:
 
 
 def _classes(cell: Cell) -> int | None:
-    """Return how many classes the data has, where that is known without having it."""
+    """Return how many classes the data has; None where that takes the data itself."""
+    from ...data.registry import find_data
+
     try:
         outline = find_data(cell.data, cell.task).outline
     except Exception as error:  # data of a plugin that is not imported, or put together of several

@@ -1,4 +1,4 @@
-"""A ranking in words: a table for each cell, and one of the average ranks."""
+"""The tables of a ranking: one for each cell, and one of the average ranks."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from string import ascii_lowercase
 
 from ...base.text import counted, seeds_in_words
 from ..statistics import Interval
-from ..text.table import Column, TextTable, number
+from ..text.table import TextColumn, TextTable, number
 from .average import AverageRanks
 from .cells import Point
-from .choose import CellRanking, RankedRow
+from .ranks import CellRanking, RankedRow
 
 HYPERVOLUME = (
     "hypervolume: of all of a method's points in the cell, in halvings of the cost at the dense model's quality; a "
@@ -26,7 +26,7 @@ def ranking_tables(
     Parameters
     ----------
     rankings, average
-        From :func:`.ranking.choose.rank_cells` and :func:`.ranking.average.average_ranks`.
+        From :func:`.ranking.ranks.rank_cells` and :func:`.ranking.average.average_ranks`.
     tolerance, alpha
         That they were made with.
     """
@@ -48,18 +48,18 @@ def _cell_table(ranking: CellRanking, tolerance: float, alpha: float) -> TextTab
     in_brackets = f"[ ]: {interval} of the mean over seeds (Student's t)."
     status = [_status(point, notes) for point in points] + [f"lacking: {one.reason}" for one in ranking.lacking]
     columns = [
-        Column("rank", [f"{row.rank:g}" if row else "" for row in lines] + blank),
-        Column("method", methods, number=False, folds=True),
-        Column("budget", [point.budget for point in points] + blank, rank=4, number=False),
-        Column(f"{cell.budget.name} %", [number(p.cost and 100 * p.cost, 1) for p in points] + blank),
-        Column(
+        TextColumn("rank", [f"{row.rank:g}" if row else "" for row in lines] + blank),
+        TextColumn("method", methods, number=False, folds=True),
+        TextColumn("budget", [point.budget for point in points] + blank, rank=4, number=False),
+        TextColumn(f"{cell.budget.name} %", [number(p.cost and 100 * p.cost, 1) for p in points] + blank),
+        TextColumn(
             cell.metric.heading,
             [_quality(row, point) for row, point in zip(lines, points, strict=True)] + blank,
             meaning=in_brackets if any(row and row.interval for row in lines) else "",
             bold=frozenset(place for place, row in enumerate(lines) if row and row.standing == "leader"),
         ),
-        Column("seeds", [seeds_in_words(len(point.quality), point.seeds) for point in points] + blank, rank=2),
-        Column(
+        TextColumn("seeds", [seeds_in_words(len(point.quality), point.seeds) for point in points] + blank, rank=2),
+        TextColumn(
             "to the leader",
             [_standing(row) for row in lines] + blank,
             rank=1,
@@ -67,19 +67,19 @@ def _cell_table(ranking: CellRanking, tolerance: float, alpha: float) -> TextTab
             meaning=_standing_meaning(rows, interval),
         ),
         *_hypervolume(ranking, methods),
-        Column("status", status, number=False, folds=True, meaning=_front(ranking)),
+        TextColumn("status", status, number=False, folds=True, meaning=_front(ranking)),
     ]
     title = f"{cell.title}: {cell.budget} within {100 * tolerance:g} %"
     groups = ["dense" if row is None else "ranked" for row in lines] + ["lacking"] * len(blank)
     return TextTable(title, columns, groups, notes)
 
 
-def _hypervolume(ranking: CellRanking, methods: Sequence[str]) -> Iterator[Column]:
+def _hypervolume(ranking: CellRanking, methods: Sequence[str]) -> Iterator[TextColumn]:
     """Yield the column of hypervolumes, where the metric has such."""
     if ranking.reference is None or not ranking.hypervolumes:
         return
     cells = [number(ranking.hypervolumes.get(method), 2) for method in methods]
-    yield Column("hypervolume", cells, rank=3, meaning=f"{HYPERVOLUME} {ranking.reference.reason}.")
+    yield TextColumn("hypervolume", cells, rank=3, meaning=f"{HYPERVOLUME} {ranking.reference.reason}.")
 
 
 def _front(ranking: CellRanking) -> str:
@@ -94,13 +94,13 @@ def _average_table(first: CellRanking, average: AverageRanks) -> TextTable:
         f"{average.lacking[method]} of {average.cells}" for method in lacking
     ]
     columns = [
-        Column("method", methods + lacking, number=False),
-        Column("average rank", [f"{rank:.2f}" for rank in average.ranks.values()] + blank),
-        Column("cells", cells),
+        TextColumn("method", methods + lacking, number=False),
+        TextColumn("average rank", [f"{rank:.2f}" for rank in average.ranks.values()] + blank),
+        TextColumn("cells", cells),
     ]
     if average.groups:
         letters = [_letters(method, average) for method in methods]
-        columns.append(Column("group", letters + blank, number=False, meaning=_tests(average)))
+        columns.append(TextColumn("group", letters + blank, number=False, meaning=_tests(average)))
     title = (
         f"average ranks over {counted(average.cells, 'cell')} at {first.budget}, of the methods that all of them have"
     )

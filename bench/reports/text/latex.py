@@ -1,16 +1,16 @@
-"""Tables in LaTeX, with the rules of booktabs."""
+"""Tables in LaTeX, with the lines of the package booktabs."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
 
-from .table import TextTable, total_width
+from .table import TextTable, one_line, total_width
 
 NEEDS = r"% needs \usepackage{booktabs,graphicx}"
 #: Characters that a line of a page in one column holds.
 LINE = 90
-#: What LaTeX would read otherwise, and signs that its fonts have by another name.
+#: Signs that LaTeX reads as its own, and signs that its fonts have by another name.
 SIGNS = {
     "\\": r"\textbackslash{}",
     "{": r"\{",
@@ -26,6 +26,8 @@ SIGNS = {
     ">": r"\textgreater{}",
     "|": r"\textbar{}",
     '"': r"\textquotedbl{}",
+    "`": r"\textasciigrave{}",
+    "-": "-{}",  # only before another one: two would become a dash
     "[": "{[}",  # an optional argument, at the begin of a row
     "]": "{]}",
     "×": r"$\times$",
@@ -42,18 +44,18 @@ SIGNS = {
     "α": r"$\alpha$",
     "²": r"$^2$",
 }
-_SPECIAL = re.compile("|".join(map(re.escape, SIGNS)))
+_SPECIAL = re.compile("|".join("-(?=-)" if sign == "-" else re.escape(sign) for sign in SIGNS))
 
 
 def escape(text: str) -> str:
-    """Return a text as LaTeX prints it."""
-    return _SPECIAL.sub(lambda match: SIGNS[match[0]], text)
+    """Return a text such that LaTeX prints it as it is, in one line."""
+    return _SPECIAL.sub(lambda match: SIGNS[match[0]], one_line(text))
 
 
 def text_tables_to_latex(tables: Iterable[TextTable]) -> str:
-    """Return tables in LaTeX: all columns, shrunk to a line where they are wider, with what stands below them.
+    """Return tables in LaTeX: all columns, meanings and footnotes; a table wider than a line is shrunk to it.
 
-    They use the packages booktabs and graphicx.
+    They need the packages booktabs and graphicx.
     """
     return "\n\n".join([NEEDS, *map(_table, tables)]) + "\n"
 
@@ -62,7 +64,7 @@ def _table(table: TextTable) -> str:
     wide = total_width(table.widths()) > LINE
     lines = [
         r"\begin{table*}",
-        rf"\caption{{{escape(table.title)}}}",
+        *([rf"\caption{{{escape(table.heading)}}}"] if table.heading else []),
         *([r"\resizebox{\linewidth}{!}{%"] if wide else []),
         rf"\begin{{tabular}}{{{''.join('r' if column.number else 'l' for column in table.columns)}}}",
         r"\toprule",

@@ -1,7 +1,12 @@
-"""Tables in words, whatever they are of: columns of texts, and which of them fit a width."""
+"""The table that people read: columns of texts, and which of them fit a width.
+
+Terminal, Markdown and LaTeX each have one writer for it, in this folder; CSV and JSON are written from the values that
+the texts are made from.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -11,10 +16,17 @@ from rich.cells import cell_len
 LONGEST_WORD = 12
 #: Blanks between two columns.
 GAP = 2
+#: Characters that move a cursor, start a terminal's command or turn a text around.
+CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+
+
+def one_line(text: str) -> str:
+    """Return a text in one line: blanks for line ends and tabs, and � for characters that control a terminal."""
+    return CONTROLS.sub("�", " ".join(text.split()))
 
 
 @dataclass(frozen=True)
-class Column:
+class TextColumn:
     """One column of a table.
 
     Attributes
@@ -22,17 +34,17 @@ class Column:
     heading
         Its words may stand below each other.
     cells
-        A text for each row.
+        A text for each row; every text of a table is made :func:`one_line`.
     rank
         0: always shown; of the others those of the highest rank are left out first.
     number
         Whether the cells are numbers, which stand to the right.
     folds
-        Whether the cells are texts that may go on in a second line; numbers never do.
+        Whether a cell may go on in a second line.
     brief
-        What is shown instead, where this is too wide.
+        The column that is shown instead where this one is too wide.
     meaning
-        What the heading leaves open.
+        A sentence below the table on what the heading leaves open.
     bold
         Rows whose cell stands out.
     """
@@ -42,9 +54,14 @@ class Column:
     rank: int = 0
     number: bool = True
     folds: bool = False
-    brief: Column | None = None
+    brief: TextColumn | None = None
     meaning: str = ""
     bold: frozenset[int] = frozenset()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "heading", one_line(self.heading))
+        object.__setattr__(self, "cells", [one_line(cell) for cell in self.cells])
+        object.__setattr__(self, "meaning", one_line(self.meaning))
 
     @property
     def width(self) -> int:
@@ -62,27 +79,40 @@ class Column:
 
 @dataclass(frozen=True)
 class TextTable:
-    """One table in words: what terminal, Markdown and LaTeX show.
+    """One table of texts: what terminal, Markdown and LaTeX show.
 
     Attributes
     ----------
     title
-        What it is of, and where that was measured.
+        The subject of the table, and where it was measured; empty for a table without a title.
     columns
         From left to right.
     groups
-        What each row belongs to, such as its budget: between rows of different groups there is a line.
+        The group of each row, such as its budget: between rows of different groups there is a line.
     footnotes
         Numbered from 1; cells refer to them.
     left_out
         Headings of the columns that did not fit.
+    caption
+        What the table comes to, in a few words that follow the title.
     """
 
     title: str
-    columns: list[Column]
+    columns: list[TextColumn]
     groups: list[str]
     footnotes: list[str]
     left_out: tuple[str, ...] = ()
+    caption: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "title", one_line(self.title))
+        object.__setattr__(self, "caption", one_line(self.caption))
+        object.__setattr__(self, "footnotes", [one_line(note) for note in self.footnotes])
+
+    @property
+    def heading(self) -> str:
+        """Title and caption; empty where the table has neither."""
+        return ": ".join(filter(None, (self.title, self.caption)))
 
     @property
     def rows(self) -> list[list[str]]:
@@ -95,11 +125,11 @@ class TextTable:
 
     @property
     def legend(self) -> str:
-        """What the headings leave open."""
+        """The columns' meanings, each once."""
         return " ".join(dict.fromkeys(column.meaning for column in self.columns if column.meaning))
 
     def widths(self, available: int | None = None) -> list[int]:
-        """Return the width of each column; where these are more than available, texts are folded."""
+        """Return the width of each column; where there is too little room, columns that fold are narrower."""
         if available is None:
             return [column.width for column in self.columns]
         widths = [column.narrowest for column in self.columns]
@@ -111,7 +141,7 @@ class TextTable:
         return widths
 
     def fitted(self, width: int) -> TextTable:
-        """Return the table with as many columns as ``width`` characters hold; what is always shown stays."""
+        """Return the table with as many columns as ``width`` characters hold; columns of rank 0 always stay."""
         columns = list(self.columns)
         while total_width([column.narrowest for column in columns]) > width:
             least = max(columns, key=lambda column: column.rank)
@@ -130,5 +160,5 @@ def total_width(widths: Sequence[int]) -> int:
 
 
 def number(value: float | None, digits: int) -> str:
-    """Return a number with some decimals and its thousands apart; nothing for None."""
+    """Return a number with ``digits`` decimals and its thousands apart; an empty text for None."""
     return "" if value is None else f"{value:,.{digits}f}"

@@ -6,11 +6,11 @@ from dataclasses import replace
 import pytest
 
 from decompbench.bench.checks import doctor
-from decompbench.bench.checks.doctor import Report, examine, warnings_of
+from decompbench.bench.checks.doctor import DoctorReport, examine, warnings_of
 
 from ..factories import decompbench
 
-GOOD = Report(
+GOOD = DoctorReport(
     machine={"physical_cores": 4, "usable_cores": 4},
     torch={"threads": 4, "mkldnn": True, "gpus": [], "forms": {"eager": None}},
     packages={},

@@ -154,13 +154,13 @@ def test_the_command_line_gives_json_and_an_exit_code(tmp_path):
         assert run.returncode == 2
         assert run.stdout == ""
     arguments = ["sweep", "--model", "timm/test_resnet", "--method", "svd", "--set", "svd.rank=0.2"]
-    run = decompbench(*arguments, "--json")
+    run = decompbench(*arguments, "--format", "json")
     assert run.returncode == 0, run.stderr
     (found,) = json.loads(run.stdout)["models"]
     assert found["ok"]
     assert found["methods"][0]["weights"] < 0.3 * found["weights"]
     assert "[1/1] timm/test_resnet: ok" in run.stderr
-    text = decompbench(*arguments, "--keep", tmp_path / "kept.jsonl", "--markdown").stdout
+    text = decompbench(*arguments, "--keep", tmp_path / "kept.jsonl", "--format", "markdown").stdout
     assert "`decompbench sweep --model timm/test_resnet --method svd --set svd.rank=0.2 --keep " in text
     assert f"timm {timm.__version__}" in text
 

@@ -328,5 +328,5 @@ def test_merging_two_peoples_results_is_copying_or_appending(tmp_path, folder, d
     shutil.copy(two / "machines" / "elsewhere.json", one / "machines")
     report = validate(one, plan=False)
     assert (report.findings, report.records, report.files) == ([], 3, 2)
-    rows = json.loads(decompbench("leaderboard", "--json", results=one).stdout)
+    rows = json.loads(decompbench("leaderboard", "--format", "json", results=one).stdout)
     assert {row["machine"] for row in rows} == {documents[0]["machine"], "elsewhere"}

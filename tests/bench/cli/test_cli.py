@@ -113,14 +113,14 @@ def test_plan_gives_every_trial_its_size_and_trains_nothing():
     assert "resnet8/fashion-mnist-10k/dense/seed0" in decompbench("plan", "quick", "--only", "dense").stdout
 
 
-@pytest.mark.parametrize("flag", ["--csv", "--markdown", "--json", None])
-def test_leaderboard_has_a_row_for_each_trial(smoke, flag):
-    arguments = ["leaderboard", "smoke", *([flag] if flag else [])]
+@pytest.mark.parametrize("form", ["csv", "markdown", "json", "terminal"])
+def test_leaderboard_has_a_row_for_each_trial(smoke, form):
+    arguments = ["leaderboard", "smoke", "--format", form]
     run = decompbench(*arguments, results=smoke.results)
     assert run.returncode == 0
     assert run.stderr == ""
     assert "dense" in run.stdout
-    if flag == "--json":
+    if form == "json":
         rows = json.loads(run.stdout)
         assert all(row["kind"] in ("none", "weight-space", "architectural") for row in rows)
         assert all(row["drop"] is not None for row in rows)
@@ -131,7 +131,7 @@ def test_leaderboard_reports_a_damaged_line_and_shows_the_rest(smoke, tmp_path):
     folder.mkdir(parents=True)
     lines = smoke.records_file.read_text().splitlines(keepends=True)
     (folder / "records.jsonl").write_text("".join([lines[0], lines[1][:50] + "\n", *lines[2:]]))
-    run = decompbench("leaderboard", "smoke", "--json", results=tmp_path)
+    run = decompbench("leaderboard", "smoke", "--format", "json", results=tmp_path)
     assert run.returncode == 0
     assert "records.jsonl:2: not JSON" in run.stderr
     assert len(json.loads(run.stdout)) == len(lines) - 1

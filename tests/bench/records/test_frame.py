@@ -266,7 +266,7 @@ def test_tables_of_one_suite_hold_what_the_leaderboard_shows(results, tmp_path):
     shown = leaderboard(latest(find_records(results, "quick")[0]))
     assert list(board["final"]) == list(shown["final"])
     assert list(board["latency_b1_ratio"]) == list(shown["latency_b1_ratio"])
-    markdown = decompbench("leaderboard", "quick", "--markdown", results=results).stdout
+    markdown = decompbench("leaderboard", "quick", "--format", "markdown", results=results).stdout
     assert (tmp_path / "out" / "quick" / "leaderboard.md").read_text() == markdown
 
 

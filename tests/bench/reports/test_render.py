@@ -1,4 +1,4 @@
-"""The table on a terminal: as many columns as fit, and never a number cut; notes in order and each once."""
+"""The leaderboard on a terminal: as many columns as fit, no number cut, each note once and in order."""
 
 import io
 import json
@@ -12,8 +12,6 @@ from decompbench.bench.records.record import KnobRange
 from decompbench.bench.reports.export.render import print_tables, to_csv, to_rows
 from decompbench.bench.reports.leaderboard.columns import text_tables
 from decompbench.bench.reports.leaderboard.rows import leaderboard
-from decompbench.bench.reports.text.output import text_tables_to_markdown
-from decompbench.bench.reports.text.table import Column, TextTable
 from decompbench.bench.suite.load import load_suite
 from decompbench.bench.suite.trial import expand
 
@@ -131,11 +129,3 @@ def test_records_none_of_which_can_be_read_are_one_error_and_one_warning(tmp_pat
     assert len(run.stderr.splitlines()) == 2
     assert "41 lines are left out: 1-41" in run.stderr
     assert "Traceback" not in run.stderr
-
-
-def test_markdown_keeps_a_cell_on_its_line_and_no_text_is_a_tag():
-    table = TextTable("a <b>", [Column("x", ["1\n2|<i>"], meaning="if <u>")], [""], ["see\n<script>"])
-    lines = text_tables_to_markdown([table]).splitlines()
-    assert lines[0] == "**a &lt;b>**"
-    assert "| 1 2\\|&lt;i> |" in lines
-    assert lines[-3:] == ["*if &lt;u>*", "", "1) see &lt;script>  "]

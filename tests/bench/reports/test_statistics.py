@@ -1,4 +1,4 @@
-"""Holm's correction, and that it does what it is there for: few rows of equal methods are marked as worse."""
+"""Holm's correction: its numbers, and how few rows of equal methods are marked as worse."""
 
 import runpy
 

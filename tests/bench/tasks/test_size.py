@@ -45,6 +45,6 @@ def test_a_suite_has_counts_and_latencies_and_no_quality(tmp_path):
         assert measured["counts"]["conv_weights"] == measured["planned"]["weights"]
         assert measured["metric"] is None
         assert measured["training"]["steps"] == 0
-    board = decompbench("leaderboard", str(suite), "--markdown", results=tmp_path / "results").stdout
+    board = decompbench("leaderboard", str(suite), "--format", "markdown", results=tmp_path / "results").stdout
     assert "time b1 / dense" in board
     assert "drop" not in board

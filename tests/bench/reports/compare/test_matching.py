@@ -1,4 +1,4 @@
-"""Which records are held against each other, and what is told of both sets."""
+"""Rows of two sets: which records are compared with each other, and the notes on both sets."""
 
 import pytest
 from hypothesis import HealthCheck, given, settings

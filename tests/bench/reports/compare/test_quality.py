@@ -1,4 +1,4 @@
-"""Quality: beyond the spread of seeds, and what is said where none is known."""
+"""Quality: differences beyond the spread of seeds, and the verdict where no spread is known."""
 
 import math
 from statistics import mean, variance

@@ -1,4 +1,4 @@
-"""What A and B may be: folders, files, machines, git revisions; and what is said of all else."""
+"""Sources of A and B: folders, files, machines, git revisions; and the error for anything else."""
 
 import shutil
 import subprocess

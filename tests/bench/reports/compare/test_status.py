@@ -1,4 +1,4 @@
-"""How trials ended, and what they were set to."""
+"""The trials' ends and their settings."""
 
 import pytest
 

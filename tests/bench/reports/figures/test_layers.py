@@ -1,4 +1,4 @@
-"""Bars of layers: they add up to the plan, what is shared included."""
+"""Bars of layers: they add up to the plan, with what layers share."""
 
 import pytest
 import torch

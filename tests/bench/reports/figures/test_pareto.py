@@ -1,4 +1,4 @@
-"""Pareto plots: points where the rows are, the front through those that none is beyond."""
+"""Pareto plots: a point for each row, and the front through the points that none dominates."""
 
 import pandas as pd
 import pytest
@@ -7,7 +7,7 @@ from decompbench.bench.base.errors import BenchError
 from decompbench.bench.reports.figures import draw_pareto
 from decompbench.bench.reports.figures.axes import cost_axis
 from decompbench.bench.reports.figures.panels import tables_of
-from decompbench.bench.reports.published.beside import published_points
+from decompbench.bench.reports.published.points import published_points
 
 
 def row(method, percent, final, **more):

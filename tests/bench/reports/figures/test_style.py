@@ -1,4 +1,4 @@
-"""Files of figures: equal for equal figures, whole or not at all, and nothing of the caller's style is changed."""
+"""Files of figures: equal for equal figures, whole or not at all; the caller's style stays unchanged."""
 
 import matplotlib as mpl
 import pytest

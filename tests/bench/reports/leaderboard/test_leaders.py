@@ -1,4 +1,4 @@
-"""Who leads each budget, who is behind it, and what is said where a single seed leaves that unknown."""
+"""The leader of each budget, the rows behind it, and the legend where a single seed leaves that unknown."""
 
 import io
 import re

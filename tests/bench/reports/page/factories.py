@@ -1,4 +1,4 @@
-"""What the page's tests share: the committed results, and waiting in a browser."""
+"""The committed results, and waiting in a browser, for the page's tests."""
 
 from ...factories import wait_for
 

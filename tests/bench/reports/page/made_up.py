@@ -1,4 +1,4 @@
-"""Records with what a page could stumble over: names that are HTML, failures, seeds, plans, published points."""
+"""Made-up records that a page could stumble over: names that are HTML, failures, seeds, plans, published points."""
 
 from __future__ import annotations
 

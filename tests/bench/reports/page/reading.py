@@ -1,4 +1,4 @@
-"""What a reader does with the page, and sees in it."""
+"""A reader of the page: clicks, and what is seen."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""What is in the page: the leaderboard's numbers, once, in elements that nothing ends; and that it is written whole."""
+"""The page's data: the leaderboard's numbers, once, in elements that nothing ends; and a page that is written whole."""
 
 import base64
 import gzip
@@ -196,8 +196,11 @@ def test_the_page_before_stays_when_writing_fails(committed, tmp_path, monkeypat
     assert [one.name for one in tmp_path.iterdir()] == ["index.html"]
 
 
+PAGE = ["leaderboard", "quick", "--results", str(RESULTS), "--format", "html"]
+
+
 def test_the_command_line_writes_the_page_and_prints_where(capsys, monkeypatch, tmp_path):
-    arguments = ["leaderboard", "quick", "--results", str(RESULTS), "--html", str(tmp_path / "page")]
+    arguments = [*PAGE, "--output", str(tmp_path / "page")]
     monkeypatch.setattr("sys.argv", ["decompbench", *arguments])
     with pytest.raises(SystemExit) as ended:
         main()
@@ -209,10 +212,10 @@ def test_the_command_line_writes_the_page_and_prints_where(capsys, monkeypatch, 
 
 @pytest.mark.parametrize("option", [["--budget", "params=30%"], ["--sort", "final"], ["--csv"], ["--published"]])
 def test_options_that_the_page_has_itself_are_refused(capsys, monkeypatch, tmp_path, option):
-    arguments = ["leaderboard", "quick", "--results", str(RESULTS), "--html", str(tmp_path / "page"), *option]
+    arguments = [*PAGE, "--output", str(tmp_path / "page"), *option]
     monkeypatch.setattr("sys.argv", ["decompbench", *arguments])
     with pytest.raises(SystemExit) as ended:
         main()
     assert ended.value.code == 2
-    assert "--html" in capsys.readouterr().err
+    assert "--format" in capsys.readouterr().err
     assert not (tmp_path / "page").exists()

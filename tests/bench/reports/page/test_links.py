@@ -1,4 +1,4 @@
-"""Links to the page in Chromium: what was chosen comes back."""
+"""Links to the page in Chromium: a choice comes back."""
 
 from .reading import choose, head, methods
 

@@ -1,4 +1,4 @@
-"""Tables that lack what others have: quality, plans, a dense row, more than one row."""
+"""Tables without quality, plans, a dense row, or more than one row."""
 
 import pytest
 

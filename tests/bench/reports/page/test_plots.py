@@ -1,4 +1,4 @@
-"""The page's plots in Chromium, and what stands below for chosen rows."""
+"""The page's plots in Chromium, and the details of chosen rows below them."""
 
 import json
 

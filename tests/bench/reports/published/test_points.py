@@ -1,4 +1,4 @@
-"""The papers' numbers beside our rows: every one has its place, in our names, our units and with its contradictions."""
+"""The papers' points: each in our names and units, with its contradictions."""
 
 from fnmatch import fnmatchcase
 

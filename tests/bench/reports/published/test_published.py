@@ -1,4 +1,4 @@
-"""Published sizes: every one has a verdict, every verdict is true, and so is what the verdicts say."""
+"""Published sizes: each has a verdict, each verdict is true, and the sums of verdicts are right."""
 
 import json
 import math
@@ -16,7 +16,7 @@ from decompbench.bench.reports.published import OTHER_METRICS, PAPERS, SIZE_METR
 from decompbench.bench.reports.published.counts import CONVENTIONS, Network
 from decompbench.bench.reports.published.judge import counted, judge, rounds_to
 from decompbench.bench.reports.published.render import to_cells, to_markdown
-from decompbench.bench.reports.published.rules import Part, load_rules
+from decompbench.bench.reports.published.rules import TableRules, load_rules
 from decompbench.bench.suite.variants import find_variant, packaged_variants
 from decompbench.methods import begin, count_stored
 from tests.places import ROOT
@@ -217,7 +217,7 @@ def test_agreeing_is_rounding_to_the_printed_digits(ours, published, step, agree
 def part(**rule):
     rule = {"method": "group", "variant": "li2019-resnet56-group"} | rule
     metrics = {"params": {"count": "conv_weights", "step": 1000}}
-    return Part.model_validate({"table": 5, "model": "resnet56", "metrics": metrics, "rows": [rule]})
+    return TableRules.model_validate({"table": 5, "model": "resnet56", "metrics": metrics, "rows": [rule]})
 
 
 @pytest.mark.parametrize(
@@ -255,7 +255,7 @@ def test_rules_that_say_too_little_or_too_much_are_refused(rule, message):
 
 def test_a_convention_with_a_typo_gets_the_nearest():
     with pytest.raises(ValueError, match="did you mean 'conv_weights'"):
-        Part.model_validate(
+        TableRules.model_validate(
             part().model_dump() | {"metrics": {"params": {"count": "conv_weigths", "step": 1}}},
         )
 
@@ -295,7 +295,7 @@ def test_rules_load_for_every_paper():
 
 
 def test_json_has_both_numbers_and_where_ours_comes_from():
-    run = decompbench("published", "--paper", "li2019", "--json")
+    run = decompbench("published", "--paper", "li2019", "--format", "json")
     assert run.returncode == 0, run.stderr
     rows = json.loads(run.stdout)
     assert len(rows) == 83
@@ -309,7 +309,7 @@ def test_table_shows_every_row_and_what_it_comes_to(verdicts):
     run = decompbench("published")
     assert run.returncode == 0, run.stderr
     lines = run.stdout.splitlines()
-    assert len(lines) == 2 + len(verdicts) + 1
+    assert len(lines) == 2 + len(verdicts) + 2  # heading and rule; an empty line and the summary
     assert lines[-1].startswith("145 sizes: ")
     assert "14,710,464" not in to_cells(verdicts[0])
 
@@ -329,4 +329,4 @@ def test_an_unknown_paper_gets_the_nearest():
 
 def test_the_documents_table_is_the_commands(verdicts):
     text = (ROOT / "docs" / "published.md").read_text()
-    assert to_markdown(verdicts).strip() in text, "docs/published.md: run decompbench published --markdown again"
+    assert to_markdown(verdicts).strip() in text, "docs/published.md: run decompbench published --format markdown again"

@@ -98,20 +98,20 @@ def test_every_format_has_them_marked(results):
         assert (run.returncode, run.stderr) == (0, "")
         return run.stdout
 
-    rows = json.loads(shown("--published", "--json"), parse_constant=pytest.fail)
+    rows = json.loads(shown("--published", "--format", "json"), parse_constant=pytest.fail)
     published = [row for row in rows if row["kind"] == "published"]
     assert (len(rows), len(published)) == (2 + 15, 15)
     assert {row["machine"] for row in published} == {None}
-    assert [row["kind"] for row in json.loads(shown("--json"))] == ["none", "weight-space"]
-    read = list(csv.DictReader(io.StringIO(shown("--published", "--csv"))))
+    assert [row["kind"] for row in json.loads(shown("--format", "json"))] == ["none", "weight-space"]
+    read = list(csv.DictReader(io.StringIO(shown("--published", "--format", "csv"))))
     assert sum(row["kind"] == "published" for row in read) == 15
     assert [row["seeds"] for row in read[:3]] == ["1", "1", ""]
-    latex = shown("--published", "--latex")
+    latex = shown("--published", "--format", "latex")
     check_latex(latex)
-    for text in (shown("--published", "--markdown"), shown("--published"), latex):
+    for text in (shown("--published", "--format", "markdown"), shown("--published"), latex):
         assert "not measured by us" in text
         assert "93.24" in text
-    assert "not measured by us" not in shown("--markdown")
+    assert "not measured by us" not in shown("--format", "markdown")
 
 
 def test_where_nothing_is_published_that_is_said(tmp_path):

@@ -1,4 +1,4 @@
-"""Made-up records of equal budgets, and what their qualities are."""
+"""Made-up records of equal budgets, and functions that give their qualities."""
 
 from ...factories import counts, latency, make_record
 

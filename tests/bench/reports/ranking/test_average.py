@@ -1,4 +1,4 @@
-"""Average ranks and their tests: Demšar's numbers, scipy's, and what must hold for any scores."""
+"""Average ranks and their tests: Demšar's numbers, scipy's, and properties of any scores."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""Ranks within a cell: points by size alone, intervals over seeds, and who lacks one and why."""
+"""Ranks within a cell: points by size alone, intervals over seeds, and methods that lack a point, with the reason."""
 
 import itertools
 import math

@@ -35,36 +35,37 @@ def rank(results, *arguments):
 
 
 def test_all_formats_have_the_same_ranks(results):
-    found = json.loads(rank(results, *AT, "--json"), parse_constant=pytest.fail)
+    found = json.loads(rank(results, *AT, "--format", "json"), parse_constant=pytest.fail)
     assert [cell["model"] for cell in found["cells"]] == ["resnet14", "resnet20", "resnet8"]
     ranks = {(c["table"], row["method"]): row["rank"] for c in found["cells"] for row in c["rows"]}
-    rows = list(csv.DictReader(io.StringIO(rank(results, *AT, "--csv"))))
+    rows = list(csv.DictReader(io.StringIO(rank(results, *AT, "--format", "csv"))))
     assert {(row["table"], row["method"]): float(row["rank"]) if row["rank"] else None for row in rows} == ranks
     assert {row["standing"] for row in rows} == {"dense", "leader", "worse", "lacking"}
-    markdown = rank(results, *AT, "--markdown")
+    markdown = rank(results, *AT, "--format", "markdown")
     assert "| 1 | tucker2 | params=30% | 30.0 | **85.10 [84.85, 85.35]** | 3 | leader |" in markdown
     assert "lacking: diverged" in markdown
     text = rank(results, *AT)
     assert "85.10 [84.85, 85.35]" in text
     assert "2 of 3" in text
     assert "no test: 2 methods have a point in all cells, and it takes 3" in text
-    latex = rank(results, *AT, "--latex")
+    latex = rank(results, *AT, "--format", "latex")
     check_latex(latex)
     assert r"\textbf{85.10 {[}84.85, 85.35{]}}" in latex
     assert latex.count(r"\begin{table*}") == 4
 
 
 def test_the_dense_row_is_first_and_unranked(results):
-    for cell in json.loads(rank(results, *AT, "--json"))["cells"]:
+    for cell in json.loads(rank(results, *AT, "--format", "json"))["cells"]:
         assert (cell["rows"][0]["method"], cell["rows"][0]["rank"]) == ("dense", None)
 
 
 def test_tolerance_and_alpha_are_those_asked_for(results):
-    wide = json.loads(rank(results, "--budget", "params=40%", "--tolerance", "0.3", "--alpha", "0.2", "--json"))
+    asked = ("--budget", "params=40%", "--format", "json")
+    wide = json.loads(rank(results, *asked, "--tolerance", "0.3", "--alpha", "0.2"))
     assert (wide["tolerance"], wide["alpha"]) == (0.3, 0.2)
     # 30 % and 50 % are equally far, and the smaller one counts
     assert {row["budget"] for cell in wide["cells"] for row in cell["rows"] if row["rank"]} == {"params=30%"}
-    none = json.loads(rank(results, "--budget", "params=40%", "--json"))
+    none = json.loads(rank(results, *asked))
     assert {row["standing"] for cell in none["cells"] for row in cell["rows"]} == {"dense", "lacking"}
     assert none["average"]["ranks"] == {}
     assert "have no method at this budget" in none["average"]["notes"][0]
@@ -72,7 +73,7 @@ def test_tolerance_and_alpha_are_those_asked_for(results):
 
 
 def test_tables_can_be_chosen_and_only_they_count(results):
-    found = json.loads(rank(results, *AT, "--table", "resnet8/*", "--table", "resnet20", "--json"))
+    found = json.loads(rank(results, *AT, "--table", "resnet8/*", "--table", "resnet20", "--format", "json"))
     assert [cell["model"] for cell in found["cells"]] == ["resnet20", "resnet8"]
     assert (found["average"]["cells"], found["average"]["lacking"]) == (2, {})
 
@@ -87,7 +88,8 @@ def test_tables_can_be_chosen_and_only_they_count(results):
         ([*AT, "tinny"], "did you mean 'tiny'"),
         ([*AT, "--table", "resnet9*"], "no table 'resnet9*'; there is resnet14/fashion-mnist-10k; resnet20"),
         (["--budget", "latency=1", "--pool-machines"], "never mixed"),
-        ([*AT, "--csv", "--json"], "give one of"),
+        ([*AT, "--csv", "--json"], "give one of --csv and --json"),
+        ([*AT, "--format", "html"], "no format 'html'; there is terminal, markdown, csv, latex, json"),
     ],
 )
 def test_mistakes_are_one_line_and_exit_code_2(results, arguments, said):

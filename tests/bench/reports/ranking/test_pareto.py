@@ -1,4 +1,4 @@
-"""Fronts and hypervolumes: numbers by hand, and what must hold for any points."""
+"""Fronts and hypervolumes: numbers by hand, and properties of any points."""
 
 import math
 

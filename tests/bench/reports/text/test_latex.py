@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from decompbench.bench.reports.text.latex import escape, text_tables_to_latex
-from decompbench.bench.reports.text.table import Column, TextTable
+from decompbench.bench.reports.text.table import TextColumn, TextTable
 
 from ...factories import SPECIAL, check_latex
 
@@ -16,6 +16,11 @@ def test_special_signs_are_escaped():
     )
     assert escape("1.0 ±0.1, 3×3, l–h, A → B ↓") == (r"1.0 $\pm$0.1, 3$\times$3, l--h, A $\to$ B $\downarrow$")
     assert escape("[0.4, 0.6]") == "{[}0.4, 0.6{]}"
+    assert escape("a\n`b` --set -0.5 <c>|") == (
+        r"a \textasciigrave{}b\textasciigrave{} -{}-set -0.5 \textless{}c\textgreater{}\textbar{}"
+    )
+    assert escape("---") == "-{}-{}-"
+    assert escape("=1+1") == "=1+1"
 
 
 @given(st.text(st.characters(codec="ascii", categories=["L", "N", "P", "S", "Zs"]), max_size=30))
@@ -25,7 +30,10 @@ def test_nothing_of_a_text_is_left_that_latex_would_read(text):
 
 
 def table(cells, title="t", **options):
-    columns = [Column("method", cells, number=False, meaning="m: 30 % of_it."), Column("%", ["1", "2"], **options)]
+    columns = [
+        TextColumn("method", cells, number=False, meaning="m: 30 % of_it."),
+        TextColumn("%", ["1", "2"], **options),
+    ]
     return TextTable(title, columns, ["a", "b"], ["a note & more"])
 
 
@@ -42,7 +50,7 @@ def test_bold_groups_and_notes():
 
 @pytest.mark.parametrize("count", [1, 3])
 def test_a_wide_table_is_shrunk_to_a_line(count):
-    wide = TextTable("t", [Column("x" * 50, ["1"])] * count, ["a"], [])
+    wide = TextTable("t", [TextColumn("x" * 50, ["1"])] * count, ["a"], [])
     text = text_tables_to_latex([wide])
     check_latex(text)
     assert (r"\resizebox{\linewidth}{!}{%" in text) == (count == 3)

@@ -1,12 +1,10 @@
-"""Ranks within a cell: each method's point at the budget, chosen by its size alone."""
+"""The ranks within a cell: each method's point at the budget, chosen by its size alone."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-
-from scipy import stats
 
 from ...base.errors import BenchError
 from ...records.record import Record
@@ -58,14 +56,14 @@ class CellRanking:
     Attributes
     ----------
     cell, budget
-        What was ranked; the cell's own budget names the batch size of a latency.
+        The cell and the budget that was asked for; the cell's own budget names the batch size of a latency.
     rows
         Best first; the dense model is not among them.
     lacking
         Methods that other cells or budgets have, and this one has not.
     front
-        Of all points of the cell that have every seed, and the dense model's, those that no other one dominates on cost
-        and quality, from small to large.
+        The points that no other one dominates on cost and quality, from small to large: of the dense model, and of all
+        points that have every seed.
     reference
         Of the hypervolumes; None where the metric has none.
     hypervolumes
@@ -121,7 +119,7 @@ def rank_cells(
 
 
 def check_alpha(alpha: float) -> None:
-    """Refuse what is no level of significance."""
+    """Raise a BenchError unless a level of significance is between 0 and 1."""
     if not 0 < alpha < 1:
         raise BenchError(f"alpha {alpha:g}: must be between 0 and 1, such as 0.05")
 
@@ -182,6 +180,8 @@ def _why(points: Sequence[Point], chosen: Point | None, budget: CostBudget) -> s
 
 
 def _rows(cell: Cell, points: Sequence[Point], alpha: float) -> tuple[RankedRow, ...]:
+    from scipy import stats
+
     ranks = stats.rankdata([-cell.gain(point.mean) for point in points])
     order = sorted(range(len(points)), key=lambda index: (ranks[index], points[index].method))
     values = [list(points[index].quality.values()) for index in order]

@@ -1,4 +1,4 @@
-"""The papers' numbers beside ours: the points that were published of one of our models on its data."""
+"""The papers' points: what was published of one of our models on its data, in our words."""
 
 from __future__ import annotations
 
@@ -7,11 +7,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from ...data.names import split_data
-from ...data.super_resolution.folders import set_name
 from .names import Names, load_names
-from .rules import Part, Rule, load_rules
-from .tables import PAPERS, SIZE_METRICS, PublishedRow, read_rows
+from .read import PAPERS, SIZE_METRICS, PublishedRow, read_rows
+from .rules import Rule, TableRules, load_rules
 
 #: Our name of a published quality.
 QUALITIES = {
@@ -107,7 +105,7 @@ class PublishedPoint:
 
 @dataclass(frozen=True)
 class _Match:
-    """Our metric for a data set of a table: its name in brackets, why the data differs, what a reader should know."""
+    """A data set of a table in our terms: the test set's name in brackets, why the data differs, and a remark."""
 
     test: str = ""
     other_data: str = ""
@@ -117,7 +115,7 @@ class _Match:
 def published_points(
     model: str, task: str, data: str, *, metric: str | None = None, folder: Path | None = None
 ) -> list[PublishedPoint]:
-    """Return what the papers publish of a model on its data, in the order of their tables.
+    """Return the papers' points of a model on its data, in the order of their tables.
 
     Parameters
     ----------
@@ -193,6 +191,8 @@ def _match(dataset: str, data: str, names: Names) -> _Match | None:
     test = dataset.split()[0]
     if test not in names.test_sets:
         return None
+    from ...data.names import split_data
+
     train, tests = split_data(data)
     own = {_test_name(part, names): part for part in tests}
     if not tests and _test_name(train, names) == test:  # the data brings its only test set, which has no name
@@ -206,6 +206,8 @@ def _match(dataset: str, data: str, names: Names) -> _Match | None:
 
 def _test_name(part: str, names: Names) -> str:
     """Return the name of a part of our data, as the metrics have it."""
+    from ...data.super_resolution.folders import set_name
+
     kind, _, path = part.partition(":")
     return "DIV2K" if kind == names.trained_on else set_name(Path(path or kind))
 
@@ -219,7 +221,7 @@ def _sizes(rows: Iterable[PublishedRow]) -> dict[tuple[str, ...], Line]:
     return sizes
 
 
-def _share(size: Line, base: Line, metrics: Iterable[str], part: Part | None) -> tuple[float | None, str]:
+def _share(size: Line, base: Line, metrics: Iterable[str], part: TableRules | None) -> tuple[float | None, str]:
     """Return the share of the dense network in percent, and the convention that the table counts by."""
     for metric in metrics:
         if metric not in size:

@@ -1,4 +1,4 @@
-"""The published numbers: one row of ``results/published/<paper>.csv`` each."""
+"""The reader of the published numbers: one row of ``results/published/<paper>.csv`` each."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ...base.errors import BenchError
 
 PAPERS = ("li2019", "yang2020", "yu2021")
 
-#: What a metric says of a size, from the counts of the dense and of the compressed network.
+#: The value of a metric of size, from the counts of the dense and of the compressed network.
 SIZE_METRICS: dict[str, Callable[[float, float], float]] = {
     "params": lambda dense, small: small,
     "block_params": lambda dense, small: small,

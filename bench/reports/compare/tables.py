@@ -1,12 +1,12 @@
-"""A comparison in words: its sections and their tables, for terminal and Markdown alike."""
+"""The tables of a comparison, a list of them for each section."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
-from .findings import Comparison, Finding, RowComparison, Verdict
-from .matching import Row
+from ..text.table import TextColumn, TextTable
+from .findings import RecordsComparison, RowComparison, RowFinding, Verdict
+from .matching import MatchedRow
 
 HEADINGS = ("method", "what", "A", "B", "change")
 SAME_HEADINGS = ("method", "conv weights", "quality", "time / dense")
@@ -19,15 +19,7 @@ SECTIONS: tuple[tuple[Verdict, str], ...] = (
 Cells = tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class Part:
-    """The lines of a section that belong to one suite, model, data and machine."""
-
-    title: str
-    lines: Sequence[Cells]
-
-
-def legend(comparison: Comparison) -> list[str]:
+def legend(comparison: RecordsComparison) -> list[str]:
     """Return the rules by which the findings that there are were judged."""
     findings = [finding for verdict, _ in SECTIONS for _, finding in comparison.of(verdict)]
     rules = {
@@ -40,25 +32,34 @@ def legend(comparison: Comparison) -> list[str]:
     return told
 
 
-def section(comparison: Comparison, verdict: Verdict, limit: int | None = None) -> list[Part]:
+def section(comparison: RecordsComparison, verdict: Verdict, limit: int | None = None) -> list[TextTable]:
     """Return the findings of a verdict, at most ``limit``: a line each, of the cells under `HEADINGS`."""
-    return _parts(((row, _cells(row, finding)) for row, finding in comparison.of(verdict)), limit)
+    return _tables(((row, _cells(row, finding)) for row, finding in comparison.of(verdict)), HEADINGS, limit)
 
 
-def same_rows(comparison: Comparison, limit: int | None = None) -> list[Part]:
+def same_rows(comparison: RecordsComparison, limit: int | None = None) -> list[TextTable]:
     """Return the rows in which nothing changed, at most ``limit``: a line each, of the cells under `SAME_HEADINGS`."""
-    return _parts(((row.row, _same_cells(row)) for row in comparison.same), limit)
+    return _tables(((row.row, _same_cells(row)) for row in comparison.same), SAME_HEADINGS, limit)
 
 
-def _parts(lines: Iterable[tuple[Row, Cells]], limit: int | None) -> list[Part]:
-    parts: dict[str, list[Cells]] = {}
+def _tables(lines: Iterable[tuple[MatchedRow, Cells]], headings: Sequence[str], limit: int | None) -> list[TextTable]:
+    """Return a table for each suite, model, data and machine that the lines are of."""
+    tables: dict[str, list[Cells]] = {}
     for number, (row, cells) in enumerate(lines):
         if limit is None or number < limit:
-            parts.setdefault(row.title, []).append(cells)
-    return [Part(title, cells) for title, cells in parts.items()]
+            tables.setdefault(row.title, []).append(cells)
+    return [_table(title, headings, own) for title, own in tables.items()]
 
 
-def _cells(row: Row, finding: Finding) -> Cells:
+def _table(title: str, headings: Sequence[str], lines: Sequence[Cells]) -> TextTable:
+    columns = [
+        TextColumn(heading, list(cells), number=heading in ("A", "B"), folds=True)
+        for heading, cells in zip(headings, zip(*lines, strict=True), strict=True)
+    ]
+    return TextTable(title, columns, [""] * len(lines), [])
+
+
+def _cells(row: MatchedRow, finding: RowFinding) -> Cells:
     return row.name, finding.what, finding.before, finding.after, finding.change
 
 
@@ -71,11 +72,11 @@ def _same_cells(row: RowComparison) -> Cells:
     return row.row.name, ", ".join(weights), ", ".join(quality) or ended, ", ".join(times)
 
 
-def _statuses(row: Row) -> str:
+def _statuses(row: MatchedRow) -> str:
     return ", ".join(sorted({record.status for record in row.b.values()}))
 
 
-def _both(finding: Finding) -> str:
+def _both(finding: RowFinding) -> str:
     if finding.before == finding.after:
         return finding.after
     return f"{finding.before} → {finding.after}"
