@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from ...base.cache import cache_folder
-from ...base.control_groups import quota_cores
+from ...base.machine.control_groups import quota_cores
 from ...base.machine import describe_machine
 from ...base.provenance import code_revision, library_versions
 from ...base.runtime import describe
