@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from .options import DEFAULT_RESULTS, AsJson, Results, Superseded, output, print_json
+from .results_folders import folders_of_names
 
 EXAMPLE = "Example: decompbench compare main HEAD --suite quick --markdown"
 SET = "A results folder, a records.jsonl, a git revision or REVISION:PATH, or a machine's id."
@@ -48,8 +49,9 @@ def compare_command(
 ) -> None:
     """Tell what changed from A to B in counts, quality and latency.
 
-    A git revision means the results folder as of then; nothing is checked out. Exit code 0: no regression; 1: at
-    least one; 2: the sets could not be compared.
+    A git revision means the results folder as of then; nothing is checked out. Without --results that is your own, if a
+    repository holds it, else the reference; a machine is looked for in both. Exit code 0: no regression; 1: at least
+    one; 2: the sets could not be compared.
     """
     from ..records.store import describe_damages
     from ..reports.compare import Thresholds, compare, read_set
@@ -59,7 +61,8 @@ def compare_command(
 
     if as_markdown and as_json:
         raise typer.BadParameter("give one of --markdown and --json")
-    sets = [read_set(name, results, superseded=superseded) for name in (a, b)]
+    folders = folders_of_names(results)
+    sets = [read_set(name, folders, superseded=superseded) for name in (a, b)]
     for one in sets:
         for line in describe_damages(one.damages):
             print(line, file=sys.stderr)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from .options import DEFAULT_RESULTS, AsJson, Results, Superseded, output, print_json
+from .results_folders import refuse_reference
 from .shown_records import shown_records
 
 if TYPE_CHECKING:
@@ -51,11 +52,17 @@ def leaderboard_command(
     as_latex: Annotated[bool, typer.Option("--latex", help="LaTeX tables, for the package booktabs.")] = False,
     as_json: AsJson = False,
     superseded: Superseded = False,
+    reference: Annotated[
+        bool, typer.Option(help="The committed results of the reference machine, too, where no --results is typed.")
+    ] = True,
     html: Annotated[
         Path | None, typer.Option("--html", metavar="DIR", help="Write DIR/index.html, a page that opens from disk.")
     ] = None,
 ) -> None:
     """Show the newest record of every trial, a table for each model, data and machine.
+
+    Without --results your own results are shown, and beside them those that the repository commits, as of the reference
+    machine.
 
     On a terminal the table has as many columns as fit; piped, or with --wide, it has all.
     """
@@ -71,11 +78,14 @@ def leaderboard_command(
             raise typer.BadParameter("--html writes every row, and the page itself filters and sorts them")
         from ..reports.page import write_page
 
-        print(write_page(shown_records(results, suite, superseded=superseded), results, html))
+        refuse_reference(html)
+        shown = shown_records(results, suite, superseded=superseded, beside=reference)
+        print(write_page(shown.records, shown.folders, html, shown.reference))
         return
     conditions = [parse_filter(text) for text in [*_budget_filter(budget), *(filters or [])]]
-    records = shown_records(results, suite, superseded=superseded)
-    frame = leaderboard(records if metric is None else with_metric(records, metric))
+    shown = shown_records(results, suite, superseded=superseded, beside=reference)
+    records = shown.records if metric is None else with_metric(shown.records, metric)
+    frame = leaderboard(records, shown.reference)
     if conditions:
         frame = filter_rows(frame, conditions)
     if sort is not None:

@@ -58,7 +58,7 @@ def rank_command(
 
     if as_csv + as_markdown + as_latex + as_json > 1:
         raise typer.BadParameter("give one of --csv, --markdown, --latex and --json")
-    records = shown_records(results, suite)
+    records = shown_records(results, suite).records
     rankings = rank_cells(
         of_tables(records, table) if table else records,
         parse_budget(budget),

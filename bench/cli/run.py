@@ -10,6 +10,7 @@ import typer
 
 from ..base.text import counted
 from .options import DEFAULT_RESULTS, AsJson, Device, Devices, Results, output, parse_settings, print_json
+from .results_folders import folder_to_write, has_reference
 
 if TYPE_CHECKING:
     from ..running.run_suite import RunResult
@@ -31,6 +32,10 @@ def run_command(
         list[str] | None,
         typer.Option("--recipe", help="A field of every entry's recipe, such as epochs=3; may be given again."),
     ] = None,
+    write_reference: Annotated[
+        bool,
+        typer.Option("--write-reference", help="Allow --results to be the committed results: for maintainers."),
+    ] = False,
     force: Annotated[bool, typer.Option("--force", help="Run trials that have a record, too.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -43,8 +48,12 @@ def run_command(
     timeout or oom are run again the next time, as time, memory or a mended fault may change that; --force
     runs all.
     """
+    from ..base.machine import identity_problem
     from ..base.process import start_server, stop_server
 
+    folder = folder_to_write(results, write_reference=write_reference)
+    if problem := identity_problem():
+        print(problem, file=sys.stderr)
     start_server()
     try:
         from ..reports.export.render import print_tables, to_rows
@@ -55,7 +64,7 @@ def run_command(
 
         progress = create_progress()
         chosen = change_recipes(load_suite(suite), parse_settings(recipe or []))
-        result = run_suite(chosen, results, progress=progress, device=device, devices=devices, only=only, force=force)
+        result = run_suite(chosen, folder, progress=progress, device=device, devices=devices, only=only, force=force)
     except KeyboardInterrupt:
         stop_server()
         print("interrupted before a trial was run", file=sys.stderr)
@@ -79,6 +88,8 @@ def run_command(
             print_tables(frame, output())
         new = counted(result.new, "new record")
         output().print(f"{new} in {result.path}\nmachine: {result.machine_path}", highlight=False)
+        if results is None and has_reference(chosen.name):
+            print(f"'decompbench leaderboard {suite}' shows the reference machine's rows beside these", file=sys.stderr)
     if result.interrupted:
         done = len(result.records) - len(result.retried)
         progress.note(f"interrupted: {done} of {result.total} trials are done; start the same command again to go on")

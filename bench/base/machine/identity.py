@@ -6,6 +6,7 @@ share a home folder, each has its own.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -105,9 +106,7 @@ def _keep(file: Path, part: str) -> None:
             opened.write(json.dumps({"part": part}) + "\n")
             opened.flush()
             os.fsync(opened.fileno())
-        try:
+        with contextlib.suppress(FileExistsError):
             os.link(draft, file)  # unlike a rename it never replaces what is there
-        except FileExistsError:
-            pass
     finally:
         draft.unlink(missing_ok=True)

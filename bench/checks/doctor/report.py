@@ -14,8 +14,8 @@ import torch
 from torch import nn
 
 from ...base.cache import cache_folder
-from ...base.machine.control_groups import quota_cores
 from ...base.machine import describe_machine
+from ...base.machine.control_groups import quota_cores
 from ...base.provenance import code_revision, library_versions
 from ...base.runtime import describe
 from ...data.places import data_folder
