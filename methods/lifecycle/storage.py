@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-from importlib.metadata import entry_points
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
 from ..contract.errors import StorageError
+from ..contract.registry import entry_points
 from ..contract.rewrite import adopt, compressed_layers, is_channels_last, replace_conv
 from ..contract.spec import untouched_random_numbers
 from ..numerics.bits import pack, unpack
@@ -192,7 +192,7 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
 def _dense_model(path: Path, ref: dict[str, Any] | None) -> nn.Module:
     if ref is None:
         raise StorageError(f"{path} does not name its dense model: pass it, load(path, model=...)")
-    sources = entry_points(group=MODEL_SOURCE)
+    sources = entry_points(MODEL_SOURCE)
     failures = []
     for source in sources:
         try:

@@ -10,18 +10,15 @@ from decompbench.bench.base.provenance import trial_key
 from decompbench.bench.checks.validate import validate
 from decompbench.bench.records.checksum import sealed
 from decompbench.bench.records.lines import read_line
-from tests.places import RESULTS
+from tests.places import MACHINE, QUICK, RESULTS
 
 from ..factories import decompbench
-
-(MACHINE,) = (path.parent.name for path in RESULTS.glob("quick/*/records.jsonl"))
 
 
 @pytest.fixture(scope="module")
 def documents():
     """A dense record and one of a budget, in the present version."""
-    (file,) = RESULTS.glob("quick/*/records.jsonl")
-    found = [read_line(line)[0] for line in file.read_bytes().splitlines()]
+    found = [read_line(line)[0] for line in QUICK.read_bytes().splitlines()]
     dense = next(document for document in found if document["method"]["kind"] == "none")
     svd = next(document for document in found if document["method"]["name"] == "svd")
     return dense, svd
@@ -56,10 +53,10 @@ def test_the_records_of_this_repository_pass():
 
 
 def test_plans_of_quick_are_made_again(tmp_path):
-    run = decompbench("validate", RESULTS / "quick", "--json")
+    run = decompbench("validate", QUICK.parent, "--json")
     assert run.returncode == 0, run.stdout
     report = json.loads(run.stdout)
-    lines = sum(len(file.read_bytes().splitlines()) for file in (RESULTS / "quick").glob("*/records.jsonl"))
+    lines = len(QUICK.read_bytes().splitlines())
     assert (report["records"], report["planned_again"], report["not_planned"]) == (lines, lines, {})
 
 

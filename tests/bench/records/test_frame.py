@@ -23,7 +23,7 @@ from decompbench.bench.records.record import MethodInfo, Record, Status
 from decompbench.bench.records.store import RecordStore
 from decompbench.bench.reports.leaderboard.rows import find_records, latest, leaderboard
 from decompbench.bench.suite.trial import Trial
-from tests.places import RESULTS
+from tests.places import MACHINE, QUICK, RESULTS
 
 from ..factories import decompbench, decompbench_process, make_record, measured
 
@@ -34,7 +34,7 @@ LINES = 23
 @pytest.fixture
 def results(tmp_path):
     """A copy of the first records of this repository, which are of version 1, without tables."""
-    for file in RESULTS.glob("*/*/records.jsonl"):
+    for file in RESULTS.glob(f"*/{MACHINE}/records.jsonl"):
         copied = tmp_path / "results" / file.relative_to(RESULTS)
         copied.parent.mkdir(parents=True)
         copied.write_bytes(b"".join(file.read_bytes().splitlines(keepends=True)[:LINES]))
@@ -207,8 +207,7 @@ def test_other_code_has_another_hash(module, tmp_path, monkeypatch):
 
 @pytest.fixture(scope="module")
 def document():
-    (file,) = RESULTS.glob("quick/*/records.jsonl")
-    return read_line(file.read_bytes().splitlines()[1])[0]
+    return read_line(QUICK.read_bytes().splitlines()[1])[0]
 
 
 @pytest.mark.parametrize(("part", "model"), [("", Record), ("trial", Trial), ("method", MethodInfo)])
