@@ -12,7 +12,7 @@ from decompbench.bench.records.checksum import sealed
 from decompbench.bench.records.lines import read_line
 from tests.places import MACHINE, QUICK, RESULTS
 
-from ..factories import decompbench
+from ..factories import decompbench, line_of
 
 
 @pytest.fixture(scope="module")
@@ -29,10 +29,6 @@ def folder(tmp_path):
     """A folder of results that describes the machine, and no records yet."""
     shutil.copytree(RESULTS / "machines", tmp_path / "machines")
     return tmp_path
-
-
-def line_of(document):
-    return sealed(json.dumps(document, ensure_ascii=False)) + "\n"
 
 
 def write(folder, *lines, suite="quick", machine=MACHINE):
