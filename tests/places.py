@@ -13,9 +13,9 @@ TOOLS = ROOT / "tools"
 MACHINE = "intel-xeon-2c-7182ddc3"
 
 
-def git_files(*options: str) -> list[str]:
-    """Return the files of results that ``git ls-files`` lists; none where there is no git or no repository."""
-    command = ["git", "-C", str(ROOT), "ls-files", "-z", *options, "--", "results"]
+def git_files(*options: str, below: str = "results") -> list[str]:
+    """Return the files that ``git ls-files`` lists; none where there is no git or no repository."""
+    command = ["git", "-C", str(ROOT), "ls-files", "-z", *options, "--", below]
     try:
         done = subprocess.run(command, check=True, capture_output=True, text=True)
     except (OSError, subprocess.CalledProcessError):
@@ -34,6 +34,18 @@ def committed_results() -> Path:
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(ROOT / name, folder / name)
     return folder / "results"
+
+
+def copy_checkout(folder: Path) -> Path:
+    """Clone the checkout and bring what is not committed along; return ``folder``."""
+    subprocess.run(["git", "clone", "--quiet", "--no-hardlinks", ROOT, folder], check=True)
+    for name in git_files("--modified", "--others", "--exclude-standard", below="."):
+        if (ROOT / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(ROOT / name, folder / name)
+        else:
+            (folder / name).unlink(missing_ok=True)
+    return folder
 
 
 RESULTS = committed_results()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parent.parent
+from tests.places import ROOT, copy_checkout
 
 
 def run(*command, cwd):
@@ -24,12 +24,7 @@ def environment(tmp_path_factory):
     folder = tmp_path_factory.mktemp("install")
     pip = (sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet")
     # a build from a copy: setuptools would leave its build folder in the checkout
-    run("git", "clone", "--quiet", "--no-hardlinks", ROOT, folder / "source", cwd=folder)
-    for name in run("git", "ls-files", "--modified", "--others", "--exclude-standard", cwd=ROOT).split():
-        if (ROOT / name).is_file():
-            target = folder / "source" / name
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes((ROOT / name).read_bytes())
+    copy_checkout(folder / "source")
     run(*pip, "wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", folder, folder / "source", cwd=folder)
     (wheel,) = folder.glob("*.whl")
     run(sys.executable, "-m", "venv", "--without-pip", folder / "env", cwd=folder)
@@ -67,6 +62,11 @@ assert all((STATIC / name).is_file() for name in (*SCRIPTS, "page.html", "style.
     assert run(environment / "python", "-c", code, cwd=tmp_path).strip() == "10000"
     licences = [path.name for path in environment.parent.rglob("*LICENSE*") if "fashion" in path.name]
     assert licences, "the data's licence goes with the data"
+
+
+def test_installed_results_are_ones_own_and_there_is_no_reference(environment, tmp_path):
+    code = "from decompbench.bench.records import folders; print(folders.own_results(), folders.reference_results())"
+    assert run(environment / "python", "-c", code, cwd=ROOT).split() == [os.environ["DECOMPBENCH_RESULTS"], "None"]
 
 
 def test_it_is_typed(environment):
