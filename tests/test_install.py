@@ -75,7 +75,36 @@ def test_it_is_typed(environment):
 
 
 @pytest.mark.skipif(os.name != "posix", reason="the Makefile needs a POSIX shell")
-def test_ci_runs_the_readmes_test_command_and_nothing_else():
-    lines = [line for line in (ROOT / ".ci" / "run").read_text().splitlines() if line and not line.startswith("#")]
-    assert lines == ["set -euo pipefail", 'cd "$(dirname "$0")/.."', "make test"]
-    assert "make test" in (ROOT / "README.md").read_text()
+def test_ci_runs_the_readmes_two_commands_in_their_order_and_nothing_else():
+    script = (ROOT / ".ci" / "run").read_text()
+    lines = [line for line in script.splitlines() if line and not line.startswith("#")]
+    assert lines == [
+        "set -euo pipefail",
+        'cd "$(dirname "$0")/.."',
+        'before="$(git status --porcelain)"',
+        'DECOMPBENCH_MACHINE=another-machine XDG_DATA_HOME="$(mktemp -d)" make leaderboard',
+        'test "$(git status --porcelain)" = "$before" || '
+        '{ echo "make leaderboard left traces in the checkout" >&2; exit 1; }',
+        "make test",
+    ]
+    readme = (ROOT / "README.md").read_text()
+    assert -1 < readme.index("$ make leaderboard") < readme.index("$ make test")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="the Makefile needs a POSIX shell")
+@pytest.mark.parametrize(("made", "code"), [("", 0), ("results/quick/mine.txt", 1)])
+def test_ci_stops_where_the_first_command_leaves_traces(tmp_path, made, code):
+    """With a ``make`` that only notes what it is called for."""
+    checkout = copy_checkout(tmp_path / "checkout")
+    make = tmp_path / "bin" / "make"
+    make.parent.mkdir()
+    make.write_text(f'#!/bin/sh\necho "$@ on $DECOMPBENCH_MACHINE" >> {tmp_path}/calls\ntouch {made or tmp_path}\n')
+        f'#!/bin/sh\necho "$@ on $DECOMPBENCH_MACHINE" >> {tmp_path}/calls\n{f"touch {made}" if made else ""}\n'
+    )
+    make.chmod(0o755)
+    environment = os.environ | {"PATH": f"{make.parent}:{os.environ['PATH']}"}
+    done = subprocess.run([checkout / ".ci" / "run"], env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == code, done.stderr
+    calls = (tmp_path / "calls").read_text().splitlines()
+    assert calls == ["leaderboard on another-machine", "test on "][: 1 if made else 2]
+    assert ("left traces" in done.stderr) == bool(made)

@@ -86,7 +86,6 @@ def machines_seen(checkout):
 
 def test_records_that_lie_between_the_committed_ones_are_not_seen(checkout):
     assert machines_seen(checkout) == [[MACHINE], [MACHINE]]
-    pytest_passes("tests/test_docs.py", "-k", "tables or page or leaderboards", cwd=checkout)
 
 
 def test_contributed_records_break_nothing(checkout):
@@ -94,4 +93,3 @@ def test_contributed_records_break_nothing(checkout):
     subprocess.run(["git", "add", "results", "README.md", "docs"], cwd=checkout, check=True)
     assert machines_seen(checkout) == [[FOREIGN[0], MACHINE, FOREIGN[1]], [MACHINE]]
     pytest_passes("tests/test_docs.py", "-k", "tables or page or leaderboards", cwd=checkout)
-    pytest_passes("tests", "--collect-only", cwd=checkout)
