@@ -99,8 +99,6 @@ def test_ci_stops_where_the_first_command_leaves_traces(tmp_path, made, code):
     make = tmp_path / "bin" / "make"
     make.parent.mkdir()
     make.write_text(f'#!/bin/sh\necho "$@ on $DECOMPBENCH_MACHINE" >> {tmp_path}/calls\ntouch {made or tmp_path}\n')
-        f'#!/bin/sh\necho "$@ on $DECOMPBENCH_MACHINE" >> {tmp_path}/calls\n{f"touch {made}" if made else ""}\n'
-    )
     make.chmod(0o755)
     environment = os.environ | {"PATH": f"{make.parent}:{os.environ['PATH']}"}
     done = subprocess.run([checkout / ".ci" / "run"], env=environment, capture_output=True, text=True, check=False)
