@@ -59,9 +59,8 @@ def refuse_reference(folder: Path) -> None:
     """
     if is_reference(folder):
         raise BenchError(
-            f"{folder} is the reference, which has committed results and none of your own ({MARKER} tells so): take "
-            "another folder, for runs without --results there is one; 'decompbench contribute' adds results to the "
-            "reference"
+            f"{folder} is the reference: it has committed results ({MARKER} tells so), and none of yours. Without "
+            "--results yours go to a folder of your own; 'decompbench contribute' adds them to the reference"
         )
 
 
