@@ -14,7 +14,7 @@ REGRESSIONS_ARGS ?=
 .PHONY: help leaderboard test lint bench regressions clean
 
 help:
-	@echo "make leaderboard   install, run the suite 'quick', print the leaderboard"
+	@echo "make leaderboard   install, run the suite 'quick' into a folder of your own, print the leaderboard"
 	@echo "make test          install, lint, check types, run the tests"
 	@echo "make bench         time single layers by every method, print tables with the ratio to dense"
 	@echo "make regressions BASE=REVISION   measure REVISION and HEAD with asv, fail if HEAD is worse"

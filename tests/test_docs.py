@@ -15,7 +15,7 @@ from decompbench.bench.cli import app
 from decompbench.bench.reports.export.derived import write_tables
 from decompbench.bench.reports.leaderboard.rows import find_records, latest
 from decompbench.bench.reports.page import write_page
-from tests.places import RESULTS, ROOT, TOOLS
+from tests.places import COMMITTED, ROOT, TOOLS
 
 TABLES = runpy.run_path(str(TOOLS / "tables.py"))
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), ROOT / "results" / "README.md"]
@@ -79,28 +79,30 @@ def test_links_between_pages_lead_somewhere(page):
 def test_leaderboards_shown_are_those_of_the_records(page):
     text = page.read_text(encoding="utf-8")
     assert TABLES["MARKED"].search(text) or TABLES["OUTPUT"].search(text)
-    assert TABLES["refreshed"](text, ROOT / "results") == text, "python tools/tables.py makes them anew"
+    assert TABLES["refreshed"](text, COMMITTED) == text, "python tools/tables.py makes them anew"
 
 
 @pytest.fixture(scope="module")
 def remade(tmp_path_factory):
     """Tables and page of the repository's results, made anew elsewhere."""
     folder = tmp_path_factory.mktemp("results")
-    list(write_tables(RESULTS, folder, on_note=lambda note: None))
-    write_page(latest(find_records(RESULTS)[0]), RESULTS, folder)
+    list(write_tables(COMMITTED, folder, on_note=lambda note: None))
+    write_page(latest(find_records(COMMITTED)[0]), COMMITTED, folder)
     return folder
 
 
 def test_tables_of_results_are_those_of_the_records(remade):
-    shown = sorted(path.relative_to(RESULTS) for path in RESULTS.glob("*/leaderboard.*") if path.suffix != ".parquet")
+    shown = sorted(
+        path.relative_to(COMMITTED) for path in COMMITTED.glob("*/leaderboard.*") if path.suffix != ".parquet"
+    )
     assert {path.suffix for path in shown} == {".csv", ".md"}
     assert sorted(path.relative_to(remade) for path in remade.glob("*/leaderboard.md")) == shown[1::2]
-    differing = [str(path) for path in shown if (RESULTS / path).read_bytes() != (remade / path).read_bytes()]
+    differing = [str(path) for path in shown if (COMMITTED / path).read_bytes() != (remade / path).read_bytes()]
     assert differing == [], "python tools/tables.py makes them anew"
 
 
 def test_page_of_results_is_that_of_the_records(remade):
-    shown, again = ((folder / "index.html").read_text(encoding="utf-8") for folder in (RESULTS, remade))
+    shown, again = ((folder / "index.html").read_text(encoding="utf-8") for folder in (COMMITTED, remade))
     assert unpacked(shown) == unpacked(again), "python tools/tables.py makes it anew"
 
 

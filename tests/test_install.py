@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parent.parent
+from tests.places import ROOT, copy_checkout
 
 
 def run(*command, cwd):
@@ -24,12 +24,7 @@ def environment(tmp_path_factory):
     folder = tmp_path_factory.mktemp("install")
     pip = (sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet")
     # a build from a copy: setuptools would leave its build folder in the checkout
-    run("git", "clone", "--quiet", "--no-hardlinks", ROOT, folder / "source", cwd=folder)
-    for name in run("git", "ls-files", "--modified", "--others", "--exclude-standard", cwd=ROOT).split():
-        if (ROOT / name).is_file():
-            target = folder / "source" / name
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes((ROOT / name).read_bytes())
+    copy_checkout(folder / "source")
     run(*pip, "wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", folder, folder / "source", cwd=folder)
     (wheel,) = folder.glob("*.whl")
     run(sys.executable, "-m", "venv", "--without-pip", folder / "env", cwd=folder)
@@ -69,13 +64,45 @@ assert all((STATIC / name).is_file() for name in (*SCRIPTS, "page.html", "style.
     assert licences, "the data's licence goes with the data"
 
 
+def test_installed_results_are_ones_own_and_there_is_no_reference(environment, tmp_path):
+    code = "from decompbench.bench.records import folders; print(folders.own_results(), folders.reference_results())"
+    assert run(environment / "python", "-c", code, cwd=ROOT).split() == [os.environ["DECOMPBENCH_RESULTS"], "None"]
+
+
 def test_it_is_typed(environment):
     markers = {path.parent.name for path in environment.parent.rglob("py.typed") if "decompbench" in path.parts}
     assert markers == {"bench", "common", "methods", "models"}
 
 
 @pytest.mark.skipif(os.name != "posix", reason="the Makefile needs a POSIX shell")
-def test_ci_runs_the_readmes_test_command_and_nothing_else():
-    lines = [line for line in (ROOT / ".ci" / "run").read_text().splitlines() if line and not line.startswith("#")]
-    assert lines == ["set -euo pipefail", 'cd "$(dirname "$0")/.."', "make test"]
-    assert "make test" in (ROOT / "README.md").read_text()
+def test_ci_runs_the_readmes_two_commands_in_their_order_and_nothing_else():
+    script = (ROOT / ".ci" / "run").read_text()
+    lines = [line for line in script.splitlines() if line and not line.startswith("#")]
+    assert lines == [
+        "set -euo pipefail",
+        'cd "$(dirname "$0")/.."',
+        'before="$(git status --porcelain)"',
+        'DECOMPBENCH_MACHINE=another-machine XDG_DATA_HOME="$(mktemp -d)" make leaderboard',
+        'test "$(git status --porcelain)" = "$before" || '
+        '{ echo "make leaderboard left traces in the checkout" >&2; exit 1; }',
+        "make test",
+    ]
+    readme = (ROOT / "README.md").read_text()
+    assert -1 < readme.index("$ make leaderboard") < readme.index("$ make test")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="the Makefile needs a POSIX shell")
+@pytest.mark.parametrize(("made", "code"), [("", 0), ("results/quick/mine.txt", 1)])
+def test_ci_stops_where_the_first_command_leaves_traces(tmp_path, made, code):
+    """With a ``make`` that only notes what it is called for."""
+    checkout = copy_checkout(tmp_path / "checkout")
+    make = tmp_path / "bin" / "make"
+    make.parent.mkdir()
+    make.write_text(f'#!/bin/sh\necho "$@ on $DECOMPBENCH_MACHINE" >> {tmp_path}/calls\ntouch {made or tmp_path}\n')
+    make.chmod(0o755)
+    environment = os.environ | {"PATH": f"{make.parent}:{os.environ['PATH']}"}
+    done = subprocess.run([checkout / ".ci" / "run"], env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == code, done.stderr
+    calls = (tmp_path / "calls").read_text().splitlines()
+    assert calls == ["leaderboard on another-machine", "test on "][: 1 if made else 2]
+    assert ("left traces" in done.stderr) == bool(made)

@@ -10,6 +10,7 @@ import typer
 
 from .formats import OldJson, OldMarkdown, OutputPath, choose_output, format_option, write_output
 from .options import DEFAULT_RESULTS, Results, Superseded
+from .results_folders import folders_of_names
 
 EXAMPLE = "Example: decompbench compare main HEAD --suite quick --format markdown"
 FORMATS = ("terminal", "markdown", "json")
@@ -52,8 +53,9 @@ def compare_command(
 ) -> None:
     """Tell what changed from A to B in counts, quality and latency.
 
-    A git revision means the results folder as of then; nothing is checked out. Markdown is for a pull
-    request. Exit code 0: no regression; 1: at least one; 2: the sets could not be compared.
+    A git revision means the results folder as of then; nothing is checked out. Without --results that is your own, if a
+    repository holds it, else the reference; a machine is looked for in both. Markdown is for a pull request. Exit code
+    0: no regression; 1: at least one; 2: the sets could not be compared.
     """
     from ..records.store import describe_damages
     from ..reports.compare import Thresholds, compare, read_set
@@ -62,7 +64,8 @@ def compare_command(
     from ..reports.text.json import to_json
 
     where = choose_output(as_format, to, {"markdown": old_markdown, "json": old_json})
-    sets = [read_set(name, results, superseded=superseded) for name in (a, b)]
+    folders = folders_of_names(results)
+    sets = [read_set(name, folders, superseded=superseded) for name in (a, b)]
     for one in sets:
         for line in describe_damages(one.damages):
             print(line, file=sys.stderr)

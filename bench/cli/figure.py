@@ -71,7 +71,7 @@ def figure_command(
         quality_range=quality_range,
         width=width,
     )
-    save(make_figure(FigureKind(kind), shown_records(results, suite), options, on_note=_tell), output)
+    save(make_figure(FigureKind(kind), shown_records(results, suite).records, options, on_note=_tell), output)
     print(output)
 
 

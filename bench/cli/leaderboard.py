@@ -61,6 +61,9 @@ def leaderboard_command(
     as_format: Annotated[str | None, format_option(FORMATS)] = None,
     to: OutputPath = None,
     superseded: Superseded = False,
+    reference: Annotated[
+        bool, typer.Option(help="The committed results of the reference machine, too, where no --results is typed.")
+    ] = True,
     old_markdown: OldMarkdown = False,
     old_csv: OldCsv = False,
     old_latex: OldLatex = False,
@@ -68,6 +71,9 @@ def leaderboard_command(
     old_html: OldHtml = None,
 ) -> None:
     """Show the newest record of every trial, a table for each model, data and machine.
+
+    Without --results your own results are shown, and beside them those that the repository commits, as of the reference
+    machine.
 
     On a terminal the table has as many columns as fit; piped, or with --wide, it has all. CSV and JSON have every
     column, unrounded; html is one page that opens from disk; latex needs the package booktabs.
@@ -85,12 +91,15 @@ def leaderboard_command(
             raise typer.BadParameter("--format html writes every row, and the page itself filters and sorts them")
         from ..reports.page import page
 
-        shown = shown_records(results, suite, superseded=superseded)
-        write_output(where, {HTML: lambda: page(shown, results)})
+        if where.file is not None:
+            refuse_reference(where.file.parent)
+        shown = shown_records(results, suite, superseded=superseded, beside=reference)
+        write_output(where, {HTML: lambda: page(shown.records, shown.folders, shown.reference)})
         return
     conditions = [parse_filter(text) for text in [*_budget_filter(budget), *(filters or [])]]
-    records = shown_records(results, suite, superseded=superseded)
-    frame = leaderboard(records if metric is None else with_metric(records, metric))
+    shown = shown_records(results, suite, superseded=superseded, beside=reference)
+    records = shown.records if metric is None else with_metric(shown.records, metric)
+    frame = leaderboard(records, shown.reference)
     if conditions:
         frame = filter_rows(frame, conditions)
     if sort is not None:

@@ -19,7 +19,14 @@ if TYPE_CHECKING:
     from ...methods import Target
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON to standard output, and nothing else.")]
-Results = Annotated[Path, typer.Option("--results", help="Folder of all results.", file_okay=False)]
+Results = Annotated[
+    Path | None,
+    typer.Option(
+        "--results",
+        help="Folder of all results. Default: $DECOMPBENCH_RESULTS, else 'results' if a run made it, else your own.",
+        file_okay=False,
+    ),
+]
 Device = Annotated[str, typer.Option("--device", help="cpu, cuda or cuda:N.")]
 ParamsBudget = Annotated[float | None, typer.Option(help="Budget: fraction of the conv weights.")]
 MacsBudget = Annotated[float | None, typer.Option(help="Budget: fraction of the convs' MACs.")]
@@ -34,7 +41,8 @@ Superseded = Annotated[
 ]
 UNFOLDED = 100_000
 """Width of what is no terminal: no line is as long."""
-DEFAULT_RESULTS = Path("results")
+DEFAULT_RESULTS = None
+"""The folder is chosen, and told, by :mod:`.results_folders`."""
 
 
 def output() -> Console:

@@ -35,13 +35,15 @@ def plan_command(
     from ..base.process import start_server
 
     start_server()
+    from ..records.folders import own_results
     from ..running.progress import create_progress
     from ..running.run_suite import explain_suite, preview_trials
     from ..suite.load import load_suite
     from ..suite.trial import expand, matching
 
     if explain:
-        print_decisions(explain_suite(load_suite(suite), results, progress=create_progress(), only=only), as_json)
+        folder = own_results() if results is None else results
+        print_decisions(explain_suite(load_suite(suite), folder, progress=create_progress(), only=only), as_json)
         return
     trials = matching(expand(load_suite(suite)), only)
     rows = []

@@ -63,7 +63,7 @@ def rank_command(
 
     old = {"markdown": old_markdown, "csv": old_csv, "latex": old_latex, "json": old_json}
     where = choose_output(as_format, to, old)
-    records = shown_records(results, suite)
+    records = shown_records(results, suite).records
     rankings = rank_cells(
         of_tables(records, table) if table else records,
         parse_budget(budget),

@@ -11,6 +11,7 @@ import typer
 from ..base.text import counted
 from .decisions import print_decisions
 from .options import DEFAULT_RESULTS, AsJson, Device, Devices, Results, output, parse_settings, print_json
+from .results_folders import folder_to_write, has_reference
 
 if TYPE_CHECKING:
     from ..running.run_suite import RunResult
@@ -39,6 +40,10 @@ def run_command(
     explain: Annotated[
         bool, typer.Option("--explain", help="Say of each trial whether it would run, and why; run nothing.")
     ] = False,
+    write_reference: Annotated[
+        bool,
+        typer.Option("--write-reference", help="Allow --results to be the committed results: for maintainers."),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Run the trials of a suite that have no record yet, then print the leaderboard.
@@ -51,8 +56,12 @@ def run_command(
     of libraries, and changes of the source that raised no version, are told by --explain and are no reason to run a
     trial again but with --redo outdated.
     """
+    from ..base.machine import identity_problem
     from ..base.process import start_server, stop_server
 
+    folder = folder_to_write(results, write_reference=write_reference)
+    if problem := identity_problem():
+        print(problem, file=sys.stderr)
     start_server()
     try:
         from ..reports.export.render import print_tables, to_rows
@@ -65,9 +74,9 @@ def run_command(
         chosen = change_recipes(load_suite(suite), parse_settings(recipe or []))
         asked = {"progress": progress, "device": device, "devices": devices, "only": only, "redo": redo}
         if explain:
-            print_decisions(explain_suite(chosen, results, **asked), as_json)
+            print_decisions(explain_suite(chosen, folder, **asked), as_json)
             return
-        result = run_suite(chosen, results, **asked)
+        result = run_suite(chosen, folder, **asked)
     except KeyboardInterrupt:
         stop_server()
         print("interrupted before a trial was run", file=sys.stderr)
@@ -91,6 +100,8 @@ def run_command(
             print_tables(frame, output())
         new = counted(result.new, "new record")
         output().print(f"{new} in {result.path}\nmachine: {result.machine_path}", highlight=False)
+        if results is None and has_reference(chosen.name):
+            print(f"'decompbench leaderboard {suite}' shows the reference machine's rows beside these", file=sys.stderr)
     if result.interrupted:
         done = len(result.records) - len(result.retried)
         progress.note(f"interrupted: {done} of {result.total} trials are done; start the same command again to go on")

@@ -3,24 +3,50 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from .results_folders import folders_to_read
 
 if TYPE_CHECKING:
     from ..records.record import Record
 
 
-def shown_records(results: Path, suite: str | None, *, superseded: bool = False) -> list[Record]:
+@dataclass(frozen=True)
+class ShownRecords:
+    """Records, and where they are from.
+
+    Attributes
+    ----------
+    records
+        The newest of every trial.
+    folders
+        Where they were read; the machines are described there, too.
+    reference
+        Suite and machine of the records of the reference that are shown though nobody typed its folder.
+    """
+
+    records: list[Record]
+    folders: tuple[Path, ...]
+    reference: frozenset[tuple[str, str]]
+
+
+def shown_records(
+    results: Path | None, suite: str | None, *, superseded: bool = False, beside: bool = False
+) -> ShownRecords:
     """Read the records; say on standard error which lines cannot be read, and how many records are superseded.
 
     Parameters
     ----------
     results
-        Folder of all results.
+        Folder of all results; None for one's own or, where those are missing, the reference.
     suite
         A suite's name or its YAML file; None for all that have records.
     superseded
         Take records of older versions of suites and methods, too.
+    beside
+        Take the reference beside one's own results.
 
     Raises
     ------
@@ -28,6 +54,7 @@ def shown_records(results: Path, suite: str | None, *, superseded: bool = False)
         There are none, or none that can be read, or all are superseded.
     """
     from ..base.errors import BenchError
+    from ..records.folders import listed
     from ..records.store import describe_damages
     from ..records.superseded import describe_superseded
     from ..reports.leaderboard.rows import find_records, latest
@@ -35,18 +62,21 @@ def shown_records(results: Path, suite: str | None, *, superseded: bool = False)
 
     if suite is not None and (suite.endswith((".yaml", ".yml")) or Path(suite).is_file()):
         suite = load_suite(suite).name
-    records, damages = find_records(results, suite)
+    read = folders_to_read(results, suite, beside=beside)
+    records, damages = find_records(read.folders, suite)
     for line in describe_damages(damages):
         print(line, file=sys.stderr)
     if not records:
-        raise BenchError(f"no readable records of {f'suite {suite!r}' if suite else 'any suite'} in {results}")
+        raise BenchError(
+            f"no readable records of {f'suite {suite!r}' if suite else 'any suite'} in {listed(read.folders)}"
+        )
     shown = latest(records, superseded=superseded)
     left_out = None if superseded else describe_superseded(records, "'leaderboard --superseded' shows them")
     if not shown:
         raise BenchError(f"nothing to show: {left_out}")
     if left_out:
         print(left_out, file=sys.stderr)
-    return shown
+    return ShownRecords(shown, read.folders, read.reference)
 
 
 def of_tables(records: list[Record], patterns: list[str]) -> list[Record]:

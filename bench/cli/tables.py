@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from .options import DEFAULT_RESULTS, Results
+from .results_folders import folders_to_read, refuse_reference
 
 EXAMPLE = "Example: decompbench tables quick --out tables"
 
@@ -28,5 +29,7 @@ def tables_command(
     """
     from ..reports.export.derived import write_tables
 
-    for path in write_tables(results, out, suite, on_note=lambda line: print(line, file=sys.stderr)):
+    folder = folders_to_read(results, suite).folders[0]
+    refuse_reference(out or folder)
+    for path in write_tables(folder, out, suite, on_note=lambda line: print(line, file=sys.stderr)):
         print(path)

@@ -8,13 +8,19 @@ from typing import Annotated
 import typer
 
 from .options import DEFAULT_RESULTS, AsJson, output, print_json
+from .results_folders import folders_to_read
 
 EXAMPLE = "Example: decompbench validate results"
 
 
 def validate_command(
     folder: Annotated[
-        Path, typer.Argument(help="Folder of all results, of a suite, or of a machine's.", exists=True, file_okay=False)
+        Path | None,
+        typer.Argument(
+            help="Folder of all results, of a suite, or of a machine. Default: your own.",
+            exists=True,
+            file_okay=False,
+        ),
     ] = DEFAULT_RESULTS,
     plan: Annotated[
         bool, typer.Option("--plan/--no-plan", help="Plan every trial again from its settings and compare the sizes.")
@@ -33,7 +39,7 @@ def validate_command(
         start_server()
     from ..checks.validate import validate
 
-    report = validate(folder, plan=plan)
+    report = validate(folders_to_read(folder).folders[0], plan=plan)
     if as_json:
         print_json(report.to_json())
     else:

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..base.control_groups import throttled_periods
 from ..base.machine import NOTABLE_LOAD, core_seconds
+from ..base.machine.control_groups import throttled_periods
 from ..records.timing import Noise
 from .pinning import siblings
 

@@ -23,6 +23,7 @@ import pyarrow.parquet as pq
 from ..base.errors import BenchError
 from ..base.provenance.sources import source_digest
 from .columns import FIXED, flat_row, ordered
+from .folders import Folders, as_folders, listed, records_files
 from .lines import read_line
 from .store import Damage, describe_damages
 
@@ -45,13 +46,13 @@ CODE = (
 SORTED_BY = ("suite", "machine", "device", "table", "name", "started", "key")
 
 
-def load_frame(results: Path | str = "results", suite: str | None = None) -> pd.DataFrame:
+def load_frame(results: Folders = "results", suite: str | None = None) -> pd.DataFrame:
     """Return all records as a frame, a row each, of all machines; nothing is averaged or left out.
 
     Parameters
     ----------
     results
-        Folder of all results.
+        Folder of all results, or several; what lies in more than one of them is there once.
     suite
         Only this suite's.
 
@@ -71,13 +72,15 @@ def load_frame(results: Path | str = "results", suite: str | None = None) -> pd.
     UserWarning
         A line that could not be read, and is left out.
     """
-    files = sorted(Path(results).glob(f"{suite or '*'}/*/records.jsonl"))
+    files = records_files(results, suite)
     if not files:
-        raise BenchError(f"no records{f' of suite {suite!r}' if suite else ''} in {results}")
+        raise BenchError(f"no records{f' of suite {suite!r}' if suite else ''} in {listed(results)}")
     flats = [read_flat(file) for file in files]
     for line in describe_damages(damage for flat in flats for damage in flat.damages):
         warnings.warn(line, stacklevel=2)
-    return sorted_rows(concatenated([flat.table for flat in flats])).to_pandas()
+    frame = sorted_rows(concatenated([flat.table for flat in flats])).to_pandas()
+    several = len(as_folders(results)) > 1  # results that were contributed lie in two
+    return frame.drop_duplicates(["key", "machine", "started"], ignore_index=True) if several else frame
 
 
 @dataclass(frozen=True)

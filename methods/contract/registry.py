@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Callable
-from importlib.metadata import entry_points
+from importlib import metadata
 from typing import Any, TypeVar
 
 from ...common.names import did_you_mean
@@ -13,6 +14,9 @@ from .method import Method
 
 ENTRY_POINT_GROUP = "decompbench.methods"
 """Entry-point group in which a package announces its methods: ``name = "package.module:ClassName"``."""
+PLUGINS_VARIABLE = "DECOMPBENCH_PLUGINS"
+"""Environment variable that says whose entry points are looked at: ``all`` (the default), or ``none`` but our own."""
+OWN_DISTRIBUTION = "decompbench"
 
 M = TypeVar("M", bound=type[Method])
 
@@ -42,13 +46,31 @@ def register(name: str) -> Callable[[M], M]:
     return decorate
 
 
+def entry_points(group: str) -> list[metadata.EntryPoint]:
+    """Return the entry points of a group; with ``DECOMPBENCH_PLUGINS=none`` only those of our own distribution.
+
+    Raises
+    ------
+    MethodError
+        The variable says neither ``all`` nor ``none``.
+    """
+    found = list(metadata.entry_points(group=group))
+    chosen = os.environ.get(PLUGINS_VARIABLE) or "all"
+    if chosen not in ("all", "none"):
+        raise MethodError(f"{PLUGINS_VARIABLE}={chosen}: must be 'all' or 'none'")
+    if chosen == "all":
+        return found
+    return [entry for entry in found if entry.dist is not None and entry.dist.name == OWN_DISTRIBUTION]
+
+
 def _load_plugins() -> None:
     """Import every plugin once; for one that fails there is a warning with its name, and the others are imported."""
     global _plugins_loaded
     if _plugins_loaded:
         return
+    found = entry_points(ENTRY_POINT_GROUP)
     _plugins_loaded = True
-    for entry in entry_points(group=ENTRY_POINT_GROUP):
+    for entry in found:
         try:
             loaded = entry.load()
             if not (isinstance(loaded, type) and issubclass(loaded, Method)):

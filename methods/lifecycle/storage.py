@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-from importlib.metadata import entry_points
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from torch import Tensor, nn
 
 from ..contract.errors import StorageError
 from ..contract.forward import untouched_random_numbers
+from ..contract.registry import entry_points
 from ..contract.rewrite import adopt, compressed_layers, is_channels_last, replace_conv
 from ..numerics.bits import pack, unpack
 from ..plan.plan import Plan
@@ -192,7 +192,7 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
 def _dense_model(path: Path, ref: dict[str, Any] | None) -> nn.Module:
     if ref is None:
         raise StorageError(f"{path} does not name its dense model: pass it, load(path, model=...)")
-    sources = entry_points(group=MODEL_SOURCE)
+    sources = entry_points(MODEL_SOURCE)
     failures = []
     for source in sources:
         try:

@@ -18,9 +18,11 @@ from PIL import Image
 from decompbench.bench.cli import main
 from decompbench.bench.records.asked import AskedTrial
 from decompbench.bench.records.checksum import sealed
+from decompbench.bench.records.lines import read_line
 from decompbench.bench.records.record import Measured, MethodInfo, Provenance, Record
 from decompbench.bench.reports.text.latex import NEEDS
 from decompbench.methods import list_methods, method_class
+from tests.places import MACHINE, QUICK, RESULTS
 
 HERE = Path(__file__).parent
 #: Runs the command line in a process of its own, as the installed program would.
@@ -201,6 +203,27 @@ def short_suite(folder, methods, **changes):
     plugin = HERE / "bad_methods.py"
     (folder / plugin.name).write_text(plugin.read_text())
     return write_suite(folder, content | {"plugins": [plugin.stem]} | changes)
+
+
+def line_of(document):
+    """Return a record's document as a line of a records file."""
+    return sealed(json.dumps(document, ensure_ascii=False)) + "\n"
+
+
+def write_machine_results(folder, machine, records=5, **changes):
+    """Write the first committed records of ``quick`` as if another machine had made them; return the records file.
+
+    ``changes`` replace members of every record.
+    """
+    file = folder / "quick" / machine / "records.jsonl"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    lines = QUICK.read_bytes().splitlines()[:records]
+    documents = [read_line(line)[0] | {"machine": machine} | changes for line in lines]
+    file.write_text("".join(map(line_of, documents)))
+    description = json.loads((RESULTS / "machines" / f"{MACHINE}.json").read_text())
+    (folder / "machines").mkdir(exist_ok=True)
+    (folder / "machines" / f"{machine}.json").write_text(json.dumps(description | {"id": machine}, indent=2) + "\n")
+    return file
 
 
 #: A sign that LaTeX reads as its own, unless a backslash makes it one to print.

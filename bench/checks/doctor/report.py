@@ -14,20 +14,22 @@ import torch
 from torch import nn
 
 from ...base.cache import cache_folder
-from ...base.control_groups import quota_cores
-from ...base.machine import describe_machine
+from ...base.machine import describe_machine, identity_problem
+from ...base.machine.control_groups import quota_cores
 from ...base.provenance.software import code_revision, library_versions
 from ...base.runtime import describe
 from ...data.places import data_folder
 from ...measure import Comparison, compare
 from ...measure.forms import require
+from ...records.folders import own_results, reference_results
 from ...suite.form_name import EAGER, PARTS, FormError
 
 #: Variables that change what torch does or how fast.
 VARIABLES = (
     "OMP_NUM_THREADS", "OMP_WAIT_POLICY", "OMP_PROC_BIND", "GOMP_SPINCOUNT", "KMP_BLOCKTIME", "MKL_NUM_THREADS",
     "CUDA_VISIBLE_DEVICES", "CUDA_LAUNCH_BLOCKING", "ATEN_CPU_CAPABILITY", "ONEDNN_VERBOSE", "LD_PRELOAD",
-    "PYTORCH_CUDA_ALLOC_CONF", "DECOMPBENCH_DATA", "DECOMPBENCH_MACHINE",
+    "PYTORCH_CUDA_ALLOC_CONF", "DECOMPBENCH_DATA", "DECOMPBENCH_MACHINE", "DECOMPBENCH_PLUGINS",
+    "DECOMPBENCH_REFERENCE", "DECOMPBENCH_RESULTS",
 )  # fmt: skip
 #: Packages that are needed for one thing or another only.
 OPTIONAL = ("asv", "pytest-benchmark", "onnx", "onnxscript", "onnxruntime", "pycocotools", "scikit-learn", "playwright")
@@ -53,9 +55,11 @@ class DoctorReport:
     system : dict
         Governor, quota, memory, battery.
     folders : dict
-        Where data and cached weights are looked for, with free space in bytes.
+        Where data and cached weights are looked for, one's own results and the reference, with free space in bytes.
     probe : dict
         Two equal models timed side by side: half-width of their ratio's interval, noise.
+    identity : str or None
+        Why the machine's id cannot be kept; None where it can.
     """
 
     machine: dict[str, Any]
@@ -66,6 +70,7 @@ class DoctorReport:
     system: dict[str, Any]
     folders: dict[str, Any]
     probe: dict[str, Any]
+    identity: str | None = None
 
 
 def examine(probe_seconds: float = 5.0) -> DoctorReport:
@@ -83,8 +88,9 @@ def examine(probe_seconds: float = 5.0) -> DoctorReport:
         code=code_revision(),
         environment={name: os.environ[name] for name in VARIABLES if name in os.environ},
         system=_system(),
-        folders={"data": _folder(data_folder()), "cache": _folder(cache_folder())},
+        folders={name: _folder(path) for name, path in _folders().items()},
         probe=_probe(probe_seconds),
+        identity=identity_problem(),
     )
 
 
@@ -144,6 +150,13 @@ def _text(path: Path) -> str | None:
         return path.read_text(encoding="utf-8").strip()
     except OSError:
         return None
+
+
+def _folders() -> dict[str, Path]:
+    folders = {"data": data_folder(), "cache": cache_folder(), "results": own_results()}
+    if (reference := reference_results()) is not None:
+        folders["reference"] = reference
+    return folders
 
 
 def _folder(path: Path) -> dict[str, Any]:

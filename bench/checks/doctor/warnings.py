@@ -58,7 +58,7 @@ def _of_the_probe(report: DoctorReport) -> list[str]:
 
 
 def _of_the_rest(report: DoctorReport) -> list[str]:
-    found = []
+    found = [] if report.identity is None else [report.identity]
     for number, gpu in enumerate(report.torch["gpus"]):
         if gpu["used_by_others"] > OWN_CONTEXT:
             used = gpu["used_by_others"] / 2**30

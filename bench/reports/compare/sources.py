@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 
 from ....common.names import suggestion
 from ...base.errors import BenchError
+from ...records.folders import Folders, as_folders, listed
 from ...records.record import Record
 from ...records.store import Damage, parse_records, read_records
 from ...records.superseded import describe_superseded
@@ -48,7 +49,7 @@ class _Source:
     read: Read
 
 
-def read_set(name: str, results: Path, *, superseded: bool = False) -> RecordSet:
+def read_set(name: str, results: Folders, *, superseded: bool = False) -> RecordSet:
     """Read the set of records that ``name`` stands for, the last record of each trial.
 
     Parameters
@@ -57,7 +58,8 @@ def read_set(name: str, results: Path, *, superseded: bool = False) -> RecordSet
         A results folder (of all suites, of one, or of one on one machine), a records file, the id of a machine in
         ``results``, a git revision of the repository that holds ``results``, or ``REVISION:PATH``.
     results
-        Folder of all results; it need not exist for a revision.
+        Folder of all results, or several; they need not exist for a revision. Of several the first counts whose
+        repository has the revision with records.
     superseded
         Take records of older versions of suites and methods where there are no newer ones.
 
@@ -66,16 +68,17 @@ def read_set(name: str, results: Path, *, superseded: bool = False) -> RecordSet
     BenchError
         It stands for nothing or for more than one thing, or has no readable record; the message says what there is.
     """
-    repository = Repository.around(results)
-    found = [_from_path(name), _from_machine(name, results), _from_revision(name, repository)]
+    folders = as_folders(results)
+    repositories = [found for folder in folders if (found := Repository.around(folder)) is not None]
+    found = [_from_path(name), _from_machine(name, folders), _from_revision(name, repositories)]
     sources = [source for source in found if source is not None]
     if not sources:
-        raise BenchError(_unknown(name, results, repository))
+        raise BenchError(_unknown(name, folders, repositories))
     if len(sources) > 1:
         meanings = " and ".join(source.words for source in sources)
         raise BenchError(
             f"'{name}' is ambiguous: {meanings}; write ./{name} for the folder or file, {name}^0 for the revision, "
-            f"{results}/SUITE/{name} for a machine"
+            f"{folders[0]}/SUITE/{name} for a machine"
         )
     (source,) = sources
     records, damages = source.read()
@@ -100,19 +103,24 @@ def _from_path(name: str) -> _Source | None:
     return _Source(f"folder {name}", lambda: _read_files(files)) if files else None
 
 
-def _from_machine(name: str, results: Path) -> _Source | None:
-    files = [file for file in _files(results) if file.parent.name == name]
-    return _Source(f"machine {name} in {results}", lambda: _read_files(files)) if files else None
+def _from_machine(name: str, folders: list[Path]) -> _Source | None:
+    found = {folder: [file for file in _files(folder) if file.parent.name == name] for folder in folders}
+    words = f"machine {name} in {listed([folder for folder, files in found.items() if files])}"
+    files = [file for files in reversed(found.values()) for file in files]  # the first folder's last: the last counts
+    return _Source(words, lambda: _read_files(files)) if files else None
 
 
-def _from_revision(name: str, repository: Repository | None) -> _Source | None:
-    if repository is None:
-        return None
+def _from_revision(name: str, repositories: list[Repository]) -> _Source | None:
     revision, colon, path = name.partition(":")
-    commit = repository.commit(revision) if revision else None
-    if commit is None:
+    found: list[tuple[Repository, str, str]] = []
+    for repository in repositories:
+        commit = repository.commit(revision) if revision else None
+        if commit is not None:
+            found.append((repository, commit, posixpath.normpath(path.strip("/")) if colon else repository.path))
+    if not found:
         return None
-    path = posixpath.normpath(path.strip("/")) if colon else repository.path
+    with_records = (place for place in found if place[0].records_files(place[1], place[2]))
+    repository, commit, path = next(with_records, found[0])
     words = f"{path} as of revision {revision}" + ("" if commit.startswith(revision) else f" ({commit[:12]})")
     return _Source(words, lambda: _read_revision(repository, revision, commit, path))
 
@@ -153,16 +161,16 @@ def _elsewhere(repository: Repository, commit: str) -> str:
     return f"there are {', '.join(paths[:NAMES_SHOWN])}{more}"
 
 
-def _unknown(name: str, results: Path, repository: Repository | None) -> str:
+def _unknown(name: str, folders: list[Path], repositories: list[Repository]) -> str:
     """Return the message for a name that stands for nothing, with what there is."""
-    machines = sorted({file.parent.name for file in _files(results)})
-    revisions = repository.names() if repository else []
+    machines = sorted({file.parent.name for folder in folders for file in _files(folder)})
+    revisions = list(dict.fromkeys(name for repository in repositories for name in repository.names()))
     nothing = f"'{name}' is no folder with records, no records file, no machine and no git revision"
-    there = f"machines in {results}: {', '.join(machines) or 'none'}"
-    if repository is None:
-        there += f"; no git repository holds {results}"
+    there = f"machines in {listed(folders)}: {', '.join(machines) or 'none'}"
+    if not repositories:
+        there += f"; no git repository holds {listed(folders)}"
     else:
         there += f"; branches and tags: {', '.join(revisions[:NAMES_SHOWN]) or 'none'}"
-        if repository.is_shallow():
+        if any(repository.is_shallow() for repository in repositories):
             there += " (the clone is shallow: 'git fetch --unshallow' brings older revisions)"
     return f"{nothing}{suggestion(name, [*machines, *revisions])}; {there}"

@@ -48,7 +48,8 @@ def plain(value: Any) -> Any:
 def _text_table(rows: list[Row]) -> TextTable:
     first = rows[0]
     footnotes = list(dict.fromkeys(note for row in rows for note in row["notes"]))
-    title = f"{first['suite']}: {first['table']}, {first['task']}, on {first['machine']} ({first['device']})"
+    machine = f"{'reference machine ' if first.get('reference') else ''}{first['machine']} ({first['device']})"
+    title = f"{first['suite']}: {first['table']}, {first['task']}, on {machine}"
     return TextTable(title, _columns(rows, footnotes), _groups(rows), footnotes)
 
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
-from pathlib import Path
+from collections.abc import Collection, Iterable
 from statistics import mean, stdev
 from typing import Any
 
@@ -12,6 +11,7 @@ import pandas as pd
 
 from ....common.names import suggestion
 from ...base.errors import BenchError
+from ...records.folders import Folders, listed, records_files
 from ...records.record import Counts, Latency, Record
 from ...records.store import Damage, read_all
 from ...records.superseded import Versions, place_of
@@ -33,13 +33,13 @@ ALSO_FINAL = "final "
 Row = dict[str, Any]
 
 
-def find_records(results: Path, suite: str | None = None) -> tuple[list[Record], list[Damage]]:
+def find_records(results: Folders, suite: str | None = None) -> tuple[list[Record], list[Damage]]:
     """Read the records of one suite, or of all, on all machines.
 
     Parameters
     ----------
     results
-        Folder of all results.
+        Folder of all results, or several: the records of the first count before those of the others.
     suite
         Name of a suite.
 
@@ -48,13 +48,13 @@ def find_records(results: Path, suite: str | None = None) -> tuple[list[Record],
     BenchError
         There are none; the message names the suites that have some.
     """
-    files = sorted(results.glob("*/*/records.jsonl"))
+    files = records_files(results)
     names = sorted({file.parent.parent.name for file in files})
     if suite is not None and suite not in names:
         have = f"; there are records of {', '.join(names)}" if names else ""
-        raise BenchError(f"no records of suite '{suite}' in {results}{suggestion(suite, names)}{have}")
+        raise BenchError(f"no records of suite '{suite}' in {listed(results)}{suggestion(suite, names)}{have}")
     if not files:
-        raise BenchError(f"no records in {results}: run a suite first, for example 'decompbench run smoke'")
+        raise BenchError(f"no records in {listed(results)}: run a suite first, for example 'decompbench run smoke'")
     return read_all(file.parent for file in files if suite in (None, file.parent.parent.name))
 
 
@@ -75,7 +75,7 @@ def latest(records: Iterable[Record], *, superseded: bool = False) -> list[Recor
     return list(last.values())
 
 
-def leaderboard(records: Iterable[Record]) -> pd.DataFrame:
+def leaderboard(records: Iterable[Record], reference: Collection[tuple[str, str]] = ()) -> pd.DataFrame:
     """Return the leaderboard as a frame: a row for each method at each budget, the mean over its seeds.
 
     Rows of a table (same suite, machine, device, model and data) stand together: the dense model first, then
@@ -85,6 +85,9 @@ def leaderboard(records: Iterable[Record]) -> pd.DataFrame:
     ----------
     records
         Of any suites and machines; each trial at most once (see :func:`latest`).
+    reference
+        Suite and machine of those that are the repository's and not one's own. If there are any the frame has a column
+        ``reference`` that tells.
 
     Returns
     -------
@@ -114,7 +117,10 @@ def leaderboard(records: Iterable[Record]) -> pd.DataFrame:
         dense = [record for group in points.values() for record in group if record.trial.is_dense]
         of_table = [_row(group, _references(dense, old), versions) for (*_, old), group in points.items()]
         rows += sorted(of_table, key=_order)
-    return mark_leaders(pd.DataFrame(rows))
+    frame = mark_leaders(pd.DataFrame(rows))
+    if reference:
+        frame["reference"] = [(row["suite"], row["machine"]) in reference for row in rows]
+    return frame
 
 
 def _references(dense: list[Record], suite_version: int | None) -> dict[int, Record]:

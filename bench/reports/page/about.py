@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import Any
 
+from ...records.folders import Folders, as_folders
 from ...records.record import Record
 
 
-def about_data(records: Sequence[Record], results: Path) -> dict[str, Any]:
+def about_data(records: Sequence[Record], results: Folders) -> dict[str, Any]:
     """Return the page's sources.
 
     Parameters
@@ -18,7 +18,7 @@ def about_data(records: Sequence[Record], results: Path) -> dict[str, Any]:
     records
         The records of the page.
     results
-        Folder of all results, which has the machines' descriptions.
+        Folder of all results, or several, which have the machines' descriptions.
 
     Returns
     -------
@@ -39,13 +39,16 @@ def about_data(records: Sequence[Record], results: Path) -> dict[str, Any]:
     }
 
 
-def _machine(results: Path, identity: str) -> dict[str, Any]:
+def _machine(results: Folders, identity: str) -> dict[str, Any]:
     """Return a machine's description; without a readable one, only its id."""
-    try:
-        found = json.loads((results / "machines" / f"{identity}.json").read_bytes())
-    except (OSError, ValueError):
-        found = None
-    return (found if isinstance(found, dict) else {}) | {"id": identity}
+    for folder in as_folders(results):
+        try:
+            found = json.loads((folder / "machines" / f"{identity}.json").read_bytes())
+        except (OSError, ValueError):
+            continue
+        if isinstance(found, dict):
+            return found | {"id": identity}
+    return {"id": identity}
 
 
 def _software(records: Iterable[Record]) -> dict[str, list[str]]:

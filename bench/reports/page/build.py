@@ -5,12 +5,13 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import cache
 from pathlib import Path
 
 from ....common.files import require_writable, write_atomically
 from ...base.errors import StoreError
+from ...records.folders import Folders
 from ...records.record import Record
 from ..leaderboard.rows import leaderboard
 from .about import about_data
@@ -28,7 +29,9 @@ STATIC = Path(__file__).with_name("static")
 MARK = re.compile(r"\{\{(\w+)\}\}")
 
 
-def write_page(records: Sequence[Record], results: Path, folder: Path) -> Path:
+def write_page(
+    records: Sequence[Record], results: Folders, folder: Path, reference: Collection[tuple[str, str]] = ()
+) -> Path:
     """Write ``index.html``: whole or not at all.
 
     Parameters
@@ -36,9 +39,11 @@ def write_page(records: Sequence[Record], results: Path, folder: Path) -> Path:
     records
         Of any suites and machines, each trial at most once (see :func:`.rows.latest`).
     results
-        Folder of all results, which has the machines' descriptions.
+        Folder of all results, or several, which have the machines' descriptions.
     folder
         Where to; made if it is not there.
+    reference
+        As :func:`.rows.leaderboard` takes it.
 
     Returns
     -------
@@ -52,7 +57,7 @@ def write_page(records: Sequence[Record], results: Path, folder: Path) -> Path:
     StoreError
         It cannot be written.
     """
-    content = page(records, results).encode()
+    content = page(records, results, reference).encode()
     path = folder / "index.html"
     try:
         require_writable(folder)
@@ -62,7 +67,7 @@ def write_page(records: Sequence[Record], results: Path, folder: Path) -> Path:
     return path
 
 
-def page(records: Sequence[Record], results: Path) -> str:
+def page(records: Sequence[Record], results: Folders, reference: Collection[tuple[str, str]] = ()) -> str:
     """Return the page of the records; the same records give the same bytes.
 
     Whatever stands in a record can neither end an element nor be run: data is compressed and in base64, and the page's
@@ -70,10 +75,10 @@ def page(records: Sequence[Record], results: Path) -> str:
 
     Parameters
     ----------
-    records, results
+    records, results, reference
         As in :func:`write_page`.
     """
-    table = table_data(leaderboard(records))
+    table = table_data(leaderboard(records, reference))
     rows = {_place(row, table["boards"][row["board"]]): row["id"] for row in table["rows"]}
     script = "".join(_static(name) for name in SCRIPTS)
     plotly = _plotly()

@@ -97,6 +97,7 @@ def _board(place: RowPlace, rows: Sequence[Row]) -> Row:
         "metric": metric or "quality",
         "unit": measured["unit"] or "",
         "higher": measured["higher_is_better"] is not False,
+        "reference": bool(measured.get("reference")),
         "published": overlay(model, task, data, metric) if metric else [],
     }
 

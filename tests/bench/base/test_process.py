@@ -11,7 +11,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from decompbench.bench.base import machine, process
+from decompbench.bench.base import process
+from decompbench.bench.base.machine import load
 from decompbench.bench.base.process import run_in_process
 from tests.bench.factories import HERE
 
@@ -64,11 +65,11 @@ def test_time_limit_ends_the_process():
 
 def test_time_limit_names_other_processes_that_took_the_machine(monkeypatch):
     seconds = iter(range(0, 10**9, 10**6))  # a machine with a million cores, all busy
-    monkeypatch.setattr(machine, "core_seconds", lambda: (next(seconds), 0.0))
+    monkeypatch.setattr(load, "core_seconds", lambda: (next(seconds), 0.0))
     outcome, _ = run("sleep", 60, seconds=0.5)
     assert "cores busy meanwhile" in outcome.message
     assert "limits: {seconds: ...}" in outcome.message
-    monkeypatch.setattr(machine, "core_seconds", lambda: (1.0, 0.0))
+    monkeypatch.setattr(load, "core_seconds", lambda: (1.0, 0.0))
     outcome, _ = run("sleep", 60, seconds=0.5)
     assert outcome.message == "ended after 0.5 s, its time limit"
 

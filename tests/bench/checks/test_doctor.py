@@ -47,6 +47,7 @@ def test_a_good_machine_gets_no_warning():
         (changed("probe", half_width=0.08), "±8.0 %"),
         (changed("probe", low=1.1, high=1.2), "seemed to differ"),
         (replace(GOOD, code="0123456789ab-dirty"), "in no revision"),
+        (replace(GOOD, identity="this machine's id cannot be kept (…)"), "cannot be kept"),
     ],
 )
 def test_each_trouble_is_one_warning(report, words):
@@ -59,7 +60,8 @@ def test_this_machine_is_described_and_probed():
     assert report.machine["usable_cores"] >= 1
     assert report.torch["forms"]["eager"] is None
     assert report.probe["low"] <= report.probe["ratio"] <= report.probe["high"]
-    assert set(report.folders) == {"data", "cache"}
+    assert set(report.folders) == {"data", "cache", "results", "reference"}
+    assert report.identity is None
 
 
 @pytest.mark.parametrize(("report", "code"), [(GOOD, 0), (replace(GOOD, code="x-dirty"), 1)])

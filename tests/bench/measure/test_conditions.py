@@ -4,8 +4,7 @@ import types
 
 import pytest
 
-from decompbench.bench.base import machine
-from decompbench.bench.base.machine import core_seconds
+from decompbench.bench.base.machine import core_seconds, load
 from decompbench.bench.measure import conditions
 from decompbench.bench.measure.conditions import Conditions, Watch
 
@@ -53,7 +52,7 @@ def test_too_short_a_time_says_nothing_about_load(monkeypatch):
 def test_only_cores_that_threads_are_held_to_and_their_siblings_are_watched(monkeypatch):
     monkeypatch.setattr(conditions, "siblings", lambda core: (core % 4, core % 4 + 4))  # 0 and 4 are one physical core
     times = [types.SimpleNamespace(user=float(core), system=0.5, nice=0.0, steal=core / 100) for core in range(8)]
-    monkeypatch.setattr(machine.psutil, "cpu_times", lambda percpu: times)
+    monkeypatch.setattr(load.psutil, "cpu_times", lambda percpu: times)
     asked = []
     monkeypatch.setattr(conditions, "core_seconds", lambda cores: asked.append(tuple(cores)) or core_seconds(cores))
     Watch((1, 2))
@@ -63,7 +62,7 @@ def test_only_cores_that_threads_are_held_to_and_their_siblings_are_watched(monk
 
 
 def test_cores_that_the_system_does_not_list_leave_the_whole_machine(monkeypatch):
-    monkeypatch.setattr(machine.psutil, "cpu_times", lambda percpu: [types.SimpleNamespace(user=1.0, system=0.0)] * 2)
+    monkeypatch.setattr(load.psutil, "cpu_times", lambda percpu: [types.SimpleNamespace(user=1.0, system=0.0)] * 2)
     assert core_seconds((5,)) == (2.0, 0.0)
 
 

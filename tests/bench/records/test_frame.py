@@ -23,7 +23,7 @@ from decompbench.bench.records.lines import read_line
 from decompbench.bench.records.record import MethodInfo, Record, Status
 from decompbench.bench.records.store import RecordStore
 from decompbench.bench.reports.leaderboard.rows import find_records, latest, leaderboard
-from tests.places import RESULTS
+from tests.places import QUICK, RESULTS
 
 from ..factories import decompbench, decompbench_process, make_record, measured
 
@@ -203,8 +203,7 @@ def test_other_code_has_another_digest(monkeypatch):
 
 @pytest.fixture(scope="module")
 def document():
-    (file,) = RESULTS.glob("quick/*/records.jsonl")
-    return read_line(file.read_bytes().splitlines()[1])[0]
+    return read_line(QUICK.read_bytes().splitlines()[1])[0]
 
 
 @pytest.mark.parametrize(("part", "model"), [("", Record), ("trial", AskedTrial), ("method", MethodInfo)])

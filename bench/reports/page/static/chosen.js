@@ -36,7 +36,7 @@ function card(row, records, found) {
     "article",
     { class: "card", "aria-label": rowTitle(row) },
     el("div", { class: "heading" }, el("h3", null, markIcon(row.method), rowTitle(row)), letGoOf),
-    el("p", { class: "where" }, `${board.suite}: ${board.table}, ${machineOf(board)}`),
+    el("p", { class: "where" }, `${board.suite}: ${board.table}, ${whereOf(board)}`),
     row.notes.length > 0 && el("ul", { class: "notes" }, row.notes.map((note) => el("li", null, note))),
     terms([
       ["status", row.status],

@@ -25,6 +25,7 @@ function searchText(row) {
 const boardOf = (row) => data.boards[row.board];
 const boardById = (id) => data.boards.find((board) => board.id === id);
 const machineOf = (board) => `${board.machine} (${board.device})`;
+const whereOf = (board) => `${board.reference ? "reference machine " : ""}${machineOf(board)}`;
 const value = (row, key) => row.values[columnIndex.get(key)] ?? null;
 
 /** Return the heading of a column; quality is named by its metric, where all boards shown have the same. */

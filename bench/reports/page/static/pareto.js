@@ -29,7 +29,7 @@ function plotAxes(rows, board) {
 function renderAxes(form, boards, board, axes) {
   const fields = [];
   if (boards.length > 1) {
-    const names = boards.map((one) => [one.id, `${one.suite}: ${one.table}, ${machineOf(one)}`]);
+    const names = boards.map((one) => [one.id, `${one.suite}: ${one.table}, ${whereOf(one)}`]);
     fields.push(select("board", "Table", names, board.id, (id) => change({ board: id })));
   }
   if (axes?.x && axes.y) {
@@ -90,7 +90,7 @@ function paretoCaption(board, axes) {
   if (axes.rows.some((row) => row.sd[columnIndex.get(axes.y.key)] !== null)) bars.push("bars upright: standard deviation over seeds");
   const hollow = publishedTraces(board, axes).length && state.published ? ["hollow: published by the papers"] : [];
   const parts = ["dotted: the rows that no other dominates", ...bars, ...hollow];
-  return `${board.table} on ${machineOf(board)}, ${counted(axes.rows.length, "row")}; ${parts.join("; ")}.`;
+  return `${board.table} on ${whereOf(board)}, ${counted(axes.rows.length, "row")}; ${parts.join("; ")}.`;
 }
 
 function paretoLayout(board, axes) {

@@ -93,7 +93,7 @@ function boardRow(board, rows, width) {
     { class: "board" },
     el("b", null, board.table),
     el("span", null, board.suite),
-    el("span", null, machineOf(board)),
+    el("span", null, whereOf(board)),
     el("span", null, `quality: ${board.metric}${unit}, ${direction}`),
     el("span", null, counted(rows.filter((row) => !row.dense).length, "row")),
   );

@@ -19,11 +19,11 @@ from decompbench.bench.reports.page.build import SCRIPTS, STATIC
 from decompbench.bench.reports.page.headings import headings
 from decompbench.bench.reports.page.packing import Pool, packed, to_json
 from decompbench.bench.reports.page.rows import table_data
-from tests.places import RESULTS
+from tests.places import RESULTS, ROOT
 
 from . import made_up
 
-PROJECT = tomllib.loads((RESULTS.parent / "pyproject.toml").read_text())
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 PACKED = re.compile(r'<script type="application/octet-stream" id="data-(\w+)">([A-Za-z0-9+/=]*)</script>')
 
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from decompbench.bench.base import control_groups
-from decompbench.bench.base.control_groups import cpu_groups, quota_cores, throttled_periods
+from decompbench.bench.base.machine import control_groups
+from decompbench.bench.base.machine.control_groups import cpu_groups, quota_cores, throttled_periods
 
 
 @pytest.fixture

@@ -7,32 +7,26 @@ import json
 import os
 import platform
 import re
-import time
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import psutil
 
-from ...common.files import write_atomically
-from .errors import StoreError
-
-#: Environment variable that names the machine, for those who have several of one kind.
-MACHINE_VARIABLE = "DECOMPBENCH_MACHINE"
-#: Cores kept busy by other processes above which what was timed is told apart.
-NOTABLE_LOAD = 0.3
+from ....common.files import write_atomically
+from ..errors import StoreError
+from .identity import MACHINE_VARIABLE, drawn_part
 
 
 def describe_machine() -> dict[str, Any]:
-    """Return what the machine is: processor, cores, memory, GPUs, system, and an id made from these.
+    """Return what the machine is: processor, cores, memory, GPUs, system, and its id.
 
-    The id is the same for machines that are alike. To tell those apart, name them in the environment variable
-    ``DECOMPBENCH_MACHINE``.
+    The id is made from these and ends with a part drawn once for this installation, see :mod:`.identity`. The
+    environment variable ``DECOMPBENCH_MACHINE`` gives another id.
 
     Raises
     ------
     StoreError
-        The name in the variable cannot be a folder's name.
+        The name in the variable cannot be a folder's name, or the file that keeps the drawn part is damaged.
     """
     description: dict[str, Any] = {
         "cpu": _cpu_model(),
@@ -47,7 +41,7 @@ def describe_machine() -> dict[str, Any]:
     if description["gpus"]:
         description["gpu_driver"] = _gpu_driver()
     named = os.environ.get(MACHINE_VARIABLE)
-    return {"id": _checked(named) if named else _derived_id(description), **description}
+    return {"id": _checked(named) if named else f"{_derived_id(description)}-{drawn_part()}", **description}
 
 
 def write_machine(results: Path, description: dict[str, Any]) -> Path:
@@ -82,6 +76,7 @@ def _checked(name: str) -> str:
 
 
 def _derived_id(description: dict[str, Any]) -> str:
+    """Return what machines that are alike have in common."""
     digest = hashlib.sha256(json.dumps(description, sort_keys=True).encode()).hexdigest()[:8]
     words = re.sub(r"\(.*?\)|@.*|\b(cpu|processor|with)\b", " ", description["cpu"].lower())
     slug = "-".join(re.findall(r"[a-z0-9]+", words))[:32].strip("-") or "cpu"
@@ -114,49 +109,3 @@ def _gpu_driver(file: Path = Path("/proc/driver/nvidia/version")) -> str:
     text = file.read_text(encoding="utf-8") if file.exists() else ""
     match = re.search(r"\b\d+\.\d+(\.\d+)?\b", text)
     return match[0] if match else "unknown"
-
-
-class OtherLoad:
-    """Measures how many cores all processes but one kept busy since this was made.
-
-    Parameters
-    ----------
-    pid
-        The process that does not count.
-    """
-
-    def __init__(self, pid: int) -> None:
-        self.pid = pid
-        self._start = (time.monotonic(), core_seconds()[0])
-
-    def cores(self) -> float | None:
-        """Return the number of cores, None where the system does not say."""
-        wall, busy = time.monotonic() - self._start[0], core_seconds()[0] - self._start[1]
-        try:
-            own = psutil.Process(self.pid).cpu_times()
-        except psutil.Error:
-            return None
-        return max(0.0, busy - own.user - own.system) / wall if wall > 0 and busy > 0 else None
-
-
-def core_seconds(cores: Sequence[int] = ()) -> tuple[float, float]:
-    """Return the seconds that cores were busy and that a hypervisor took of them since the system started.
-
-    Parameters
-    ----------
-    cores : sequence of int
-        Logical cores; all of them where there are none.
-
-    Returns
-    -------
-    tuple of float
-        Both 0 where the system does not say.
-    """
-    try:
-        each = psutil.cpu_times(percpu=True)
-    except (OSError, RuntimeError):
-        return 0.0, 0.0
-    # the list leaves out cores that are offline, after which numbers and places differ
-    chosen = [each[core] for core in cores] if cores and max(cores) < len(each) else each
-    busy = sum(times.user + times.system + getattr(times, "nice", 0.0) for times in chosen)
-    return busy, sum(getattr(times, "steal", 0.0) for times in chosen)
