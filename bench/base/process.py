@@ -19,7 +19,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from multiprocessing import forkserver
+from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any, Literal
@@ -73,7 +73,8 @@ def start_server() -> None:
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(PRELOAD)
     with _interrupts_deferred():
-        # It inherits what is blocked: only this process is to answer Ctrl-C.
+        resource_tracker.ensure_running()  # which unblocks the signal when it starts
+        # The server inherits what is blocked: only this process is to answer Ctrl-C.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
             forkserver.ensure_running()
@@ -172,10 +173,9 @@ def _main(sender: Connection, output: str, function: str, arguments: tuple[Any, 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _redirect_output(output)
     faulthandler.enable()
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    end_with_parent()
     try:
-        module, _, attribute = function.partition(":")
-        call = getattr(importlib.import_module(module, BENCH), attribute)
+        call = find_function(function)
         call(lambda name, value: sender.send((name, value)), *arguments)
     except BaseException as error:
         # Whatever it is, the suite must go on: it is told to the parent, which decides what it means.
@@ -294,8 +294,21 @@ def _redirect_output(path: str) -> None:
     os.close(descriptor)
 
 
-def _end_with_parent() -> None:
-    """End this process once its parent is gone, however the parent ended."""
+def find_function(name: str) -> Callable[..., Any]:
+    """Return the function called ``module:name``; a leading dot stands for ``decompbench.bench``."""
+    module, _, attribute = name.partition(":")
+    return getattr(importlib.import_module(module, BENCH), attribute)
+
+
+def end_with_parent() -> None:
+    """Have this process end once the one that started it is gone, however that one ended.
+
+    A thread waits for it: a signal sent by the system would be lost where the fork server has it blocked or ignored.
+    """
+    threading.Thread(target=_end_after_parent, daemon=True).start()
+
+
+def _end_after_parent() -> None:
     parent = multiprocessing.parent_process()
     if parent is not None:
         parent.join()

@@ -14,7 +14,9 @@ def count(emit, upto):
 def report_process(emit):
     emit("pid", os.getpid())
     emit("torch", "torch" in sys.modules)
-    emit("interrupts", signal.getsignal(signal.SIGINT) == signal.SIG_IGN)
+    ignored = signal.getsignal(signal.SIGINT) == signal.SIG_IGN
+    blocked = signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    emit("interrupts", f"{'blocked' if blocked else 'let through'} and {'ignored' if ignored else 'answered'}")
 
 
 def raise_error(emit):
