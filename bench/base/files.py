@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all, and are on the disk when the writing is done."""
+"""Files written whole or not at all, and the cache: the folder of what can be made again."""
 
 from __future__ import annotations
 
@@ -62,3 +62,23 @@ def sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def cache_folder() -> Path:
+    """Return ``$XDG_CACHE_HOME/decompbench``, by default ``~/.cache/decompbench``."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "decompbench")
+
+
+def checkpoint_file(key: str) -> Path:
+    """Return the file for the state of the training of a trial or baseline with that key."""
+    return cache_folder() / "checkpoints" / f"{key}.pt"
+
+
+def remove_checkpoint(key: str) -> None:
+    """Forget the state of a training, and what was left of a writing that did not come to its end."""
+    remove_with_leftovers(checkpoint_file(key))
+
+
+def baseline_file(key: str) -> Path:
+    """Return the file for the trained weights of the baseline with that key."""
+    return cache_folder() / "baselines" / f"{key}.safetensors"

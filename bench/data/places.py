@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..base.cache import cache_folder
+from ..base.files import cache_folder
 from .types import DataError
 
 VARIABLE = "DECOMPBENCH_DATA"

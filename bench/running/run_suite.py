@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from ..base.cache import baseline_file, remove_checkpoint
 from ..base.errors import BenchError
+from ..base.files import baseline_file, remove_checkpoint
 from ..base.machine import describe_machine, usable_cores, write_machine
 from ..base.process import Outcome, run_in_process
 from ..base.provenance import code_revision, library_versions, trial_key

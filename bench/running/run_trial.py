@@ -12,10 +12,10 @@ import torch
 from torch import distributed, nn
 
 from ...methods import Plan, Session, UnreachableTarget, begin
-from ..base.cache import checkpoint_file
 from ..base.devices import is_first, run_on_devices
 from ..base.errors import BenchError
 from ..base.events import Emit, resume_reporter, step_reporter
+from ..base.files import checkpoint_file
 from ..measure import PeakMemory, count_model, process_peak, state_sha256, time_deployed
 from ..planning.build import (
     configure_trial,

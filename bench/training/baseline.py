@@ -25,11 +25,10 @@ from ...models import load_model, read_weights_metadata
 from ...models.checkpoint import load_into, read_state
 from ...models.errors import WeightsError
 from ...models.weights import METADATA_KEY
-from ..base.cache import baseline_file, checkpoint_file, remove_checkpoint
 from ..base.devices import is_first, run_on_devices
 from ..base.errors import BenchError
 from ..base.events import Emit, resume_reporter, step_reporter
-from ..base.files import require_writable
+from ..base.files import baseline_file, checkpoint_file, remove_checkpoint, require_writable
 from ..base.provenance import library_versions, source_hash, trial_key
 from ..base.runtime import RuntimeSettings, configure, device_name, seed_everything
 from ..measure import state_sha256

@@ -13,8 +13,8 @@ import psutil
 import torch
 from torch import nn
 
-from ...base.cache import cache_folder
 from ...base.control_groups import quota_cores
+from ...base.files import cache_folder
 from ...base.machine import describe_machine
 from ...base.provenance import code_revision, library_versions
 from ...base.runtime import describe

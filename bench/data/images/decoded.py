@@ -13,7 +13,7 @@ import safetensors
 from torch import Tensor
 
 from ....methods.lifecycle.tensor_file import write_tensors
-from ...base.cache import cache_folder
+from ...base.files import cache_folder
 
 _VERSION = 1
 """Raised when what is decoded changes."""

@@ -13,8 +13,8 @@ import pytest
 import yaml
 from filelock import FileLock
 
-from decompbench.bench.base.cache import baseline_file
 from decompbench.bench.base.errors import BenchError
+from decompbench.bench.base.files import baseline_file
 from decompbench.bench.measure import state_sha256
 from decompbench.bench.records.store import read_records
 from decompbench.bench.suite.load import load_suite

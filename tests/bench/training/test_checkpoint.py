@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import nn
 
-from decompbench.bench.base.cache import checkpoint_file, remove_checkpoint
+from decompbench.bench.base.files import checkpoint_file, remove_checkpoint
 from decompbench.bench.base.process import run_in_process
 from decompbench.bench.suite.load import load_suite
 from decompbench.bench.suite.recipe import Recipe
