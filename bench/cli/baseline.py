@@ -36,6 +36,7 @@ def baseline_command(
     """
     from ..running.progress import create_progress
     from ..training.baseline import train_baseline
+    from ..training.watch import Watch
 
     progress = create_progress()
     chosen = _chosen(model, like, task, data, parse_settings(recipe or []))
@@ -47,7 +48,7 @@ def baseline_command(
         if step % max(1, total // 20) == 0:
             progress.note(f"epoch {epoch}, step {step} of {total}, loss {loss:.4g}")
 
-    result = train_baseline(chosen, out, on_step=report)
+    result = train_baseline(chosen, out, watch=Watch(on_step=report))
     if as_json:
         print_json({"path": str(result.path), "metrics": result.metrics, "training": asdict(result.training)})
         return

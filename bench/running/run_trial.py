@@ -14,7 +14,7 @@ from torch import distributed, nn
 from ...methods import Plan, Session, UnreachableTarget, begin
 from ..base.devices import is_first, run_on_devices
 from ..base.errors import BenchError
-from ..base.events import Emit, resume_reporter, step_reporter
+from ..base.events import Emit
 from ..base.files import checkpoint_file
 from ..measure import PeakMemory, count_model, process_peak, state_sha256, time_deployed
 from ..planning.build import (
@@ -32,6 +32,7 @@ from ..suite.trial import Trial
 from ..training.baseline import load_baseline
 from ..training.checkpoint import Checkpoint
 from ..training.train import Diverged, train
+from ..training.watch import report_to
 
 
 class NothingToDoError(ValueError):
@@ -169,15 +170,10 @@ class _Execution:
             self.task,
             trial.recipe.with_cycles_of(session.plan.method.training_cycles),
             seed=trial.seed,
+            hooks=session,
             teacher=teacher,
-            penalty=session.penalty,
-            after_step=session.after_step,
-            converged=session.converged,
-            on_step=step_reporter(self.emit),
+            watch=report_to(self.emit),
             checkpoint=self.checkpoint(),
-            state=session,
-            on_note=lambda text: self.emit("note", text),
-            on_resume=resume_reporter(self.emit),
         )
         training = Training(
             epochs=result.epochs,

@@ -9,7 +9,6 @@ from __future__ import annotations
 import copy
 import json
 import math
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib import metadata
@@ -27,7 +26,7 @@ from ...models.errors import WeightsError
 from ...models.weights import METADATA_KEY
 from ..base.devices import is_first, run_on_devices
 from ..base.errors import BenchError
-from ..base.events import Emit, resume_reporter, step_reporter
+from ..base.events import Emit
 from ..base.files import baseline_file, checkpoint_file, remove_checkpoint, require_writable
 from ..base.provenance import library_versions, source_hash, trial_key
 from ..base.runtime import RuntimeSettings, configure, device_name, seed_everything
@@ -38,6 +37,7 @@ from ..suite.trial import Trial
 from ..tasks import Task, create_task
 from .checkpoint import Checkpoint
 from .train import Diverged, TrainResult, train
+from .watch import UNWATCHED, Watch, report_to
 
 LIBRARIES = ("torch", "timm")
 
@@ -106,9 +106,7 @@ def train_baseline(
     *,
     root: str | Path | None = None,
     device: str = "cpu",
-    on_step: Callable[[int, int, int, float], Any] | None = None,
-    on_note: Callable[[str], Any] = warnings.warn,
-    on_resume: Callable[[int, int], Any] | None = None,
+    watch: Watch = UNWATCHED,
     checkpoint_seconds: float = Limits().checkpoint_seconds,
 ) -> BaselineResult:
     """Train a baseline and write it. The same baseline on the same machine gives the same file.
@@ -126,8 +124,8 @@ def train_baseline(
         Folder of the data, see ``bench.data``.
     device : str
         Where to train, such as ``cuda``. The packaged weights were trained on the CPU.
-    on_step, on_note, on_resume : callable, optional
-        See ``train``.
+    watch : Watch, optional
+        Who follows the training.
     checkpoint_seconds : float
         How often the state is kept at least.
 
@@ -148,16 +146,7 @@ def train_baseline(
     model.to(device)
     checkpoint = Checkpoint(checkpoint_file(key), key, checkpoint_seconds)
     try:
-        training = train(
-            model,
-            task,
-            baseline.recipe,
-            seed=baseline.seed,
-            on_step=on_step,
-            checkpoint=checkpoint,
-            on_note=on_note,
-            on_resume=on_resume,
-        )
+        training = train(model, task, baseline.recipe, seed=baseline.seed, watch=watch, checkpoint=checkpoint)
         if not is_first():
             return BaselineResult(path, {}, training)
         metrics = task.evaluate(model)
@@ -274,9 +263,7 @@ def train_to_file(emit: Emit, trial: Trial, path: Path) -> None:
             baseline_of(trial),
             path,
             device=trial.device,
-            on_step=step_reporter(emit),
-            on_note=lambda text: emit("note", text),
-            on_resume=resume_reporter(emit),
+            watch=report_to(emit),
             checkpoint_seconds=trial.limits.checkpoint_seconds,
         )
     except Diverged as error:
