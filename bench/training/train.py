@@ -79,7 +79,7 @@ def train(
         Optimiser, schedule, length.
     seed : int
         Of the batches' order and augmentation and of dropout. The same seed gives the same weights on the
-        CPU, at the same number of threads.
+        CPU, at the same number of threads, where `base.runtime.configure` has chosen deterministic algorithms.
     hooks : Hooks, optional
         What a method does meanwhile: the session whose model this is. ``converged`` is asked after every step, on a GPU
         after every 20th.

@@ -13,6 +13,7 @@ from torch import nn
 
 from decompbench.bench.base.files import checkpoint_file, remove_checkpoint
 from decompbench.bench.base.process import run_in_process
+from decompbench.bench.base.runtime import configure
 from decompbench.bench.suite.load import load_suite
 from decompbench.bench.suite.recipe import Recipe
 from decompbench.bench.suite.trial import expand
@@ -32,6 +33,15 @@ KEY = "of these tests"
 
 class EndedError(Exception):
     """Stands for whatever ends a training."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def deterministic():
+    """Sums in a fixed order, as in a trial's process: with several threads, gradients of indexing have none else."""
+    before = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
+    configure()
+    yield
+    torch.use_deterministic_algorithms(before[0], warn_only=before[1])
 
 
 @pytest.fixture(scope="module")
