@@ -20,7 +20,7 @@ from ..planning.forecast import Checked
 from ..planning.preview import for_each, plan_trial
 from ..suite.trial import Trial
 from ..tasks import Task
-from ..training.baseline import baseline_key, baseline_of, load_if_trained
+from ..training.train_baseline import baseline_key, baseline_of, load_if_trained
 
 
 @dataclass

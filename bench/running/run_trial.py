@@ -29,9 +29,9 @@ from ..planning.choice import plan_size, why_nothing
 from ..records.record import Counts, Decomposition, Latency, Quality, StartingWeights, Training
 from ..suite.form_name import EAGER, FormError
 from ..suite.trial import Trial
-from ..training.baseline import load_baseline
 from ..training.checkpoint import Checkpoint
 from ..training.train import Diverged, train
+from ..training.train_baseline import load_baseline
 from ..training.watch import report_to
 
 
