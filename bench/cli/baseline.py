@@ -11,7 +11,7 @@ import typer
 from .options import AsJson, output, parse_settings, print_json
 
 if TYPE_CHECKING:
-    from ..training.train_baseline import Baseline
+    from ..training.baseline import Baseline
 
 EXAMPLE = "Example: decompbench baseline resnet14 --like resnet8 --set epochs=30 -o weights"
 
@@ -60,8 +60,7 @@ def _chosen(model: str, like: str | None, task: str | None, data: str | None, ch
     """Return the packaged baseline to follow with what was changed, or a new one where all is given."""
     from ..suite.load import change_recipe
     from ..suite.recipe import Recipe
-    from ..training.baseline import packaged_baseline
-    from ..training.train_baseline import Baseline
+    from ..training.baseline import Baseline, packaged_baseline
 
     if like is None and task is not None and data is not None:
         return Baseline(model, task, data, change_recipe(Recipe(), changes, "--set"))

@@ -20,7 +20,8 @@ from ..planning.forecast import Checked
 from ..planning.preview import for_each, plan_trial
 from ..suite.trial import Trial
 from ..tasks import Task
-from ..training.train_baseline import baseline_key, baseline_of, load_if_trained
+from ..training.baseline import baseline_key, baseline_of
+from ..training.load_baseline import load_if_trained
 
 
 @dataclass

@@ -30,8 +30,8 @@ from ..records.record import Counts, Decomposition, Latency, Quality, StartingWe
 from ..suite.form_name import EAGER, FormError
 from ..suite.trial import Trial
 from ..training.checkpoint import Checkpoint
+from ..training.load_baseline import load_baseline
 from ..training.train import Diverged, train
-from ..training.train_baseline import load_baseline
 from ..training.watch import report_to
 
 

@@ -1,10 +1,102 @@
-"""How the weights that ship with decompbench were trained: each can be made again."""
+"""A baseline: all that determines the weights of a trained dense model, its key, and those that ship with us."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+
 from ..base.errors import BenchError, suggestion
+from ..base.provenance import library_versions, source_hash, trial_key
 from ..suite.recipe import Recipe
-from .train_baseline import Baseline
+from ..suite.trial import Trial
+from ..tasks import Task
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """Everything that determines a trained baseline.
+
+    Attributes
+    ----------
+    model, task, data : str
+        Names.
+    recipe : Recipe
+        How it is trained.
+    seed : int
+        Of the initial weights and of the training.
+    threads : int, optional
+        Threads of one operation on the CPU, as torch finds it where None. The last bits of the weights depend on it.
+    task_options, model_kwargs : dict
+        Beyond what the task says; JSON values.
+    pretrained : bool or str
+        Weights to start from, as for ``load_model``.
+    devices : int
+        How many train together: part of what decides, as batch-norm sees a share of a batch.
+    """
+
+    model: str
+    task: str
+    data: str
+    recipe: Recipe
+    seed: int = 0
+    threads: int | None = None
+    task_options: dict[str, Any] = field(default_factory=dict)
+    model_kwargs: dict[str, Any] = field(default_factory=dict)
+    pretrained: bool | str = False
+    devices: int = 1
+
+    @property
+    def file_name(self) -> str:
+        """``<model>--<data>.safetensors``, with what a file name cannot have replaced."""
+        return f"{self.model}--{self.data}.safetensors".replace("/", "_").replace(":", "_")
+
+
+def baseline_of(trial: Trial) -> Baseline:
+    """Return the baseline that a trial starts from; its entry must have one."""
+    assert trial.baseline is not None
+    return Baseline(
+        trial.model,
+        trial.task,
+        trial.resolved_data(),
+        trial.baseline.recipe,
+        seed=trial.seed,
+        threads=trial.measure.threads,
+        task_options=trial.task_options,
+        model_kwargs=trial.model_options,
+        pretrained=trial.resolved_pretrained(),
+        devices=trial.devices,
+    )
+
+
+def baseline_key(baseline: Baseline, task: Task, start: str, device: str) -> str:
+    """Return a key over all that a baseline's weights depend on.
+
+    Parameters
+    ----------
+    baseline
+        What is trained.
+    task
+        Its task.
+    start
+        Hash over the model's state before the training.
+    device
+        Name of the processor.
+    """
+    return trial_key(
+        {
+            "model": [baseline.model, baseline.model_kwargs, start],
+            "task": [baseline.task, baseline.task_options, task.data_revision],
+            "recipe": baseline.recipe.model_dump(mode="json"),
+            "seed": baseline.seed,
+            "source": source_hash(dense=True),
+            "versions": library_versions(),
+            "threads": torch.get_num_threads(),
+            "device": [device, baseline.devices],
+        }
+    )
+
 
 PACKAGED = (
     Baseline(

@@ -1,84 +1,37 @@
-"""Train a dense model and write its weights with all that made them.
+"""A dense model trained from a recipe, and its weights written with all that made them.
 
-So come about the packaged weights, and those that an entry of a suite asks for by ``baseline``; the latter are kept in
-the cache under a key over all they depend on.
+The packaged weights are made so, and those that an entry of a suite asks for by ``baseline``.
 """
 
 from __future__ import annotations
 
-import copy
 import json
 import math
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import Any
 
 import torch
 from filelock import FileLock
-from torch import nn
 
 from ...methods.lifecycle.tensor_file import write_tensors
-from ...models import load_model, read_weights_metadata
-from ...models.checkpoint import load_into, read_state
-from ...models.errors import WeightsError
+from ...models import load_model
 from ...models.weights import METADATA_KEY
 from ..base.devices import is_first, run_on_devices
 from ..base.errors import BenchError
 from ..base.events import Emit
 from ..base.files import baseline_file, checkpoint_file, remove_checkpoint, require_writable
-from ..base.provenance import library_versions, source_hash, trial_key
 from ..base.runtime import RuntimeSettings, configure, device_name, seed_everything
 from ..measure import state_sha256
-from ..suite.recipe import Recipe
 from ..suite.schema import Limits
 from ..suite.trial import Trial
 from ..tasks import Task, create_task
+from .baseline import Baseline, baseline_key, baseline_of
 from .checkpoint import Checkpoint
 from .train import Diverged, TrainResult, train
 from .watch import UNWATCHED, Watch, report_to
 
 LIBRARIES = ("torch", "timm")
-
-
-@dataclass(frozen=True)
-class Baseline:
-    """Everything that determines a trained baseline.
-
-    Attributes
-    ----------
-    model, task, data : str
-        Names.
-    recipe : Recipe
-        How it is trained.
-    seed : int
-        Of the initial weights and of the training.
-    threads : int, optional
-        Threads of one operation on the CPU, as torch finds it where None. The last bits of the weights depend on it.
-    task_options, model_kwargs : dict
-        Beyond what the task says; JSON values.
-    pretrained : bool or str
-        Weights to start from, as for ``load_model``.
-    devices : int
-        How many train together: part of what decides, as batch-norm sees a share of a batch.
-    """
-
-    model: str
-    task: str
-    data: str
-    recipe: Recipe
-    seed: int = 0
-    threads: int | None = None
-    task_options: dict[str, Any] = field(default_factory=dict)
-    model_kwargs: dict[str, Any] = field(default_factory=dict)
-    pretrained: bool | str = False
-    devices: int = 1
-
-    @property
-    def file_name(self) -> str:
-        """``<model>--<data>.safetensors``, with what a file name cannot have replaced."""
-        return f"{self.model}--{self.data}.safetensors".replace("/", "_").replace(":", "_")
 
 
 @dataclass(frozen=True)
@@ -184,51 +137,6 @@ def _require_quality(task: Task, metrics: dict[str, float], training: TrainResul
         raise Diverged(what, math.ceil(training.epochs), training.steps)
 
 
-def baseline_of(trial: Trial) -> Baseline:
-    """Return the baseline that a trial starts from; its entry must have one."""
-    assert trial.baseline is not None
-    return Baseline(
-        trial.model,
-        trial.task,
-        trial.resolved_data(),
-        trial.baseline.recipe,
-        seed=trial.seed,
-        threads=trial.measure.threads,
-        task_options=trial.task_options,
-        model_kwargs=trial.model_options,
-        pretrained=trial.resolved_pretrained(),
-        devices=trial.devices,
-    )
-
-
-def baseline_key(baseline: Baseline, task: Task, start: str, device: str) -> str:
-    """Return a key over all that a baseline's weights depend on.
-
-    Parameters
-    ----------
-    baseline
-        What is trained.
-    task
-        Its task.
-    start
-        Hash over the model's state before the training.
-    device
-        Name of the processor.
-    """
-    return trial_key(
-        {
-            "model": [baseline.model, baseline.model_kwargs, start],
-            "task": [baseline.task, baseline.task_options, task.data_revision],
-            "recipe": baseline.recipe.model_dump(mode="json"),
-            "seed": baseline.seed,
-            "source": source_hash(dense=True),
-            "versions": library_versions(),
-            "threads": torch.get_num_threads(),
-            "device": [device, baseline.devices],
-        }
-    )
-
-
 def train_trial_baseline(emit: Emit, trial: Trial, key: str) -> None:
     """Train the baseline of a trial into the cache, unless it is there; one of several runs does, the others wait.
 
@@ -268,43 +176,6 @@ def train_to_file(emit: Emit, trial: Trial, path: Path) -> None:
         )
     except Diverged as error:
         emit("verdict", ("diverged", f"the baseline: {error}"))
-
-
-def load_baseline(model: nn.Module, key: str) -> dict[str, Any]:
-    """Give a model the weights of a baseline in the cache and return what was written with them.
-
-    Raises
-    ------
-    WeightsError
-        There is none, it cannot be read, or it does not hold the weights that were written; the model is unchanged.
-    """
-    path = baseline_file(key)
-    state, twin = read_state(path), copy.deepcopy(model)
-    load_into(twin, state, source=str(path))
-    try:
-        made = read_weights_metadata(path)
-    except ValueError:
-        made = {}
-    if state_sha256(twin) != made.get("state_sha256"):
-        raise WeightsError(f"{path} does not hold the weights that were written: their SHA-256 differs.")
-    load_into(model, state, source=str(path))
-    return made
-
-
-def load_if_trained(model: nn.Module, key: str, note: Callable[[str], Any]) -> None:
-    """Give a model the weights of a baseline if they are in the cache.
-
-    A file that cannot be read is put aside, and ``note`` is told: the baseline is missing then, and trained anew.
-    """
-    path = baseline_file(key)
-    if not path.exists():
-        return
-    try:
-        load_baseline(model, key)
-    except WeightsError as error:
-        aside = path.with_suffix(".damaged")
-        path.replace(aside)
-        note(f"{error} It is put aside as {aside.name}, and the baseline is trained anew.")
 
 
 def _writable(out: Path, file_name: str) -> Path:

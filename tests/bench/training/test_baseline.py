@@ -23,9 +23,9 @@ from decompbench.bench.suite.schema import Limits
 from decompbench.bench.suite.trial import expand
 from decompbench.bench.tasks import create_task
 from decompbench.bench.tasks.super_resolution import SuperResolution
-from decompbench.bench.training.baseline import PACKAGED, packaged_baseline
+from decompbench.bench.training.baseline import PACKAGED, Baseline, baseline_key, packaged_baseline
 from decompbench.bench.training.train import Diverged
-from decompbench.bench.training.train_baseline import Baseline, baseline_key, train_baseline, train_trial_baseline
+from decompbench.bench.training.train_baseline import train_baseline, train_trial_baseline
 from decompbench.bench.training.watch import Watch
 from decompbench.models import load_model, packaged_weights, read_weights_metadata
 
