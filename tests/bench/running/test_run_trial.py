@@ -55,7 +55,7 @@ def test_a_model_whose_quality_is_not_finite_has_diverged_where_it_was_finished(
 
 
 def test_a_method_that_leaves_every_layer_alone_is_skipped(tmp_path):
-    events = events_of(tmp_path, {"name": "svd", "select": {"kernel_sizes": [[7, 7]]}})
+    events = events_of(tmp_path, {"name": "svd", "overrides": {"*": None}})
     (verdict,) = (value for name, value in events if name == "verdict")
     assert verdict[0] == "skipped"
     assert "svd compresses no layer" in verdict[1]
