@@ -26,9 +26,9 @@ from decompbench.bench.base.runtime import RuntimeSettings, configure
 from decompbench.bench.data import ClassificationData
 from decompbench.bench.suite.recipe import Recipe
 from decompbench.bench.tasks.classification.task import Classification, ClassificationOptions
+from decompbench.bench.training.callbacks import report_to
 from decompbench.bench.training.checkpoint import Checkpoint
 from decompbench.bench.training.train import train
-from decompbench.bench.training.watch import report_to
 from decompbench.methods import Method, Session, Tucker2, begin, get_method, plan
 from decompbench.models import load_model
 
@@ -95,12 +95,12 @@ def started(options: argparse.Namespace, method: Method) -> Session:
 
 def our_loop(ours: Session, recipe: Recipe, task: Classification) -> Callable[[], None]:
     """Return one epoch of ``train``, as a trial calls it."""
-    watch = report_to(lambda name, value: None)
+    callbacks = report_to(lambda name, value: None)
 
     def loop() -> None:
         with tempfile.TemporaryDirectory() as folder:
             checkpoint = Checkpoint(Path(folder, "state"), "of this benchmark")
-            train(ours.model, task, recipe, hooks=ours, watch=watch, checkpoint=checkpoint)
+            train(ours.model, task, recipe, hooks=ours, callbacks=callbacks, checkpoint=checkpoint)
 
     return loop
 

@@ -35,8 +35,8 @@ def baseline_command(
     Without options the packaged baseline of MODEL is made again, bit by bit on the same machine.
     """
     from ..running.progress import create_progress
+    from ..training.callbacks import Callbacks
     from ..training.train_baseline import train_baseline
-    from ..training.watch import Watch
 
     progress = create_progress()
     chosen = _chosen(model, like, task, data, parse_settings(recipe or []))
@@ -48,7 +48,7 @@ def baseline_command(
         if step % max(1, total // 20) == 0:
             progress.note(f"epoch {epoch}, step {step} of {total}, loss {loss:.4g}")
 
-    result = train_baseline(chosen, out, watch=Watch(on_step=report))
+    result = train_baseline(chosen, out, callbacks=Callbacks(on_step=report))
     if as_json:
         print_json({"path": str(result.path), "metrics": result.metrics, "training": asdict(result.training)})
         return

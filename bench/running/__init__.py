@@ -1,1 +1,4 @@
-"""bench/running."""
+"""Running: trials in processes of their own, with limits, whatever happens to them.
+
+In: a suite's trials. Out: records.
+"""

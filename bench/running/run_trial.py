@@ -30,10 +30,10 @@ from ..records.record import Decomposition, Latency, StartingWeights, Training
 from ..suite.form_name import EAGER, FormError
 from ..suite.trial import Trial
 from ..tasks import Task
+from ..training.callbacks import report_to
 from ..training.checkpoint import Checkpoint
 from ..training.load_baseline import load_baseline
 from ..training.train import Diverged, train
-from ..training.watch import report_to
 
 
 class NothingToDoError(ValueError):
@@ -182,7 +182,7 @@ def _train(
         seed=trial.seed,
         hooks=session,
         teacher=teacher,
-        watch=report_to(emit),
+        callbacks=report_to(emit),
         checkpoint=checkpoint,
     )
     training = Training(

@@ -75,6 +75,10 @@ class Task(ABC):
     """
 
     name: ClassVar[str]
+    version: ClassVar[int | None] = None
+    """Part of what identifies a trial. It is raised by a change to the task that changes results: how data is read and
+    augmented, the loss, a metric. Changed data has another ``data_revision`` and needs no other version. A task that
+    declares none is identified by a digest of its source, so that every change counts."""
     metrics: tuple[Metric, ...]
     """What ``evaluate`` returns; the first is the main one. They may depend on the data; without any nothing is
     scored."""

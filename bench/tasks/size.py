@@ -38,6 +38,7 @@ class Size(Task):
     """Counts and latency of networks whose training is out of the question: there is neither loss nor metric."""
 
     name = "size"
+    version = 1
     metrics = ()
     options_type = SizeOptions
 

@@ -13,9 +13,9 @@ from accelerate.utils import gather_object
 from torch import Tensor
 
 from ..tasks.base import device_of
+from .callbacks import Callbacks
 from .checkpoint import Checkpoint
 from .step import Stepper
-from .watch import Watch
 
 READ_EVERY = {"cpu": 1}
 """Steps between two looks at the losses; 20 on other devices, where a look has to wait for the device."""
@@ -80,12 +80,14 @@ class Loop:
         Number of steps.
     seed
         Of the batches.
-    watch, checkpoint
+    callbacks, checkpoint
         As in ``train``.
     """
 
-    def __init__(self, steps: Stepper, total: int, seed: int, watch: Watch, checkpoint: Checkpoint | None) -> None:
-        self.steps, self.total, self.watch, self.checkpoint = steps, total, watch, checkpoint
+    def __init__(
+        self, steps: Stepper, total: int, seed: int, callbacks: Callbacks, checkpoint: Checkpoint | None
+    ) -> None:
+        self.steps, self.total, self.callbacks, self.checkpoint = steps, total, callbacks, checkpoint
         self.device = device_of(steps.model)
         self.read_every = READ_EVERY.get(self.device.type, 20)
         self.unread: list[Tensor] = []
@@ -170,7 +172,7 @@ class Loop:
                 raise Diverged(f"the loss is {loss + extra}", course.epoch, step, loss + extra)
             course.losses += loss
             course.penalties += extra
-        self.watch.on_step(course.epoch, course.done, self.total, read[-1][0])
+        self.callbacks.on_step(course.epoch, course.done, self.total, read[-1][0])
         course.converged = enough
         if self.checkpoint is not None and self.age >= self.checkpoint.seconds:
             self._keep()
@@ -199,7 +201,7 @@ class Loop:
         if saved is None:
             return
         self.course = Course(**saved["course"])
-        self.watch.on_resume(self.course.done, self.total)
+        self.callbacks.on_resume(self.course.done, self.total)
         self.steps.load_state_dict(saved["steps"])
         self.steps.hooks.load_state_dict(saved["session"])
         self.generator.set_state(saved["epoch_start"])

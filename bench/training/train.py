@@ -15,11 +15,11 @@ from ..base.runtime import accelerator
 from ..suite.recipe import Recipe
 from ..tasks import Task
 from ..tasks.base import device_of
+from .callbacks import NO_CALLBACKS, Callbacks
 from .checkpoint import Checkpoint
 from .hooks import NO_HOOKS, Hooks
 from .loop import Course, Diverged, Loop
 from .step import Stepper
-from .watch import UNWATCHED, Watch
 
 __all__ = ["Diverged", "TrainResult", "train"]
 
@@ -64,7 +64,7 @@ def train(
     seed: int = 0,
     hooks: Hooks = NO_HOOKS,
     teacher: nn.Module | None = None,
-    watch: Watch = UNWATCHED,
+    callbacks: Callbacks = NO_CALLBACKS,
     checkpoint: Checkpoint | None = None,
 ) -> TrainResult:
     """Train a model in place, on the device it lies on.
@@ -85,8 +85,8 @@ def train(
         after every 20th.
     teacher : nn.Module, optional
         The model whose outputs are learnt from where the recipe has ``distill``; it is left as it is.
-    watch : Watch, optional
-        Who follows the training.
+    callbacks : Callbacks, optional
+        Told how the training goes.
     checkpoint : Checkpoint, optional
         Where the state is kept meanwhile. If it has one of this training, it goes on from there, to the very weights
         (on the CPU) that it would have had without the break.
@@ -112,12 +112,12 @@ def train(
     def note(text: str) -> None:
         if text not in notes:
             notes.append(text)
-            watch.on_note(text)
+            callbacks.on_note(text)
 
     helper = accelerator(device, recipe.precision)
     with _own_random_numbers(seed + helper.process_index, device), _training(model, recipe):
         steps = Stepper(model, task, recipe, helper, hooks=hooks, teacher=teacher, note=note)
-        course = Loop(steps, total, seed, watch, checkpoint).run()
+        course = Loop(steps, total, seed, callbacks, checkpoint).run()
     _require_finite(model, recipe, course.done)
     return _result(course, recipe, steps_per_epoch, steps.compiled, notes)
 

@@ -27,9 +27,9 @@ from ..suite.schema import Limits
 from ..suite.trial import Trial
 from ..tasks import Task, create_task
 from .baseline import Baseline, baseline_key, baseline_of
+from .callbacks import NO_CALLBACKS, Callbacks, report_to
 from .checkpoint import Checkpoint
 from .train import Diverged, TrainResult, train
-from .watch import UNWATCHED, Watch, report_to
 
 LIBRARIES = ("torch", "timm")
 
@@ -59,7 +59,7 @@ def train_baseline(
     *,
     root: str | Path | None = None,
     device: str = "cpu",
-    watch: Watch = UNWATCHED,
+    callbacks: Callbacks = NO_CALLBACKS,
     checkpoint_seconds: float = Limits().checkpoint_seconds,
 ) -> BaselineResult:
     """Train a baseline and write it. The same baseline on the same machine gives the same file.
@@ -77,8 +77,8 @@ def train_baseline(
         Folder of the data, see ``bench.data``.
     device : str
         Where to train, such as ``cuda``. The packaged weights were trained on the CPU.
-    watch : Watch, optional
-        Who follows the training.
+    callbacks : Callbacks, optional
+        Told how the training goes.
     checkpoint_seconds : float
         How often the state is kept at least.
 
@@ -99,7 +99,7 @@ def train_baseline(
     model.to(device)
     checkpoint = Checkpoint(checkpoint_file(key), key, checkpoint_seconds)
     try:
-        training = train(model, task, baseline.recipe, seed=baseline.seed, watch=watch, checkpoint=checkpoint)
+        training = train(model, task, baseline.recipe, seed=baseline.seed, callbacks=callbacks, checkpoint=checkpoint)
         if not is_first():
             return BaselineResult(path, {}, training)
         metrics = task.evaluate(model)
@@ -171,7 +171,7 @@ def train_to_file(emit: Emit, trial: Trial, path: Path) -> None:
             baseline_of(trial),
             path,
             device=trial.device,
-            watch=report_to(emit),
+            callbacks=report_to(emit),
             checkpoint_seconds=trial.limits.checkpoint_seconds,
         )
     except Diverged as error:

@@ -80,10 +80,10 @@ def train_together(emit, path):
 
     from decompbench.bench.suite.recipe import Recipe
     from decompbench.bench.tasks import create_task
+    from decompbench.bench.training.callbacks import Callbacks
     from decompbench.bench.training.checkpoint import Checkpoint
     from decompbench.bench.training.hooks import Hooks
     from decompbench.bench.training.train import Diverged, train
-    from decompbench.bench.training.watch import Watch
 
     torch.set_num_threads(1)
     task = create_task("classification", "fashion-mnist-10k").validation_split(0.98)
@@ -96,11 +96,11 @@ def train_together(emit, path):
         def penalty(self):
             return 0.01 * self.weight.square().sum()
 
-    def run(watch=Watch(), checkpoint=None, **changes):  # noqa: B008
+    def run(callbacks=Callbacks(), checkpoint=None, **changes):  # noqa: B008
         torch.manual_seed(0)
         model = nn.Sequential(nn.Flatten(), nn.Linear(784, 16), nn.Tanh(), nn.Linear(16, 10))
         recipe = Recipe(**fields | changes)
-        result = train(model, task, recipe, hooks=Decay(model), watch=watch, checkpoint=checkpoint)
+        result = train(model, task, recipe, hooks=Decay(model), callbacks=callbacks, checkpoint=checkpoint)
         return {name: tensor.tolist() for name, tensor in model.state_dict().items()}, result.history
 
     def end_it(epoch, step, total, loss):
@@ -111,7 +111,7 @@ def train_together(emit, path):
     emit("parts, average", run(accumulate=2, ema={"decay": 0.5}))
     checkpoint = Checkpoint(path, "key", seconds=0)
     try:
-        run(watch=Watch(on_step=end_it), checkpoint=checkpoint)
+        run(callbacks=Callbacks(on_step=end_it), checkpoint=checkpoint)
     except ZeroDivisionError:
         emit("again", run(checkpoint=checkpoint))
     try:

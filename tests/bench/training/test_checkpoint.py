@@ -18,10 +18,10 @@ from decompbench.bench.suite.load import load_suite
 from decompbench.bench.suite.recipe import Recipe
 from decompbench.bench.suite.trial import expand
 from decompbench.bench.tasks import create_task
+from decompbench.bench.training.callbacks import Callbacks
 from decompbench.bench.training.checkpoint import Checkpoint
 from decompbench.bench.training.loop import READ_EVERY
 from decompbench.bench.training.train import Diverged, TrainResult, train
-from decompbench.bench.training.watch import Watch
 from decompbench.methods import begin, get_method, plan
 from decompbench.models import load_model
 
@@ -72,7 +72,7 @@ def trained(task, recipe, method, path, end_at=None):
         recipe,
         seed=1,
         hooks=session,
-        watch=Watch(on_step=on_step),
+        callbacks=Callbacks(on_step=on_step),
         checkpoint=path and Checkpoint(path, KEY, seconds=0),
     )
     return result, session.finish().state_dict(), taken
@@ -135,8 +135,8 @@ def test_seconds_are_those_of_all_runs(task, tmp_path):
 def linear(task, checkpoint, **watched) -> tuple[TrainResult, nn.Module]:
     torch.manual_seed(0)
     model = nn.Sequential(nn.Flatten(), nn.Linear(784, 10))
-    watch = Watch(**{"on_note": pytest.fail, **watched})
-    return train(model, task, Recipe(batch_size=100), watch=watch, checkpoint=checkpoint), model
+    callbacks = Callbacks(**{"on_note": pytest.fail, **watched})
+    return train(model, task, Recipe(batch_size=100), callbacks=callbacks, checkpoint=checkpoint), model
 
 
 def test_going_on_from_a_kept_state_is_said(task, tmp_path):

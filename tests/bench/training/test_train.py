@@ -13,9 +13,9 @@ from torch import Tensor, nn
 from decompbench.bench.suite.recipe import Recipe
 from decompbench.bench.tasks import create_task
 from decompbench.bench.tasks.classification.task import Classification
+from decompbench.bench.training.callbacks import Callbacks
 from decompbench.bench.training.loop import READ_EVERY
 from decompbench.bench.training.train import Diverged, TrainResult, train
-from decompbench.bench.training.watch import Watch
 from decompbench.models import load_model
 
 from .made_hooks import hooks
@@ -141,7 +141,7 @@ def test_hooks(task: Classification) -> None:
 
     train(
         model, task, Recipe(epochs=1.5, batch_size=250), seed=0, hooks=hooks(after_step=after_step),
-        watch=Watch(on_step=lambda *call: calls.append(call)),
+        callbacks=Callbacks(on_step=lambda *call: calls.append(call)),
     )  # fmt: skip
     assert [call[:3] for call in calls] == [(1, 1, 6), (1, 2, 6), (1, 3, 6), (1, 4, 6), (2, 5, 6), (2, 6, 6)]
     assert all(isinstance(call[3], float) and math.isfinite(call[3]) for call in calls)
@@ -213,11 +213,11 @@ def test_the_last_step_is_looked_at_too(task: Classification, name: str) -> None
 def test_losses_read_late_are_the_same_and_none_is_overlooked(task: Classification, monkeypatch) -> None:
     recipe = Recipe(epochs=1.5, batch_size=250)  # four steps an epoch, of which three are read together
     results, models, told = [], [], []
-    watch = Watch(on_step=lambda *call: told.append(call[:2]))
+    callbacks = Callbacks(on_step=lambda *call: told.append(call[:2]))
     for every in (1, 3):
         monkeypatch.setitem(READ_EVERY, "cpu", every)
         models.append(linear())
-        results.append(train(models[-1], task, recipe, watch=watch))
+        results.append(train(models[-1], task, recipe, callbacks=callbacks))
         bad = linear()
 
         def penalty(bad: nn.Module = bad, steps: list[int] = []) -> Tensor:  # noqa: B006 - counts its calls

@@ -11,9 +11,9 @@ from torch import nn
 from decompbench.bench.base.errors import BenchError
 from decompbench.bench.suite.recipe import Average, Recipe
 from decompbench.bench.tasks import create_task
+from decompbench.bench.training.callbacks import Callbacks
 from decompbench.bench.training.ema import MovingAverage
 from decompbench.bench.training.train import train
-from decompbench.bench.training.watch import Watch
 from decompbench.methods import begin, get_method, plan
 from decompbench.models import load_model
 
@@ -140,8 +140,8 @@ def test_what_cannot_be_compiled_trains_without_and_says_so(task, monkeypatch):
     notes = []
     model, plain = network(norm=True), network(norm=True)
     recipe = Recipe(epochs=0.4, batch_size=50)
-    watch = Watch(on_note=notes.append)
-    result = train(model, task, recipe.model_copy(update={"compile": True}), watch=watch)
+    callbacks = Callbacks(on_note=notes.append)
+    result = train(model, task, recipe.model_copy(update={"compile": True}), callbacks=callbacks)
     train(plain, task, recipe, seed=0)
     assert not result.compiled
     assert ["torch.compile failed" in note and "not this one" in note for note in notes] == [True]
@@ -154,8 +154,8 @@ def test_compiled_it_trains_alike(task, monkeypatch):
     monkeypatch.setattr(torch, "compile", lambda model: real(model, backend="aot_eager"))  # no C++ compiler is needed
     model, plain = network(norm=True), network(norm=True)
     recipe = Recipe(epochs=0.4, batch_size=50)
-    watch = Watch(on_note=pytest.fail)
-    result = train(model, task, recipe.model_copy(update={"compile": True}), watch=watch)
+    callbacks = Callbacks(on_note=pytest.fail)
+    result = train(model, task, recipe.model_copy(update={"compile": True}), callbacks=callbacks)
     train(plain, task, recipe, seed=0)
     assert result.compiled
     for name, tensor in model.state_dict().items():

@@ -1,4 +1,4 @@
-"""A watch over a training: the callbacks of whoever follows it."""
+"""The callbacks of a training: for whoever follows it."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ def _nothing(*_: Any) -> None:
 
 
 @dataclass(frozen=True)
-class Watch:
-    """What is called as a training goes on; it changes nothing about the training.
+class Callbacks:
+    """Functions that are called as a training goes on. They change nothing about it.
 
     Attributes
     ----------
@@ -38,12 +38,12 @@ class Watch:
     on_resume: Callable[[int, int], Any] = _nothing
 
 
-UNWATCHED = Watch()
-"""Nobody follows the training: what does not go as it should is a warning."""
+NO_CALLBACKS = Callbacks()
+"""Those of a training that nobody follows: what does not go as it should is a warning."""
 
 
-def report_to(emit: Emit) -> Watch:
-    """Return the watch that emits events: ``step`` a few times a second, and ``note``."""
+def report_to(emit: Emit) -> Callbacks:
+    """Return callbacks that emit a training's events: ``step`` a few times a second, and ``note``."""
     last = 0.0
 
     def on_step(epoch: int, step: int, total: int, loss: float) -> None:
@@ -53,7 +53,7 @@ def report_to(emit: Emit) -> Watch:
             last = now
             emit("step", (step, total, loss))
 
-    return Watch(
+    return Callbacks(
         on_step=on_step,
         on_note=lambda text: emit("note", text),
         on_resume=lambda step, total: emit("note", f"going on from step {step} of {total}"),

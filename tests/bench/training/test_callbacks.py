@@ -1,16 +1,16 @@
-"""The watch of a trial's process: what it emits of a training, and how often."""
+"""The callbacks of a training: what a trial's process emits of it, and how often."""
 
 from __future__ import annotations
 
 import pytest
 
-from decompbench.bench.training import watch
-from decompbench.bench.training.watch import UNWATCHED, report_to
+from decompbench.bench.training import callbacks
+from decompbench.bench.training.callbacks import NO_CALLBACKS, report_to
 
 
 def test_steps_are_told_a_few_times_a_second_and_notes_at_once(monkeypatch):
     events, clock = [], iter([10.0, 10.1, 10.2, 10.3])
-    monkeypatch.setattr(watch.time, "monotonic", lambda: next(clock))
+    monkeypatch.setattr(callbacks.time, "monotonic", lambda: next(clock))
     followed = report_to(lambda name, value: events.append((name, value)))
     followed.on_resume(7, 40)
     for step in range(8, 12):
@@ -24,8 +24,8 @@ def test_steps_are_told_a_few_times_a_second_and_notes_at_once(monkeypatch):
     ]
 
 
-def test_without_a_watch_notes_are_warnings():
+def test_without_callbacks_notes_are_warnings():
     with pytest.warns(UserWarning, match="slow"):
-        UNWATCHED.on_note("slow")
-    UNWATCHED.on_step(1, 1, 1, 0.5)
-    UNWATCHED.on_resume(1, 1)
+        NO_CALLBACKS.on_note("slow")
+    NO_CALLBACKS.on_step(1, 1, 1, 0.5)
+    NO_CALLBACKS.on_resume(1, 1)
