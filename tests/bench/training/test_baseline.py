@@ -66,12 +66,9 @@ def test_the_same_baseline_gives_the_same_bytes(tmp_path: Path) -> None:
 
 def test_an_output_that_cannot_be_written_is_said_before_training(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
+    callbacks = Callbacks(on_step=lambda *_: pytest.fail("trained"))
     with pytest.raises(BenchError, match="cannot be written"):
-        train_baseline(
-            TINY,
-            tmp_path / "file" / "weights.safetensors",
-            callbacks=Callbacks(on_step=lambda *_: pytest.fail("trained")),
-        )
+        train_baseline(TINY, tmp_path / "file" / "weights.safetensors", callbacks=callbacks)
 
 
 @pytest.mark.parametrize("what", ["weights", "metric"])
