@@ -1,4 +1,4 @@
-"""Run a function in a process of its own, with a time and a memory limit, and say how it ended.
+"""Processes with limits: a function runs in one of its own, within time and memory; how it ended is returned.
 
 The processes come from a fork server that has imported torch and our packages once: starting one is cheap. A
 process ends by itself when the one that asked for it is gone. It does not listen to Ctrl-C: its parent does.
@@ -69,7 +69,7 @@ class Outcome:
 
 
 def start_server() -> None:
-    """Start the fork server now: it imports while this process goes on."""
+    """Start the fork server now, if there is none: it imports while this process goes on."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(PRELOAD)
     with _interrupts_deferred():
@@ -83,9 +83,9 @@ def start_server() -> None:
 
 
 def stop_server() -> None:
-    """Kill the fork server, be it still importing, and what it started: an interrupted program is to be gone at once.
+    """Kill the fork server and what it started, so that an interrupted program is gone at once.
 
-    Left alone it would end by itself, but only after its imports, with our standard output open until then.
+    Left alone it would end by itself, but only when its imports are done, with our standard output open until then.
     """
     for child in psutil.Process().children():
         with contextlib.suppress(psutil.Error):
@@ -138,7 +138,7 @@ def run_in_process(
     Raises
     ------
     KeyboardInterrupt
-        As ever; the process is gone then, and the fork server with it.
+        On Ctrl-C. The process is gone then, and the fork server with it.
     """
     with _server_ended_by_interrupt():
         start_server()
@@ -159,7 +159,7 @@ def run_in_process(
 
 
 def _start(process: Any) -> None:
-    """Start a process; an interrupt meanwhile, when it may or may not be there already, takes the server down."""
+    """Start a process; an interrupt meanwhile takes the server down, and with it the process if there is one yet."""
     with _interrupts_deferred(stop_server) as interrupts:
         try:
             process.start()
@@ -317,7 +317,7 @@ def _end_after_parent() -> None:
 
 @contextlib.contextmanager
 def _server_ended_by_interrupt() -> Iterator[None]:
-    """Take the fork server down where an interrupt ends the block, be it while a process is being killed."""
+    """Take the fork server down where an interrupt ends the block, even one that comes while a process is killed."""
     try:
         yield
     except KeyboardInterrupt:
@@ -327,10 +327,10 @@ def _server_ended_by_interrupt() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _interrupts_deferred(at_once: Callable[[], None] = lambda: None) -> Iterator[list[int]]:
-    """Answer an interrupt by ``at_once`` and raise it at the end only; one that is ignored meanwhile would be lost.
+    """Call ``at_once`` when an interrupt comes in the block, and raise it at the end of the block.
 
-    Outside the main thread, which alone gets interrupts, do nothing. Blocking the signal would not do: another thread
-    of a library would take it.
+    Ignoring the signal meanwhile would lose it, and blocking it would let another thread of a library take it. Outside
+    the main thread, which alone gets interrupts, nothing is done.
 
     Yields
     ------

@@ -1,4 +1,4 @@
-"""One trial, run in this process: load, compress, train, count and time; each result is told at once."""
+"""A trial, run in this process: load, compress, train, count and time. Each result is emitted at once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Nothing but size and speed: inputs of noise, no training, no score."""
+"""The task ``size``: counts and times alone. Its inputs are noise, and there is no training and no score."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The callbacks of a training: for whoever follows it."""
+"""The callbacks of a training, for whoever follows it."""
 
 from __future__ import annotations
 

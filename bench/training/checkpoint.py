@@ -1,4 +1,4 @@
-"""The state of a training on disk, so that a training that was ended goes on where it was."""
+"""The checkpoint: the state of a training on disk, from which it goes on after it was ended."""
 
 from __future__ import annotations
 

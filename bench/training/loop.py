@@ -1,4 +1,4 @@
-"""The course of a training: its epochs, what is read of it and what is kept of it, so that it can go on."""
+"""The loop of a training: epochs of steps, with a look at the losses and a checkpoint now and then."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One optimiser step: forward and backward pass, in parts and on several devices where that is asked for."""
+"""The optimiser step: forward and backward pass, in parts and on several devices where that is asked for."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The training loop: any model, any task, any recipe, with or without a method's penalty."""
+"""Training: any model on any task by any recipe, with or without a method's hooks."""
 
 from __future__ import annotations
 
