@@ -22,11 +22,11 @@ from timing import quartiles, timed
 from torch import nn
 from torch.nn import functional as F
 
-from decompbench.bench.base.events import step_reporter
 from decompbench.bench.base.runtime import RuntimeSettings, configure
 from decompbench.bench.data import ClassificationData
 from decompbench.bench.suite.recipe import Recipe
 from decompbench.bench.tasks.classification.task import Classification, ClassificationOptions
+from decompbench.bench.training.callbacks import report_to
 from decompbench.bench.training.checkpoint import Checkpoint
 from decompbench.bench.training.train import train
 from decompbench.methods import Method, Session, Tucker2, begin, get_method, plan
@@ -95,13 +95,12 @@ def started(options: argparse.Namespace, method: Method) -> Session:
 
 def our_loop(ours: Session, recipe: Recipe, task: Classification) -> Callable[[], None]:
     """Return one epoch of ``train``, as a trial calls it."""
-    tell = step_reporter(lambda name, value: None)
+    callbacks = report_to(lambda name, value: None)
 
     def loop() -> None:
-        hooks = {"penalty": ours.penalty, "after_step": ours.after_step, "converged": ours.converged}
         with tempfile.TemporaryDirectory() as folder:
             checkpoint = Checkpoint(Path(folder, "state"), "of this benchmark")
-            train(ours.model, task, recipe, seed=0, state=ours, checkpoint=checkpoint, on_step=tell, **hooks)
+            train(ours.model, task, recipe, hooks=ours, callbacks=callbacks, checkpoint=checkpoint)
 
     return loop
 

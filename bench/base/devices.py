@@ -8,7 +8,6 @@ times and tells what it finds.
 from __future__ import annotations
 
 import contextlib
-import importlib
 import os
 import signal
 import tempfile
@@ -20,10 +19,10 @@ from typing import Any
 
 import torch
 from torch import distributed, multiprocessing
-from torch.multiprocessing.spawn import ProcessException, start_processes
+from torch.multiprocessing.spawn import ProcessContext, ProcessException, start_processes
 
 from .events import Emit
-from .process import BENCH
+from .process import end_with_parent, find_function
 
 #: Seconds between two looks at what the first process tells.
 LISTEN_SECONDS = 0.2
@@ -60,16 +59,25 @@ def run_on_devices(emit: Emit, devices: int, device: str, function: str, *argume
         processes = start_processes(_main, job, devices, join=False, start_method="spawn")
         sender.close()
         assert processes is not None
-        ended = False
-        while not ended:
-            try:
-                ended = processes.join(timeout=LISTEN_SECONDS)
-            except ProcessException as error:
-                first = Path(folder, ERROR)
-                trace = first.read_text() if first.exists() else str(error)
-                raise RuntimeError(trace.strip().splitlines()[-1]) from error
-            finally:
-                _hand_on(receiver, emit)
+        try:
+            _listen(processes, receiver, emit)
+        except ProcessException as error:
+            first = Path(folder, ERROR)
+            trace = first.read_text() if first.exists() else str(error)
+            raise RuntimeError(trace.strip().splitlines()[-1]) from error
+        finally:
+            for process in filter(None, processes.processes):
+                process.kill()
+
+
+def _listen(processes: ProcessContext, receiver: Connection, emit: Emit) -> None:
+    """Hand on what the first process emits until all have ended."""
+    ended = False
+    while not ended:
+        try:
+            ended = processes.join(timeout=LISTEN_SECONDS)
+        finally:
+            _hand_on(receiver, emit)
 
 
 def _hand_on(receiver: Connection, emit: Emit) -> None:
@@ -83,7 +91,8 @@ def _main(
     rank: int, devices: int, device: str, meeting: str, sender: Connection, function: str, arguments: tuple[Any, ...]
 ) -> None:
     """Body of the process with that rank."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # what torch has the system send when the parent is gone
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    end_with_parent()
     names = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": devices, "LOCAL_WORLD_SIZE": devices}
     os.environ.update({name: str(value) for name, value in names.items()})
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # or accelerate sets a number of threads of its own
@@ -96,10 +105,8 @@ def _main(
         world_size=devices,
         timeout=PATIENCE,
     )
-    module, _, name = function.partition(":")
-    call = getattr(importlib.import_module(module, BENCH), name)
     try:
-        call((lambda *event: sender.send(event)) if rank == 0 else (lambda *event: None), *arguments)
+        find_function(function)((lambda *event: sender.send(event)) if rank == 0 else (lambda *event: None), *arguments)
     except Exception:
         # The others will fail for want of this one: the first to fail is the one that knows why.
         with contextlib.suppress(FileExistsError), Path(meeting).with_name(ERROR).open("x") as file:

@@ -1,4 +1,4 @@
-"""What every part of a suite is."""
+"""The strict model: the pydantic class that all parts of a suite derive from."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Run a function in a process of its own, with a time and a memory limit, and say how it ended.
+"""Processes with limits: a function runs in one of its own, within time and memory; how it ended is returned.
 
 The processes come from a fork server that has imported torch and our packages once: starting one is cheap. A
 process ends by itself when the one that asked for it is gone. It does not listen to Ctrl-C: its parent does.
@@ -19,7 +19,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from multiprocessing import forkserver
+from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any, Literal
@@ -69,11 +69,12 @@ class Outcome:
 
 
 def start_server() -> None:
-    """Start the fork server now: it imports while this process goes on."""
+    """Start the fork server now, if there is none: it imports while this process goes on."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(PRELOAD)
     with _interrupts_deferred():
-        # It inherits what is blocked: only this process is to answer Ctrl-C.
+        resource_tracker.ensure_running()  # which unblocks the signal when it starts
+        # The server inherits what is blocked: only this process is to answer Ctrl-C.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
             forkserver.ensure_running()
@@ -82,9 +83,9 @@ def start_server() -> None:
 
 
 def stop_server() -> None:
-    """Kill the fork server, be it still importing, and what it started: an interrupted program is to be gone at once.
+    """Kill the fork server and what it started, so that an interrupted program is gone at once.
 
-    Left alone it would end by itself, but only after its imports, with our standard output open until then.
+    Left alone it would end by itself, but only when its imports are done, with our standard output open until then.
     """
     for child in psutil.Process().children():
         with contextlib.suppress(psutil.Error):
@@ -137,7 +138,7 @@ def run_in_process(
     Raises
     ------
     KeyboardInterrupt
-        As ever; the process is gone then, and the fork server with it.
+        On Ctrl-C. The process is gone then, and the fork server with it.
     """
     with _server_ended_by_interrupt():
         start_server()
@@ -158,7 +159,7 @@ def run_in_process(
 
 
 def _start(process: Any) -> None:
-    """Start a process; an interrupt meanwhile, when it may or may not be there already, takes the server down."""
+    """Start a process; an interrupt meanwhile takes the server down, and with it the process if there is one yet."""
     with _interrupts_deferred(stop_server) as interrupts:
         try:
             process.start()
@@ -172,10 +173,9 @@ def _main(sender: Connection, output: str, function: str, arguments: tuple[Any, 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _redirect_output(output)
     faulthandler.enable()
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    end_with_parent()
     try:
-        module, _, attribute = function.partition(":")
-        call = getattr(importlib.import_module(module, BENCH), attribute)
+        call = find_function(function)
         call(lambda name, value: sender.send((name, value)), *arguments)
     except BaseException as error:
         # Whatever it is, the suite must go on: it is told to the parent, which decides what it means.
@@ -294,8 +294,21 @@ def _redirect_output(path: str) -> None:
     os.close(descriptor)
 
 
-def _end_with_parent() -> None:
-    """End this process once its parent is gone, however the parent ended."""
+def find_function(name: str) -> Callable[..., Any]:
+    """Return the function called ``module:name``; a leading dot stands for ``decompbench.bench``."""
+    module, _, attribute = name.partition(":")
+    return getattr(importlib.import_module(module, BENCH), attribute)
+
+
+def end_with_parent() -> None:
+    """Have this process end once the one that started it is gone, however that one ended.
+
+    A thread waits for it: a signal sent by the system would be lost where the fork server has it blocked or ignored.
+    """
+    threading.Thread(target=_end_after_parent, daemon=True).start()
+
+
+def _end_after_parent() -> None:
     parent = multiprocessing.parent_process()
     if parent is not None:
         parent.join()
@@ -304,7 +317,7 @@ def _end_with_parent() -> None:
 
 @contextlib.contextmanager
 def _server_ended_by_interrupt() -> Iterator[None]:
-    """Take the fork server down where an interrupt ends the block, be it while a process is being killed."""
+    """Take the fork server down where an interrupt ends the block, even one that comes while a process is killed."""
     try:
         yield
     except KeyboardInterrupt:
@@ -314,10 +327,10 @@ def _server_ended_by_interrupt() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _interrupts_deferred(at_once: Callable[[], None] = lambda: None) -> Iterator[list[int]]:
-    """Answer an interrupt by ``at_once`` and raise it at the end only; one that is ignored meanwhile would be lost.
+    """Call ``at_once`` when an interrupt comes in the block, and raise it at the end of the block.
 
-    Outside the main thread, which alone gets interrupts, do nothing. Blocking the signal would not do: another thread
-    of a library would take it.
+    Ignoring the signal meanwhile would lose it, and blocking it would let another thread of a library take it. Outside
+    the main thread, which alone gets interrupts, nothing is done.
 
     Yields
     ------

@@ -1,4 +1,4 @@
-"""Global state, set here and nowhere else: seeds, threads, numerics, the C library's memory, accelerate."""
+"""The process's global state: seeds, threads, numerics, the C library's memory, accelerate. Nothing else sets it."""
 
 from __future__ import annotations
 

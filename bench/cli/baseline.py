@@ -35,7 +35,8 @@ def baseline_command(
     Without options the packaged baseline of MODEL is made again, bit by bit on the same machine.
     """
     from ..running.progress import create_progress
-    from ..training.baseline import train_baseline
+    from ..training.callbacks import Callbacks
+    from ..training.train_baseline import train_baseline
 
     progress = create_progress()
     chosen = _chosen(model, like, task, data, parse_settings(recipe or []))
@@ -47,7 +48,7 @@ def baseline_command(
         if step % max(1, total // 20) == 0:
             progress.note(f"epoch {epoch}, step {step} of {total}, loss {loss:.4g}")
 
-    result = train_baseline(chosen, out, on_step=report)
+    result = train_baseline(chosen, out, callbacks=Callbacks(on_step=report))
     if as_json:
         print_json({"path": str(result.path), "metrics": result.metrics, "training": asdict(result.training)})
         return
@@ -59,8 +60,7 @@ def _chosen(model: str, like: str | None, task: str | None, data: str | None, ch
     """Return the packaged baseline to follow with what was changed, or a new one where all is given."""
     from ..suite.load import change_recipe
     from ..suite.recipe import Recipe
-    from ..training.baseline import Baseline
-    from ..training.packaged_baselines import packaged_baseline
+    from ..training.baseline import Baseline, packaged_baseline
 
     if like is None and task is not None and data is not None:
         return Baseline(model, task, data, change_recipe(Recipe(), changes, "--set"))

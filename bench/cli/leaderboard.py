@@ -20,6 +20,7 @@ from .formats import (
     write_output,
 )
 from .options import DEFAULT_RESULTS, Results, Superseded
+from .results_folders import refuse_reference
 from .shown_records import shown_records
 
 if TYPE_CHECKING:

@@ -1,4 +1,6 @@
-"""Images to train and test on: embedded, from a package or a folder; as ``uint8`` in memory, or as a list of files.
+"""Data: images to train and test on, embedded, from a package or a folder; as ``uint8`` in memory or a list of files.
+
+In: a name, and a folder where it needs one. Out: images and what is known of them, with a revision.
 
 ``load_classification("fashion-mnist-10k")``, ``load_super_resolution("photographs")``, ``list_data()``.
 """

@@ -1,4 +1,4 @@
-"""Names of data that is put together: ``TRAIN -> TEST, TEST`` trains on one set and tests on others.
+"""Composed names of data: ``TRAIN -> TEST, TEST`` trains on one set and tests on others.
 
 Each part is a name of ``decompbench data``, with a folder after a colon where it has one.
 """

@@ -1,4 +1,4 @@
-"""``noise``: inputs with nothing in them to learn or to score."""
+"""``noise``: random inputs, for counts and times alone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where data lies, and what is said of data that is not there."""
+"""The folders that data lies in, and the error for data that is not there."""
 
 from __future__ import annotations
 

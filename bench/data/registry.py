@@ -1,4 +1,4 @@
-"""Data by name, found in the modules of this package."""
+"""The registry of data: every data set by name. It finds those in the modules of this package by itself."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .types import DataError, UnknownDataError
 
 @dataclass(frozen=True)
 class DataOutline:
-    """What all images of a data set have in common, known without having it.
+    """Channels, size and classes of a data set, known without having it.
 
     Attributes
     ----------
@@ -55,12 +55,12 @@ class DataInfo:
     folder : {"none", "optional", "required"}
         Whether a folder may follow the name, ``name:PATH``.
     outline : DataOutline, optional
-        Where the name alone tells.
+        None where the name alone does not tell.
     streamed : {"never", "optional", "always"}
         Whether images may, or must, be read from files as they are needed. Where they may, the option
         ``image_size`` sets height and width.
     load : callable, optional
-        Loads it. What it is given after its name, and returns, is its task's matter: see ``load_classification``,
+        Loads it. Its arguments after the name, and what it returns, depend on the task: see ``load_classification``,
         ``load_super_resolution``, ``load_detection``.
     scan : callable, optional
         Lists its files instead, where it is streamed.
@@ -99,7 +99,7 @@ def register_data(info: DataInfo) -> None:
 
 
 def list_data() -> list[DataInfo]:
-    """All data there is: what ships with the package first, what may have a folder then, what needs one last."""
+    """Return all data: first what ships with the package, then what may have a folder, last what needs one."""
     order = {"none": 0, "optional": 1, "required": 2}
     return sorted(_data().values(), key=lambda info: (order[info.folder], info.task, info.name))
 
@@ -111,13 +111,13 @@ def _modules_imported() -> None:
 
 
 def _data() -> dict[str, DataInfo]:
-    """Data by name, once all modules of this package had their chance to register theirs."""
+    """Return all data by name, those of all modules of this package included."""
     _modules_imported()
     return _DATA
 
 
 def find_data(name: str, task: str) -> DataInfo:
-    """What is known of data by its name, a folder after a colon or not.
+    """Return the entry of data by its name, with or without a folder after a colon.
 
     Parameters
     ----------
@@ -129,7 +129,8 @@ def find_data(name: str, task: str) -> DataInfo:
     Raises
     ------
     UnknownDataError
-        No such name, which the nearest are told of; or it is for another task, lacks its folder or takes none.
+        No data has this name (the message has the nearest names), it is for another task, its folder is missing, or it
+        takes none.
     """
     kind, colon, path = name.partition(":")
     known = _data()

@@ -1,4 +1,4 @@
-"""What loaded data is: values that cannot change, with a hash of everything in them."""
+"""Loaded data: values that cannot change, with a hash over everything in them."""
 
 from __future__ import annotations
 

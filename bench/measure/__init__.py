@@ -1,4 +1,10 @@
-"""What is measured on a model: sizes and operations, latency, memory."""
+"""Measuring: sizes and operations, latency, memory and quality of a model.
+
+In: a model, an input, a task. Out: counts, times, memory and quality, as records have them.
+
+How something is measured has no version of its own in a trial's identity. Sizes and operations are counted in several
+ways that must agree, metrics belong to the task and its version, and times are of one machine and one day anyway.
+"""
 
 from .counts import CountMismatchError, count_macs, count_model, state_sha256
 from .deployed import time_deployed

@@ -1,4 +1,4 @@
-"""What went on in the machine while something was timed, and whether that spoils it."""
+"""The machine's conditions during a timing: load, steal, clock and throttling, and whether they make it noisy."""
 
 from __future__ import annotations
 

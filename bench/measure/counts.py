@@ -1,4 +1,4 @@
-"""Sizes and operations, each counted in more than one way; where two ways disagree there is no number."""
+"""Counts of sizes and operations. Each is counted in several ways; where they disagree there is no number."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A compressed model and the dense one, deployed alike, timed side by side: what a record says of it."""
+"""Latency of a compressed model beside the dense one, both deployed alike, as a record has it."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ def time_deployed(
     example : Tensor
         ``(b, c, h, w)``; its first size is the batch size that is timed.
     form : str
-        How both are run, see `forms.check_form`. The form of each layer is the fastest run eagerly, in the same
-        memory format and precision.
+        How both models are run as a whole, see `forms.check_form`. Each layer has the layer form that is fastest when
+        run eagerly, in the same memory format and precision.
     seconds, half_width : float
-        See `latency.compare`. What it takes to choose the fastest form of each layer comes on top.
+        See `latency.compare`. The choice of layer forms comes on top.
 
     Returns
     -------
@@ -56,11 +56,12 @@ def time_deployed(
     memory, dense_memory = (memory_of(one, example) for one in (deployed, deployed_dense))
     pair = {MODEL: deployed, DENSE: deployed_dense}
     compared = compare(pair, example, form=form, baseline=DENSE, seconds=seconds, half_width=half_width)
+    layer_forms = dict(getattr(deployed, "decompbench_forms", {}))
     latency = Latency(
         batch_size=example.shape[0],
         form=form,
         device=torch.cuda.get_device_name(example.device) if example.is_cuda else "cpu",
-        forms=dict(getattr(deployed, "decompbench_forms", {})),
+        forms=layer_forms,
         macs=count_macs(deployed, example[:1])[0],
         folded=getattr(deployed, "decompbench_folded", False),
         dense_folded=getattr(deployed_dense, "decompbench_folded", False),

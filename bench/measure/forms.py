@@ -1,4 +1,7 @@
-"""The forms in which a deployed model is run: eager, channels last, bfloat16, compiled, ONNX Runtime, CUDA graph."""
+"""Forms: how a deployed model is run as a whole, such as eager, channels last, compiled, or by ONNX Runtime.
+
+The algebraic alternatives of a single layer are its *layer forms*; `methods.deploy` chooses among them.
+"""
 
 from __future__ import annotations
 

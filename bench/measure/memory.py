@@ -1,4 +1,4 @@
-"""The most memory that is used over a span of time."""
+"""Peak memory over a span of time."""
 
 from __future__ import annotations
 

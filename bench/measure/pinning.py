@@ -1,4 +1,4 @@
-"""Keep this process's threads on fixed cores while something is timed."""
+"""Threads held to fixed cores while something is timed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Seconds that calls take, on the CPU's clock or between events of a GPU; with caches warm, or cold."""
+"""Timers: seconds that calls take, by the CPU's clock or by events of a GPU, with warm or cold caches."""
 
 from __future__ import annotations
 

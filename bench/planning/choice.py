@@ -1,4 +1,4 @@
-"""From a choice in a file to a method and a plan: where suites and variants turn into the library's terms."""
+"""A suite's or variant's choice of a method, turned into the method and its plan."""
 
 from __future__ import annotations
 

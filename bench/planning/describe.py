@@ -1,4 +1,4 @@
-"""A method in full, for people: each setting with its type, default and meaning, read off the class."""
+"""The description of a method for people: each setting with type, default and meaning, read from the class."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is known of a trial before it runs."""
+"""The forecast of a trial: what is known of it before it runs."""
 
 from __future__ import annotations
 

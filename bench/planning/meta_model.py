@@ -1,4 +1,4 @@
-"""Models without memory for their weights: all that sizes and MACs need."""
+"""Models on the meta device, without memory for weights: enough for sizes and MACs."""
 
 from __future__ import annotations
 

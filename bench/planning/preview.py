@@ -1,6 +1,6 @@
-"""Plan trials from their settings alone: neither data nor weights need be on this machine.
+"""The preview of trials: plans from settings alone, with neither data nor weights on this machine.
 
-A file of weights that is here is looked at all the same, so that one that is damaged or does not fit is told of early.
+A file of weights that is here is checked all the same, so that one that is damaged or does not fit is reported early.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ KEYS = (
 
 
 def preview(emit: Emit, trials: list[Trial]) -> None:
-    """Plan every trial; hand over ``("planned", Planned)`` for each, in order.
+    """Plan every trial; emit ``("planned", Planned)`` for each, in order.
 
     Raises
     ------
@@ -58,9 +58,9 @@ def preview(emit: Emit, trials: list[Trial]) -> None:
 
 
 def preview_settings(emit: Emit, trials: list[Trial]) -> None:
-    """Plan the trials of records, whoever's they are; hand over ``("planned", Planned)`` for each, in order.
+    """Plan the trials of records, also of records from elsewhere; emit ``("planned", Planned)`` for each, in order.
 
-    No plugin is imported and no weight looked at. What cannot be planned so has a ``problem`` that says why.
+    It imports no plugin and reads no weights. A trial that cannot be planned so has a ``problem`` that says why.
     """
     networks = _Networks()
 

@@ -1,4 +1,4 @@
-"""Variants built: a paper's dense network and the plan of what the paper does to it."""
+"""Variants, built: a paper's dense network and the plan of what the paper does to it."""
 
 from __future__ import annotations
 

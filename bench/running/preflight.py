@@ -16,7 +16,8 @@ from ..planning.forecast import Checked
 from ..planning.preview import for_each, plan_trial
 from ..suite.trial import Trial
 from ..tasks import Task
-from ..training.baseline import baseline_key, baseline_of, load_if_trained
+from ..training.baseline import baseline_key, baseline_of
+from ..training.load_baseline import load_if_trained
 from .keys import identity_of, provenance_of
 
 

@@ -1,4 +1,4 @@
-"""What the fork server imports once, so that the processes it starts need not.
+"""The imports of the fork server: made once, so that the processes it starts need not make them.
 
 Importing must not start threads or touch a GPU: neither survives a fork.
 """

@@ -1,4 +1,4 @@
-"""What runs, how far, how long still: a live display, or lines where there is no terminal."""
+"""The progress of a run: what runs, how far, how long still. A live display, or lines where there is no terminal."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _STYLES = {"ok": "green", "skipped": "yellow"}
 
 
 class Progress:
-    """Tells a run's progress in lines: when a trial begins, when it ends, and every half minute in between.
+    """Writes a run's progress in lines: when a trial begins, when it ends, and every half minute in between.
 
     Parameters
     ----------

@@ -222,7 +222,7 @@ def train_baselines(todo: Sequence[tuple[Trial, Checked]], progress: Progress) -
         watched = _Watched(progress)
         progress.baseline_begins(trial)
         seconds = trial.limits.seconds_for_baseline
-        status, failure = watched.run(".training.baseline:train_trial_baseline", trial, key, seconds=seconds)
+        status, failure = watched.run(".training.train_baseline:train_trial_baseline", trial, key, seconds=seconds)
         if failure is not None:
             failures[key] = status, failure
             progress.note(f"  {status}: {failure.message}")

@@ -1,4 +1,4 @@
-"""What every task is."""
+"""The task: data, loss and metrics of one kind of problem. Each of ours has a file of its own."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class TaskOptions(BaseModel):
 
 @dataclass(frozen=True)
 class Metric:
-    """What ``evaluate`` measures.
+    """One of the numbers that ``Task.evaluate`` measures.
 
     Attributes
     ----------
@@ -53,7 +53,7 @@ class Metric:
 
 @dataclass(frozen=True)
 class Outline:
-    """What a model for a task must be like; enough to plan with, where the data may be elsewhere.
+    """The demands of a task on a model: enough to plan with, also where the data is not on this machine.
 
     Attributes
     ----------
@@ -75,7 +75,10 @@ class Task(ABC):
     """
 
     name: ClassVar[str]
-    version: ClassVar[int] = 1
+    version: ClassVar[int | None] = None
+    """Part of what identifies a trial. It is raised by a change to the task that changes results: how data is read and
+    augmented, the loss, a metric. Changed data has another ``data_revision`` and needs no other version. A task that
+    declares none is identified by a digest of its source, so that every change counts."""
     metrics: tuple[Metric, ...]
     """What ``evaluate`` returns; the first is the main one. They may depend on the data; without any nothing is
     scored."""
@@ -90,10 +93,9 @@ class Task(ABC):
 
     @classmethod
     def outline(cls, data: str, root: str | Path | None, options: Any) -> Outline:
-        """Tell what a model for the task must be like; the arguments are those of ``from_data``.
+        """Return the task's demands on a model; the arguments are those of ``from_data``.
 
-        The data is loaded only where its name and the options do not tell, which is what this default takes for
-        granted.
+        This default loads the data. A task whose options, and the data's name, tell enough should not.
 
         Raises
         ------

@@ -1,4 +1,4 @@
-"""Making the next batches in a background thread while the model trains on this one."""
+"""Batches made ahead, in a background thread, while the model trains on the one before."""
 
 from __future__ import annotations
 

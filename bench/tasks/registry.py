@@ -1,4 +1,4 @@
-"""Tasks by name, found in the modules of this package."""
+"""The registry of tasks: every task by name. It finds those in the modules of this package by itself."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def create_task(name: str, data: str, *, root: str | Path | None = None, **optio
 
 
 def outline_task(name: str, data: str, *, root: str | Path | None = None, **options: Any) -> Outline:
-    """Tell what a model for a task must be like, without the data where its name and the options tell.
+    """Return a task's demands on a model, without loading the data where its name and the options tell.
 
     Parameters and errors are those of ``create_task``.
     """

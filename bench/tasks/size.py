@@ -1,4 +1,4 @@
-"""Nothing but size and speed: inputs of noise, no training, no score."""
+"""The task ``size``: counts and times alone. Its inputs are noise, and there is no training and no score."""
 
 from __future__ import annotations
 
@@ -38,6 +38,7 @@ class Size(Task):
     """Counts and latency of networks whose training is out of the question: there is neither loss nor metric."""
 
     name = "size"
+    version = 1
     metrics = ()
     options_type = SizeOptions
 

@@ -71,6 +71,7 @@ class SuperResolution(Task):
     """Inputs ``(b, 3, h, w)`` and targets ``(b, 3, scale * h, scale * w)``, RGB in [0, 1]."""
 
     name = "super_resolution"
+    version = 1
     options_type = SuperResolutionOptions
 
     data: SuperResolutionData

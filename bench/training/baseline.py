@@ -1,44 +1,17 @@
-"""Train a dense model and write its weights with all that made them.
-
-So come about the packaged weights, and those that an entry of a suite asks for by ``baseline``; the latter are kept in
-the cache under a key over all they depend on.
-"""
+"""A baseline: all that determines the weights of a trained dense model, its key, and those that ship with us."""
 
 from __future__ import annotations
 
-import copy
-import json
-import math
-import warnings
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
-import torch
-from filelock import FileLock
-from torch import nn
-
-from ...common.files import require_writable
-from ...methods.lifecycle.tensor_file import write_tensors
-from ...models import load_model, read_weights_metadata
-from ...models.checkpoint import load_into, read_state
-from ...models.errors import WeightsError
-from ...models.weights import METADATA_KEY
-from ..base.cache import baseline_file, checkpoint_file, remove_checkpoint
-from ..base.devices import is_first, run_on_devices
+from ...common.names import suggestion
 from ..base.errors import BenchError
-from ..base.events import Emit, resume_reporter, step_reporter
-from ..base.provenance.software import declared_version, key_of, library_versions
+from ..base.provenance.software import declared_version, key_of
 from ..base.provenance.versions import protocol_versions
-from ..base.runtime import RuntimeSettings, configure, seed_everything
-from ..measure import state_sha256
 from ..suite.recipe import Recipe
-from ..suite.schema import Limits
 from ..suite.trial import Trial
-from ..tasks import Task, create_task
-from .checkpoint import Checkpoint
-from .train import Diverged, TrainResult, train
+from ..tasks import Task
 
 
 @dataclass(frozen=True)
@@ -78,120 +51,6 @@ class Baseline:
     def file_name(self) -> str:
         """``<model>--<data>.safetensors``, with what a file name cannot have replaced."""
         return f"{self.model}--{self.data}.safetensors".replace("/", "_").replace(":", "_")
-
-
-@dataclass(frozen=True)
-class BaselineResult:
-    """A written baseline.
-
-    Attributes
-    ----------
-    path : Path
-        The safetensors file.
-    metrics : dict
-        On the test data, after the last epoch.
-    training : TrainResult
-        What it took.
-    """
-
-    path: Path
-    metrics: dict[str, float]
-    training: TrainResult
-
-
-def train_baseline(
-    baseline: Baseline,
-    out: str | Path,
-    *,
-    root: str | Path | None = None,
-    device: str = "cpu",
-    on_step: Callable[[int, int, int, float], Any] | None = None,
-    on_note: Callable[[str], Any] = warnings.warn,
-    on_resume: Callable[[int, int], Any] | None = None,
-    checkpoint_seconds: float = Limits().checkpoint_seconds,
-) -> BaselineResult:
-    """Train a baseline and write it. The same baseline on the same machine gives the same file.
-
-    A training that was ended goes on where it was.
-
-    Parameters
-    ----------
-    baseline : Baseline
-        What to train; ``packaged_baseline("resnet8")`` for one of ours.
-    out : str or Path
-        The safetensors file, or a folder, in which it is called ``baseline.file_name``. ``models/pretrained``
-        is where ``load_model(..., pretrained=True)`` looks.
-    root : str or Path, optional
-        Folder of the data, see ``bench.data``.
-    device : str
-        Where to train, such as ``cuda``. The packaged weights were trained on the CPU.
-    on_step, on_note, on_resume : callable, optional
-        See ``train``.
-    checkpoint_seconds : float
-        How often the state is kept at least.
-
-    Raises
-    ------
-    BenchError
-        The output cannot be written (said before training), or the data or an option is wrong.
-    Diverged
-        The training failed, or the quality it led to is not a finite number; nothing is written.
-    """
-    path = _writable(Path(out), baseline.file_name)
-    task = create_task(baseline.task, baseline.data, root=root, **baseline.task_options)
-    kwargs = task.model_kwargs() | baseline.model_kwargs
-    configure(RuntimeSettings(threads=baseline.threads))
-    seed_everything(baseline.seed)
-    model = load_model(baseline.model, pretrained=baseline.pretrained, **kwargs)
-    key = baseline_key(baseline, task, state_sha256(model) if baseline.pretrained else None, device)
-    model.to(device)
-    checkpoint = Checkpoint(checkpoint_file(key), key, checkpoint_seconds)
-    try:
-        training = train(
-            model,
-            task,
-            baseline.recipe,
-            seed=baseline.seed,
-            on_step=on_step,
-            checkpoint=checkpoint,
-            on_note=on_note,
-            on_resume=on_resume,
-        )
-        if not is_first():
-            return BaselineResult(path, {}, training)
-        metrics = task.evaluate(model)
-        _require_quality(task, metrics, training)
-    except Diverged:
-        remove_checkpoint(key)  # it would only lead there again
-        raise
-    content = {
-        "model": baseline.model,
-        "kwargs": kwargs,
-        "task": baseline.task,
-        "task_options": baseline.task_options,
-        "data": task.data_name,
-        "data_revision": task.data_revision,
-        "recipe": baseline.recipe.model_dump(mode="json"),
-        "seed": baseline.seed,
-        "threads": torch.get_num_threads(),
-        "device": torch.device(device).type,
-        "steps": training.steps,
-        "metrics": metrics,
-        "versions": library_versions(),
-        "state_sha256": state_sha256(model),
-    }
-    state = {key: tensor.cpu().contiguous() for key, tensor in model.state_dict().items()}
-    write_tensors(state, path, {METADATA_KEY: json.dumps(content, sort_keys=True)})
-    remove_checkpoint(key)
-    return BaselineResult(path, metrics, training)
-
-
-def _require_quality(task: Task, metrics: dict[str, float], training: TrainResult) -> None:
-    """Refuse a model whose main metric is not a finite number; a task of size alone has none."""
-    main = task.metrics[0].name if task.metrics else None
-    if main is not None and not math.isfinite(metrics[main]):
-        what = f"{main} is {metrics[main]} after the training, which ended"
-        raise Diverged(what, math.ceil(training.epochs), training.steps)
 
 
 def baseline_of(trial: Trial) -> Baseline:
@@ -241,91 +100,42 @@ def baseline_key(baseline: Baseline, task: Task, weights: str | None, device: st
     )
 
 
-def train_trial_baseline(emit: Emit, trial: Trial, key: str) -> None:
-    """Train the baseline of a trial into the cache, unless it is there; one of several runs does, the others wait.
-
-    Parameters
-    ----------
-    emit
-        As for ``execute``.
-    trial
-        Any trial that starts from it.
-    key
-        Of the baseline.
-    """
-    path = baseline_file(key)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    emit("stage", "waiting for another run that trains the same baseline")
-    emit("waiting", True)
-    with FileLock(path.with_suffix(".lock")):
-        emit("waiting", False)
-        if path.exists():
-            return
-        emit("stage", "training the baseline")
-        if trial.devices > 1:
-            run_on_devices(emit, trial.devices, trial.device, ".training.baseline:train_to_file", trial, path)
-        else:
-            train_to_file(emit, trial, path)
+PACKAGED = (
+    Baseline(
+        "resnet8",
+        "classification",
+        "fashion-mnist-10k",
+        Recipe(epochs=30, batch_size=64, optimizer="sgd", lr=0.2, weight_decay=5e-4, warmup_epochs=1),
+        threads=2,
+        task_options={"crop_padding": 1},
+    ),
+    Baseline(
+        "edsr-r4f32x2",
+        "super_resolution",
+        "photographs",
+        Recipe(epochs=13, batch_size=16, optimizer="adam", lr=2e-3, weight_decay=0, warmup_epochs=0.2),
+        threads=2,
+        task_options={"patch_size": 24, "patches_per_epoch": 4800},
+    ),
+)
+"""The baselines whose weights ship with decompbench."""
 
 
-def train_to_file(emit: Emit, trial: Trial, path: Path) -> None:
-    """Train the baseline of a trial and write it."""
-    try:
-        train_baseline(
-            baseline_of(trial),
-            path,
-            device=trial.device,
-            on_step=step_reporter(emit),
-            on_note=lambda text: emit("note", text),
-            on_resume=resume_reporter(emit),
-            checkpoint_seconds=trial.limits.checkpoint_seconds,
-        )
-    except Diverged as error:
-        emit("verdict", ("diverged", f"the baseline: {error}"))
-
-
-def load_baseline(model: nn.Module, key: str) -> dict[str, Any]:
-    """Give a model the weights of a baseline in the cache and return what was written with them.
+def packaged_baseline(model: str, data: str | None = None) -> Baseline:
+    """The packaged baseline of a model, to be trained again.
 
     Raises
     ------
-    WeightsError
-        There is none, it cannot be read, or it does not hold the weights that were written; the model is unchanged.
+    BenchError
+        There is none; the message lists those there are.
     """
-    path = baseline_file(key)
-    state, twin = read_state(path), copy.deepcopy(model)
-    load_into(twin, state, source=str(path))
-    try:
-        made = read_weights_metadata(path)
-    except ValueError:
-        made = {}
-    if state_sha256(twin) != made.get("state_sha256"):
-        raise WeightsError(f"{path} does not hold the weights that were written: their SHA-256 differs.")
-    load_into(model, state, source=str(path))
-    return made
-
-
-def load_if_trained(model: nn.Module, key: str, note: Callable[[str], Any]) -> None:
-    """Give a model the weights of a baseline if they are in the cache.
-
-    A file that cannot be read is put aside, and ``note`` is told: the baseline is missing then, and trained anew.
-    """
-    path = baseline_file(key)
-    if not path.exists():
-        return
-    try:
-        load_baseline(model, key)
-    except WeightsError as error:
-        aside = path.with_suffix(".damaged")
-        path.replace(aside)
-        note(f"{error} It is put aside as {aside.name}, and the baseline is trained anew.")
-
-
-def _writable(out: Path, file_name: str) -> Path:
-    """The file to write, having tried that its folder lets us."""
-    path = out if out.suffix == ".safetensors" else out / file_name
-    try:
-        require_writable(path.parent)
-    except OSError as error:
-        raise BenchError(f"{path} cannot be written: {error.strerror or error}.") from error
-    return path
+    for baseline in PACKAGED:
+        if baseline.model == model and data in (None, baseline.data):
+            return baseline
+    known = [baseline.model for baseline in PACKAGED]
+    listed = ", ".join(f"{baseline.model} on {baseline.data}" for baseline in PACKAGED)
+    on_data = f" on {data}" if data else ""
+    raise BenchError(
+        f"No recipe ships for {model}{on_data}{suggestion(model, known)}. There is {listed}; "
+        "for any other model give the task, the data and a recipe."
+    )

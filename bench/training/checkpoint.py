@@ -1,4 +1,4 @@
-"""The state of a training on disk, so that a training that was ended goes on where it was."""
+"""The checkpoint: the state of a training on disk, from which it goes on after it was ended."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import io
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 
@@ -16,18 +16,6 @@ from ...common.files import write_atomically
 FORMAT = 1
 """Raised when the content changes its meaning; a file of another format is left aside."""
 _DIGEST = hashlib.sha256().digest_size
-
-
-class Stateful(Protocol):
-    """Something with a state of its own beside the model, such as a `Session`."""
-
-    def state_dict(self) -> dict[str, Any]:
-        """Return the state: numbers, tensors, strings, lists and mappings."""
-        ...
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from a state."""
-        ...
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""A moving average of a model in training."""
+"""The moving average of a model in training."""
 
 from __future__ import annotations
 

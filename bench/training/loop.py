@@ -1,4 +1,4 @@
-"""The course of a training: its epochs, what is read of it and what is kept of it, so that it can go on."""
+"""The loop of a training: epochs of steps, with a look at the losses and a checkpoint now and then."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ import dataclasses
 import itertools
 import math
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
 import torch
 from accelerate.utils import gather_object
 from torch import Tensor
 
-from .checkpoint import Checkpoint, Stateful
+from ..tasks.base import device_of
+from .callbacks import Callbacks
+from .checkpoint import Checkpoint
 from .step import Stepper
 
 READ_EVERY = {"cpu": 1}
@@ -76,32 +76,20 @@ class Loop:
     ----------
     steps
         Takes the steps.
-    device
-        Where.
     total
         Number of steps.
     seed
         Of the batches.
-    converged, on_step, checkpoint, state, on_resume
+    callbacks, checkpoint
         As in ``train``.
     """
 
     def __init__(
-        self,
-        steps: Stepper,
-        device: torch.device,
-        total: int,
-        seed: int,
-        converged: Callable[[], bool] | None,
-        on_step: Callable[[int, int, int, float], Any] | None,
-        checkpoint: Checkpoint | None,
-        state: Stateful | None,
-        on_resume: Callable[[int, int], Any] | None = None,
+        self, steps: Stepper, total: int, seed: int, callbacks: Callbacks, checkpoint: Checkpoint | None
     ) -> None:
-        self.steps, self.device, self.total = steps, device, total
-        self.converged, self.on_step, self.checkpoint, self.state = converged, on_step, checkpoint, state
-        self.on_resume = on_resume
-        self.read_every = READ_EVERY.get(device.type, 20)
+        self.steps, self.total, self.callbacks, self.checkpoint = steps, total, callbacks, checkpoint
+        self.device = device_of(steps.model)
+        self.read_every = READ_EVERY.get(self.device.type, 20)
         self.unread: list[Tensor] = []
         self.generator = torch.Generator().manual_seed(seed)
         self.course = Course()
@@ -170,7 +158,7 @@ class Loop:
         course, values = self.course, torch.stack(self.unread)
         self.unread = []
         self.age = time.perf_counter() - self.kept
-        enough = self.converged is not None and self.converged()
+        enough = self.steps.hooks.converged()
         if self.steps.several:  # all do what the first process finds
             helper = self.steps.accelerator
             found = values.new_tensor([[self.age, enough]]) * helper.is_main_process
@@ -184,8 +172,7 @@ class Loop:
                 raise Diverged(f"the loss is {loss + extra}", course.epoch, step, loss + extra)
             course.losses += loss
             course.penalties += extra
-        if self.on_step is not None:
-            self.on_step(course.epoch, course.done, self.total, read[-1][0])
+        self.callbacks.on_step(course.epoch, course.done, self.total, read[-1][0])
         course.converged = enough
         if self.checkpoint is not None and self.age >= self.checkpoint.seconds:
             self._keep()
@@ -200,7 +187,7 @@ class Loop:
         state = {
             "course": dataclasses.asdict(self.course),
             "steps": self.steps.state_dict(),
-            "session": self.state.state_dict() if self.state is not None else {},
+            "session": self.steps.hooks.state_dict(),
             "epoch_start": self.epoch_start,
             "random": random,
         }
@@ -214,11 +201,9 @@ class Loop:
         if saved is None:
             return
         self.course = Course(**saved["course"])
-        if self.on_resume is not None:
-            self.on_resume(self.course.done, self.total)
+        self.callbacks.on_resume(self.course.done, self.total)
         self.steps.load_state_dict(saved["steps"])
-        if self.state is not None:
-            self.state.load_state_dict(saved["session"])
+        self.steps.hooks.load_state_dict(saved["session"])
         self.generator.set_state(saved["epoch_start"])
         _set_random_state(saved["random"][self.steps.accelerator.process_index], self.device)
 

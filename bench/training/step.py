@@ -1,4 +1,4 @@
-"""One optimiser step: forward and backward pass, in parts and on several devices where that is asked for."""
+"""The optimiser step: forward and backward pass, in parts and on several devices where that is asked for."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from ..base.errors import BenchError
 from ..suite.recipe import Recipe
 from ..tasks import Task
 from .ema import MovingAverage
+from .hooks import Hooks
 from .optim import create_optimizer, create_scheduler
 
 
@@ -25,7 +26,7 @@ class Stepper:
 
     Parameters
     ----------
-    model, task, recipe, teacher, penalty, after_step
+    model, task, recipe, hooks, teacher
         As in ``train``.
     accelerator
         For the device the model lies on.
@@ -45,13 +46,12 @@ class Stepper:
         recipe: Recipe,
         accelerator: Accelerator,
         *,
+        hooks: Hooks,
         teacher: nn.Module | None,
-        penalty: Callable[[], Tensor] | None,
-        after_step: Callable[[], Any] | None,
         note: Callable[[str], Any],
     ) -> None:
         self.model, self.task, self.recipe, self.accelerator = model, task, recipe, accelerator
-        self.penalty, self.after_step, self.note = penalty, after_step, note
+        self.hooks, self.note = hooks, note
         self.teacher = _frozen_copy(teacher, recipe) if teacher is not None and recipe.distill else None
         optimizer = create_optimizer(recipe, model)
         self.scheduler = create_scheduler(recipe, optimizer, task.steps_per_epoch(recipe.batch_size))
@@ -84,8 +84,8 @@ class Stepper:
             last = index == len(parts) - 1
             loss = self._loss(inputs, wanted)
             loss = loss if weight == 1 else weight * loss
-            if self.penalty is not None and last:
-                extra = self.penalty()
+            if last and (penalty := self.hooks.penalty()) is not None:
+                extra = penalty
             with contextlib.nullcontext() if last else self._apart():
                 self.accelerator.backward(loss + extra)
             total = total + loss.detach()
@@ -93,8 +93,7 @@ class Stepper:
             self.accelerator.clip_grad_norm_(self.parameters, self.recipe.clip_grad)
         self.optimizer.step()
         self.optimizer.zero_grad()
-        if self.after_step is not None:
-            self.after_step()
+        self.hooks.after_step()
         if self.average is not None:
             self.average.update(self.model, step=number)
         self.scheduler.step_update(number)

@@ -1,23 +1,23 @@
-"""The training loop: any model, any task, any recipe, with or without a method's penalty."""
+"""Training: any model on any task by any recipe, with or without a method's hooks."""
 
 from __future__ import annotations
 
 import math
-import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from ..base.errors import BenchError
 from ..base.runtime import accelerator
 from ..suite.recipe import Recipe
 from ..tasks import Task
 from ..tasks.base import device_of
-from .checkpoint import Checkpoint, Stateful
+from .callbacks import NO_CALLBACKS, Callbacks
+from .checkpoint import Checkpoint
+from .hooks import NO_HOOKS, Hooks
 from .loop import Course, Diverged, Loop
 from .step import Stepper
 
@@ -40,7 +40,7 @@ class TrainResult:
         Per epoch ``epoch`` (from 1), ``loss`` and ``penalty`` (means over its steps, the loss without the
         penalty but with the distillation), ``lr`` (of its last step) and ``seconds``.
     converged : bool
-        Whether it ended because ``converged`` said so.
+        Whether it ended because the hooks' ``converged`` said so.
     compiled : bool
         Whether ``torch.compile`` was at work.
     notes : list of str
@@ -61,16 +61,11 @@ def train(
     task: Task,
     recipe: Recipe,
     *,
-    seed: int,
+    seed: int = 0,
+    hooks: Hooks = NO_HOOKS,
     teacher: nn.Module | None = None,
-    penalty: Callable[[], Tensor] | None = None,
-    after_step: Callable[[], Any] | None = None,
-    converged: Callable[[], bool] | None = None,
-    on_step: Callable[[int, int, int, float], Any] | None = None,
+    callbacks: Callbacks = NO_CALLBACKS,
     checkpoint: Checkpoint | None = None,
-    state: Stateful | None = None,
-    on_note: Callable[[str], Any] = warnings.warn,
-    on_resume: Callable[[int, int], Any] | None = None,
 ) -> TrainResult:
     """Train a model in place, on the device it lies on.
 
@@ -84,27 +79,17 @@ def train(
         Optimiser, schedule, length.
     seed : int
         Of the batches' order and augmentation and of dropout. The same seed gives the same weights on the
-        CPU, at the same number of threads.
+        CPU, at the same number of threads, where `base.runtime.configure` has chosen deterministic algorithms.
+    hooks : Hooks, optional
+        What a method does meanwhile: the session whose model this is. ``converged`` is asked after every step, on a GPU
+        after every 20th.
     teacher : nn.Module, optional
         The model whose outputs are learnt from where the recipe has ``distill``; it is left as it is.
-    penalty : callable, optional
-        A scalar added to the loss, such as ``session.penalty``.
-    after_step : callable, optional
-        Called after every optimiser step, such as ``session.after_step``.
-    converged : callable, optional
-        Whether training may end before the recipe does, such as ``session.converged``; asked after every step, on a GPU
-        after every 20th.
-    on_step : callable, optional
-        Called as often as ``converged`` as ``on_step(epoch, step, steps_total, loss)``, both counted from 1.
+    callbacks : Callbacks, optional
+        Told how the training goes.
     checkpoint : Checkpoint, optional
         Where the state is kept meanwhile. If it has one of this training, it goes on from there, to the very weights
         (on the CPU) that it would have had without the break.
-    state : Stateful, optional
-        What has a state beside the model, such as the session.
-    on_note : callable, optional
-        Told what does not go as it should, a warning by default.
-    on_resume : callable, optional
-        Called as ``on_resume(step, steps_total)`` where the training goes on from a state that was kept.
 
     Raises
     ------
@@ -127,13 +112,12 @@ def train(
     def note(text: str) -> None:
         if text not in notes:
             notes.append(text)
-            on_note(text)
+            callbacks.on_note(text)
 
     helper = accelerator(device, recipe.precision)
     with _own_random_numbers(seed + helper.process_index, device), _training(model, recipe):
-        steps = Stepper(model, task, recipe, helper, teacher=teacher, penalty=penalty, after_step=after_step, note=note)
-        loop = Loop(steps, device, total, seed, converged, on_step, checkpoint, state, on_resume)
-        course = loop.run()
+        steps = Stepper(model, task, recipe, helper, hooks=hooks, teacher=teacher, note=note)
+        course = Loop(steps, total, seed, callbacks, checkpoint).run()
     _require_finite(model, recipe, course.done)
     return _result(course, recipe, steps_per_epoch, steps.compiled, notes)
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 import yaml
 from PIL import Image
@@ -99,6 +100,14 @@ def wait_for(condition, seconds=60.0):
             return value
         time.sleep(0.05)
     raise AssertionError("it did not come to pass")
+
+
+def is_gone(pid):
+    """Whether a process has ended; one that its parent, or init, has yet to take note of has."""
+    try:
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
 
 
 @dataclass(frozen=True)

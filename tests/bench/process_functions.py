@@ -14,7 +14,9 @@ def count(emit, upto):
 def report_process(emit):
     emit("pid", os.getpid())
     emit("torch", "torch" in sys.modules)
-    emit("interrupts", signal.getsignal(signal.SIGINT) == signal.SIG_IGN)
+    ignored = signal.getsignal(signal.SIGINT) == signal.SIG_IGN
+    blocked = signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    emit("interrupts", f"{'blocked' if blocked else 'let through'} and {'ignored' if ignored else 'answered'}")
 
 
 def raise_error(emit):
@@ -78,25 +80,27 @@ def train_together(emit, path):
 
     from decompbench.bench.suite.recipe import Recipe
     from decompbench.bench.tasks import create_task
+    from decompbench.bench.training.callbacks import Callbacks
     from decompbench.bench.training.checkpoint import Checkpoint
+    from decompbench.bench.training.hooks import Hooks
     from decompbench.bench.training.train import Diverged, train
 
     torch.set_num_threads(1)
     task = create_task("classification", "fashion-mnist-10k").validation_split(0.98)
     fields = {"epochs": 2, "batch_size": 50, "optimizer": "momentum", "clip_grad": 1.0}
 
-    def run(on_step=None, checkpoint=None, **changes):
+    class Decay(Hooks):
+        def __init__(self, model):
+            self.weight = model[1].weight
+
+        def penalty(self):
+            return 0.01 * self.weight.square().sum()
+
+    def run(callbacks=Callbacks(), checkpoint=None, **changes):  # noqa: B008
         torch.manual_seed(0)
         model = nn.Sequential(nn.Flatten(), nn.Linear(784, 16), nn.Tanh(), nn.Linear(16, 10))
-        result = train(
-            model,
-            task,
-            Recipe(**fields | changes),
-            seed=0,
-            penalty=lambda: 0.01 * model[1].weight.square().sum(),
-            on_step=on_step,
-            checkpoint=checkpoint,
-        )
+        recipe = Recipe(**fields | changes)
+        result = train(model, task, recipe, hooks=Decay(model), callbacks=callbacks, checkpoint=checkpoint)
         return {name: tensor.tolist() for name, tensor in model.state_dict().items()}, result.history
 
     def end_it(epoch, step, total, loss):
@@ -107,7 +111,7 @@ def train_together(emit, path):
     emit("parts, average", run(accumulate=2, ema={"decay": 0.5}))
     checkpoint = Checkpoint(path, "key", seconds=0)
     try:
-        run(on_step=end_it, checkpoint=checkpoint)
+        run(callbacks=Callbacks(on_step=end_it), checkpoint=checkpoint)
     except ZeroDivisionError:
         emit("again", run(checkpoint=checkpoint))
     try:
@@ -133,7 +137,7 @@ def train_indices_together(emit, clusters):
     session = begin(model, plan(model, get_method("kmeans", clusters=clusters), torch.zeros(1, 1, 28, 28)), seed=0)
     index = {name: buffer for name, buffer in session.model.named_buffers() if name.endswith(".index")}
     before = [buffer.tolist() for buffer in index.values()]
-    result = train(session.model, task, Recipe(epochs=1, batch_size=50), seed=0, after_step=session.after_step)
+    result = train(session.model, task, Recipe(epochs=1, batch_size=50), hooks=session)
     emit("types", sorted({str(buffer.dtype) for buffer in index.values()}))
     emit("indices are kept", before == [buffer.tolist() for buffer in index.values()])
     emit("loss", result.history[0]["loss"])

@@ -1,1 +1,1 @@
-"""bench/data/classification."""
+"""Data for classification: images with labels."""

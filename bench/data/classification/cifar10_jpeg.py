@@ -1,4 +1,4 @@
-"""``cifar10-jpeg``: CIFAR-10 as JPEG files, which is another data set, as JPEG loses what a network sees."""
+"""``cifar10-jpeg``: CIFAR-10 as JPEG files. It is a data set of its own: a network sees what JPEG loses."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Any folder of images with one subfolder per class, see ``folders``: decoded into memory, or listed only."""
+"""``imagefolder``: a folder of images with one subfolder per class, decoded into memory or listed only."""
 
 from __future__ import annotations
 

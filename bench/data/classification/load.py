@@ -1,4 +1,4 @@
-"""Images with labels by name."""
+"""The loader of classification data by name."""
 
 from __future__ import annotations
 

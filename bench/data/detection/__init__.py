@@ -1,1 +1,1 @@
-"""bench/data/detection."""
+"""Data for detection: images with objects in boxes."""

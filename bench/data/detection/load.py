@@ -1,4 +1,4 @@
-"""Images with objects in boxes, by name."""
+"""The loader of detection data by name."""
 
 from __future__ import annotations
 

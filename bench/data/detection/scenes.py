@@ -1,4 +1,4 @@
-"""Images with objects in boxes: what data for detection is made of."""
+"""Scenes: images with objects in boxes, the data of detection."""
 
 from __future__ import annotations
 

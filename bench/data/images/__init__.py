@@ -1,1 +1,1 @@
-"""bench/data/images."""
+"""Image files: found in folders, decoded, resized, kept decoded."""

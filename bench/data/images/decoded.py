@@ -1,4 +1,4 @@
-"""Decoded images kept in the cache folder: decoding 60,000 JPEG files takes far longer than reading their pixels."""
+"""The cache of decoded images: decoding 60,000 JPEG files takes far longer than reading their pixels."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Folders of images with one subfolder per class: which files there are, and what they are labelled.
+"""Folders of images with one subfolder per class: their files and labels.
 
 Two layouts. ``FOLDER/train/<class>/*`` with ``FOLDER/test/<class>/*``, or ``val`` where there is no ``test`` or it
 has no class folders. Or ``FOLDER/<class>/*``, of which every class gives a fifth of its files to the test set: those

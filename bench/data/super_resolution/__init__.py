@@ -1,1 +1,1 @@
-"""bench/data/super_resolution."""
+"""Data for super-resolution: images at two resolutions."""

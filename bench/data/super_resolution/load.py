@@ -1,4 +1,4 @@
-"""Images for super-resolution by name: a set to train on, one or several to test on."""
+"""The loader of super-resolution data by name: a set to train on, one or several to test on."""
 
 from __future__ import annotations
 

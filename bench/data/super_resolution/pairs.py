@@ -1,4 +1,4 @@
-"""Images at two resolutions, decoded when they are asked for and kept as far as a limit allows."""
+"""Pairs: images at two resolutions. They are decoded when needed and kept in memory up to a limit."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""bench/tasks/classification."""
+"""Image classification."""

@@ -1,4 +1,4 @@
-"""Random crops, mirror images and cutout of whole batches, on any device, without waiting for it.
+"""Augmentation of whole batches on any device: random crops, mirror images, cutout.
 
 All random numbers are drawn on the CPU beforehand, an epoch at a time, so that an epoch is the same everywhere.
 """
@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 @dataclass(frozen=True)
 class Augmentation:
-    """What is done to training images.
+    """Random changes to training images.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""Where a classification task gets its inputs from."""
+"""The images of a classification task: the interface of those in memory and those that are streamed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Images that are decoded in memory: on a GPU they lie there, and are chosen and augmented there."""
+"""Images decoded in memory. A GPU holds, chooses and augments them itself."""
 
 from __future__ import annotations
 

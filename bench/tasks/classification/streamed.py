@@ -1,4 +1,4 @@
-"""Images decoded as they are needed, by timm's loader in worker processes: ImageNet and other large folders."""
+"""Streamed images: decoded when needed, by timm's loader in worker processes. For ImageNet and other large folders."""
 
 from __future__ import annotations
 

@@ -74,6 +74,7 @@ class Classification(Task):
     """Inputs ``(b, c, h, w)`` float; targets ``(b,)`` int64 or, where images are mixed, ``(b, classes)`` float."""
 
     name = "classification"
+    version = 1
     options_type = ClassificationOptions
 
     data: ClassificationData | ImageFiles

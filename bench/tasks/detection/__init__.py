@@ -1,1 +1,1 @@
-"""bench/tasks/detection."""
+"""Object detection."""

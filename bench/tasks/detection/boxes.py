@@ -1,4 +1,4 @@
-"""SSD300's default boxes: how objects become targets for them, and outputs become detections.
+"""SSD300's default boxes: objects encoded as targets for them, outputs decoded to detections.
 
 Liu et al., SSD: Single Shot MultiBox Detector, 2016, sections 2.2 and 3.1, with the sizes of its VOC models. Boxes,
 coding and matching are torchvision's.
@@ -42,7 +42,7 @@ def default_boxes(device: torch.device) -> Tensor:
 
 
 def encode(boxes: Tensor, labels: Tensor) -> Tensor:
-    """Say what is wanted of each default box.
+    """Return the target of each default box.
 
     Parameters
     ----------

@@ -60,6 +60,7 @@ class Detection(Task):
     """Inputs ``(b, 3, 300, 300)`` float, targets ``(b, 8732, 5)``: offsets and label of each default box."""
 
     name = "detection"
+    version = 1
     metrics = (Metric("map_voc07", "%", True), Metric("map_area", "%", True))
     options_type = DetectionOptions
 

@@ -24,7 +24,7 @@ RECALLS = 10
 
 @dataclass(frozen=True, eq=False)
 class Detections:
-    """What was found in one image.
+    """Objects that a model found in one image.
 
     Attributes
     ----------
@@ -41,7 +41,7 @@ class Detections:
 
 @dataclass(frozen=True, eq=False)
 class Objects:
-    """What there is in one image: ``boxes`` and ``labels`` as in ``Detections``, ``difficult`` ``(n,)`` bool."""
+    """Objects that are in one image: ``boxes`` and ``labels`` as in ``Detections``, ``difficult`` ``(n,)`` bool."""
 
     boxes: Tensor
     labels: Tensor

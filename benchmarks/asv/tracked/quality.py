@@ -40,6 +40,5 @@ class ShortTraining:
         samples = self.plan.calibration_samples
         calibration = self.task.calibration_batches(samples, 0, "cpu") if samples else None
         session = begin(self.model, self.plan, seed=0, calibration=calibration)
-        hooks = {"penalty": session.penalty, "after_step": session.after_step}
-        train(session.model, self.task, Recipe.model_validate(RECIPE), seed=0, **hooks)
+        train(session.model, self.task, Recipe.model_validate(RECIPE), hooks=session)
         return 100 - self.task.evaluate(session.finish())["top1"]

@@ -16,7 +16,7 @@ from decompbench.bench.base.errors import BenchError
 from decompbench.bench.base.process import run_in_process
 from decompbench.bench.base.runtime import device_name
 
-from ..factories import wait_for
+from ..factories import is_gone, wait_for
 
 
 def test_two_processes_train_as_one_does(tmp_path):
@@ -63,7 +63,7 @@ def test_they_end_with_the_process_they_belong_to(tmp_path):
     outcome = run_in_process("process_functions:end_alone", (tmp_path,), on_event)
     assert outcome.how == "died"
     assert len(pids) == 2
-    wait_for(lambda: not any(psutil.pid_exists(pid) for pid in pids))
+    wait_for(lambda: all(is_gone(pid) for pid in pids))
 
 
 def test_more_gpus_than_there_are_is_said():

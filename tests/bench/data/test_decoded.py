@@ -1,4 +1,4 @@
-"""What was decoded is used again while the files are the same, and only then."""
+"""The cache of decoded images: used while the files are the same, and only then."""
 
 from __future__ import annotations
 

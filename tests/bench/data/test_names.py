@@ -1,36 +1,28 @@
-"""Data by name."""
+"""Names of data that is put together."""
 
-from __future__ import annotations
+from pathlib import Path
 
 import pytest
 
-from decompbench.bench.data import UnknownDataError, find_data, list_data, load_classification, load_super_resolution
+from decompbench.bench.base.errors import BenchError
+from decompbench.bench.data.names import relocate_data, split_data
 
 
-@pytest.mark.parametrize(
-    ("name", "message"),
-    [
-        ("fashion-mnist-10", "did you mean 'fashion-mnist-10k'"),
-        ("imagefolder", "lacks its folder: 'imagefolder:PATH'"),
-        ("imagefolders:x", "did you mean 'imagefolder'"),
-        ("imagefolder:", "lacks its folder"),
-        ("photographs", "for super_resolution, not for classification"),
-        ("fashion-mnist-10k:x", "comes from no folder"),
-    ],
-)
-def test_wrong_names(name: str, message: str) -> None:
-    with pytest.raises(UnknownDataError, match=message):
-        load_classification(name)
+def test_parts():
+    assert split_data("photographs") == ("photographs", ())
+    assert split_data("div2k:a b -> sr:c, photographs") == ("div2k:a b", ("sr:c", "photographs"))
 
 
-def test_classification_data_is_no_super_resolution_data() -> None:
-    with pytest.raises(UnknownDataError, match=r"for classification.*photographs"):
-        load_super_resolution("fashion-mnist-10k", scale=2)
+@pytest.mark.parametrize("name", ["", " -> sr:a", "a -> ", "a -> b, ", "a -> b -> c"])
+def test_parts_that_lack(name):
+    with pytest.raises(BenchError, match="must be one name, or like"):
+        split_data(name)
 
 
-def test_list_has_every_name_as_it_is_written() -> None:
-    names = [info.to_json()["name"] for info in list_data()]
-    assert len(set(names)) == len(names)
-    assert {"fashion-mnist-10k", "cifar10[:PATH]", "imagefolder:PATH", "photographs"} <= set(names)
-    for info in list_data():
-        assert find_data(f"{info.name}:somewhere" if info.folder == "required" else info.name, info.task) == info
+def test_folders_start_from_another(tmp_path):
+    elsewhere = Path("/elsewhere").resolve()
+    assert relocate_data("photographs", tmp_path) == "photographs"
+    assert relocate_data("sr:a -> sr:../b, photographs, sr:/elsewhere", tmp_path / "suites") == (
+        f"sr:{tmp_path / 'suites' / 'a'} -> sr:{tmp_path / 'b'}, photographs, sr:{elsewhere}"
+    )
+    assert relocate_data("sr:~/a", tmp_path) == f"sr:{Path.home() / 'a'}"

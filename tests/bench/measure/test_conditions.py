@@ -1,4 +1,4 @@
-"""What spoils times is seen, and only that."""
+"""Conditions: what makes times noisy is seen, and nothing else is."""
 
 import types
 

@@ -1,4 +1,4 @@
-"""Sizes of models that are never given memory for their weights."""
+"""Models on the meta device: sizes without memory for weights."""
 
 import pytest
 import torch

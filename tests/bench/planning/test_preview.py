@@ -1,4 +1,4 @@
-"""Planning without data and weights: the same sizes as with them, and anywhere."""
+"""The preview: plans without data and weights have the same sizes as with them, on any machine."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Progress where there is no live display: no long silence, and no flood of lines."""
+"""Progress in lines: no long silence, and no flood."""
 
 import io
 

@@ -1,4 +1,4 @@
-"""A task and a data set of a stranger's, in one module that a suite names: no other file knows of either."""
+"""A plugin with a task and a data set, in one module that a suite names: no other file knows of either."""
 
 import json
 import sys

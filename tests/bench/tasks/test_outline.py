@@ -1,4 +1,4 @@
-"""What a name tells of data is what the data then has."""
+"""Outlines: a data set's name promises what the data then has."""
 
 from __future__ import annotations
 

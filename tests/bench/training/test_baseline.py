@@ -23,9 +23,10 @@ from decompbench.bench.suite.schema import Limits
 from decompbench.bench.suite.trial import expand
 from decompbench.bench.tasks import create_task
 from decompbench.bench.tasks.super_resolution import SuperResolution
-from decompbench.bench.training.baseline import Baseline, baseline_key, train_baseline, train_trial_baseline
-from decompbench.bench.training.packaged_baselines import PACKAGED, packaged_baseline
+from decompbench.bench.training.baseline import PACKAGED, Baseline, baseline_key, packaged_baseline
+from decompbench.bench.training.callbacks import Callbacks
 from decompbench.bench.training.train import Diverged
+from decompbench.bench.training.train_baseline import train_baseline, train_trial_baseline
 from decompbench.models import load_model, packaged_weights, read_weights_metadata
 
 from ..factories import decompbench, short_suite, wait_for
@@ -42,7 +43,7 @@ TINY = Baseline(
 
 def test_written_weights_load_and_score_as_they_say(tmp_path: Path) -> None:
     steps = []
-    result = train_baseline(TINY, tmp_path, on_step=lambda *call: steps.append(call))
+    result = train_baseline(TINY, tmp_path, callbacks=Callbacks(on_step=lambda *call: steps.append(call)))
     assert result.path == tmp_path / "edsr-r1f4x2--photographs.safetensors"
     assert len(steps) == result.training.steps == 4
     model = load_model("edsr-r1f4x2", pretrained=result.path)
@@ -65,8 +66,9 @@ def test_the_same_baseline_gives_the_same_bytes(tmp_path: Path) -> None:
 
 def test_an_output_that_cannot_be_written_is_said_before_training(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
+    callbacks = Callbacks(on_step=lambda *_: pytest.fail("trained"))
     with pytest.raises(BenchError, match="cannot be written"):
-        train_baseline(TINY, tmp_path / "file" / "weights.safetensors", on_step=lambda *_: pytest.fail("trained"))
+        train_baseline(TINY, tmp_path / "file" / "weights.safetensors", callbacks=callbacks)
 
 
 @pytest.mark.parametrize("what", ["weights", "metric"])
@@ -230,10 +232,12 @@ def test_a_baseline_that_was_ended_goes_on(tmp_path: Path, cache: Path) -> None:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        train_baseline(TINY, tmp_path / "ended.safetensors", on_step=end, checkpoint_seconds=0)
+        train_baseline(TINY, tmp_path / "ended.safetensors", callbacks=Callbacks(on_step=end), checkpoint_seconds=0)
     assert len(list((cache / "checkpoints").glob("*.pt"))) == 1
     steps = []
-    again = train_baseline(TINY, tmp_path / "ended.safetensors", on_step=lambda *call: steps.append(call[1]))
+    again = train_baseline(
+        TINY, tmp_path / "ended.safetensors", callbacks=Callbacks(on_step=lambda *call: steps.append(call[1]))
+    )
     assert steps == [3, 4]
     assert again.path.read_bytes() == expected
     assert not list((cache / "checkpoints").glob("*.pt"))

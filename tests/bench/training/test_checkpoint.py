@@ -13,10 +13,12 @@ from torch import nn
 
 from decompbench.bench.base.cache import checkpoint_file, remove_checkpoint
 from decompbench.bench.base.process import run_in_process
+from decompbench.bench.base.runtime import configure
 from decompbench.bench.suite.load import load_suite
 from decompbench.bench.suite.recipe import Recipe
 from decompbench.bench.suite.trial import expand
 from decompbench.bench.tasks import create_task
+from decompbench.bench.training.callbacks import Callbacks
 from decompbench.bench.training.checkpoint import Checkpoint
 from decompbench.bench.training.loop import READ_EVERY
 from decompbench.bench.training.train import Diverged, TrainResult, train
@@ -24,12 +26,22 @@ from decompbench.methods import begin, get_method, plan
 from decompbench.models import load_model
 
 from ..factories import short_suite
+from .made_hooks import hooks
 
 KEY = "of these tests"
 
 
 class EndedError(Exception):
     """Stands for whatever ends a training."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def deterministic():
+    """Sums in a fixed order, as in a trial's process: with several threads, gradients of indexing have none else."""
+    before = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
+    configure()
+    yield
+    torch.use_deterministic_algorithms(before[0], warn_only=before[1])
 
 
 @pytest.fixture(scope="module")
@@ -59,11 +71,8 @@ def trained(task, recipe, method, path, end_at=None):
         task,
         recipe,
         seed=1,
-        penalty=session.penalty,
-        after_step=session.after_step,
-        converged=session.converged,
-        state=session,
-        on_step=on_step,
+        hooks=session,
+        callbacks=Callbacks(on_step=on_step),
         checkpoint=path and Checkpoint(path, KEY, seconds=0),
     )
     return result, session.finish().state_dict(), taken
@@ -123,11 +132,11 @@ def test_seconds_are_those_of_all_runs(task, tmp_path):
     assert 1000 < result.seconds < 1100
 
 
-def linear(task, checkpoint, on_note=pytest.fail, on_resume=None) -> tuple[TrainResult, nn.Module]:
+def linear(task, checkpoint, **watched) -> tuple[TrainResult, nn.Module]:
     torch.manual_seed(0)
     model = nn.Sequential(nn.Flatten(), nn.Linear(784, 10))
-    told = {"on_note": on_note, "on_resume": on_resume}
-    return train(model, task, Recipe(batch_size=100), seed=0, checkpoint=checkpoint, **told), model
+    callbacks = Callbacks(**{"on_note": pytest.fail, **watched})
+    return train(model, task, Recipe(batch_size=100), callbacks=callbacks, checkpoint=checkpoint), model
 
 
 def test_going_on_from_a_kept_state_is_said(task, tmp_path):
@@ -157,7 +166,7 @@ def test_a_state_kept_at_the_moment_of_convergence_has_the_line_of_its_epoch(tas
             asked.append(1)
             return len(asked) * every >= 3
 
-        return train(model, task, Recipe(batch_size=80), seed=0, converged=converged, checkpoint=checkpoint), asked
+        return train(model, task, Recipe(batch_size=80), hooks=hooks(converged=converged), checkpoint=checkpoint), asked
 
     whole, _ = run(None)
     checkpoint = Checkpoint(tmp_path / "state", KEY, seconds=0)
@@ -206,7 +215,7 @@ def test_a_state_that_is_not_this_trainings_own_is_left_aside_and_said(task, tmp
     _, expected = linear(task, checkpoint)
     spoil(checkpoint.path)
     notes = []
-    result, model = linear(task, checkpoint, notes.append)
+    result, model = linear(task, checkpoint, on_note=notes.append)
     assert [message in note and "anew" in note for note in notes] == [True]
     assert result.notes == notes
     assert_equal(expected.state_dict(), model.state_dict())
@@ -219,7 +228,7 @@ def test_a_disk_that_is_full_is_said_and_training_goes_on(task, tmp_path):
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
     try:
-        _, model = linear(task, Checkpoint(tmp_path / "state", KEY, seconds=0), notes.append)
+        _, model = linear(task, Checkpoint(tmp_path / "state", KEY, seconds=0), on_note=notes.append)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert_equal(expected.state_dict(), model.state_dict())

@@ -14,8 +14,9 @@ from decompbench.bench.base.errors import BenchError, SuiteError
 from decompbench.bench.suite.load import load_suite
 from decompbench.bench.suite.recipe import Distill, Recipe
 from decompbench.bench.tasks import Task, TaskError, create_task
-from decompbench.bench.training.baseline import Baseline, train_baseline
+from decompbench.bench.training.baseline import Baseline
 from decompbench.bench.training.train import train
+from decompbench.bench.training.train_baseline import train_baseline
 
 from ..factories import suite_content, write_suite
 

@@ -13,9 +13,12 @@ from torch import Tensor, nn
 from decompbench.bench.suite.recipe import Recipe
 from decompbench.bench.tasks import create_task
 from decompbench.bench.tasks.classification.task import Classification
+from decompbench.bench.training.callbacks import Callbacks
 from decompbench.bench.training.loop import READ_EVERY
 from decompbench.bench.training.train import Diverged, TrainResult, train
 from decompbench.models import load_model
+
+from .made_hooks import hooks
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +49,7 @@ def test_same_as_a_loop_written_out(task: Classification) -> None:
     def penalty(of: nn.Module) -> Tensor:
         return 0.1 * of.get_parameter("2.weight").square().sum()
 
-    result = train(model, task, recipe, seed=7, penalty=lambda: penalty(model))
+    result = train(model, task, recipe, seed=7, hooks=hooks(penalty=lambda: penalty(model)))
     velocity = {name: torch.zeros_like(parameter) for name, parameter in expected.named_parameters()}
     generator = torch.Generator().manual_seed(7)
     step, losses = 0, []
@@ -137,8 +140,8 @@ def test_hooks(task: Classification) -> None:
         versions.append(weight.detach().clone())
 
     train(
-        model, task, Recipe(epochs=1.5, batch_size=250), seed=0, after_step=after_step,
-        on_step=lambda *call: calls.append(call),
+        model, task, Recipe(epochs=1.5, batch_size=250), seed=0, hooks=hooks(after_step=after_step),
+        callbacks=Callbacks(on_step=lambda *call: calls.append(call)),
     )  # fmt: skip
     assert [call[:3] for call in calls] == [(1, 1, 6), (1, 2, 6), (1, 3, 6), (1, 4, 6), (2, 5, 6), (2, 6, 6)]
     assert all(isinstance(call[3], float) and math.isfinite(call[3]) for call in calls)
@@ -150,7 +153,7 @@ def test_training_ends_when_it_has_converged(task: Classification) -> None:
     steps = []
     recipe = Recipe(epochs=3, batch_size=250)
     whole, ended = (
-        train(linear(), task, recipe, seed=0, after_step=lambda: steps.append(1), converged=converged)
+        train(linear(), task, recipe, seed=0, hooks=hooks(after_step=lambda: steps.append(1), converged=converged))
         for converged in (lambda: False, lambda: len(steps) == 12 + 6)
     )
     assert (whole.epochs, whole.steps, whole.converged) == (3, 12, False)
@@ -166,7 +169,7 @@ def test_penalty_is_in_the_history(task: Classification) -> None:
         task,
         Recipe(epochs=1, batch_size=500),
         seed=0,
-        penalty=lambda: model.get_parameter("2.bias").sum() * 0 + 2,
+        hooks=hooks(penalty=lambda: model.get_parameter("2.bias").sum() * 0 + 2),
     )
     assert result.history[0]["penalty"] == 2.0
 
@@ -187,7 +190,7 @@ def test_divergence_says_where(task: Classification, where: str) -> None:
         return bias.sum() * 0 if len(steps) <= 6 else torch.zeros(())
 
     with pytest.raises(Diverged, match=r"epoch 2, step [67]") as caught:
-        train(model, task, Recipe(epochs=2, batch_size=250), seed=0, penalty=penalty)
+        train(model, task, Recipe(epochs=2, batch_size=250), seed=0, hooks=hooks(penalty=penalty))
     assert caught.value.epoch == 2
     assert not math.isfinite(caught.value.loss)
 
@@ -204,16 +207,17 @@ def test_the_last_step_is_looked_at_too(task: Classification, name: str) -> None
             model.state_dict()[name].view(-1)[0] = math.nan
 
     with pytest.raises(Diverged, match=f"{name} not finite.* epoch 1, step 4"):
-        train(model, task, Recipe(epochs=1, batch_size=250), seed=0, after_step=spoil_the_last)
+        train(model, task, Recipe(epochs=1, batch_size=250), seed=0, hooks=hooks(after_step=spoil_the_last))
 
 
 def test_losses_read_late_are_the_same_and_none_is_overlooked(task: Classification, monkeypatch) -> None:
     recipe = Recipe(epochs=1.5, batch_size=250)  # four steps an epoch, of which three are read together
     results, models, told = [], [], []
+    callbacks = Callbacks(on_step=lambda *call: told.append(call[:2]))
     for every in (1, 3):
         monkeypatch.setitem(READ_EVERY, "cpu", every)
         models.append(linear())
-        results.append(train(models[-1], task, recipe, seed=0, on_step=lambda *call: told.append(call[:2])))
+        results.append(train(models[-1], task, recipe, callbacks=callbacks))
         bad = linear()
 
         def penalty(bad: nn.Module = bad, steps: list[int] = []) -> Tensor:  # noqa: B006 - counts its calls
@@ -221,7 +225,7 @@ def test_losses_read_late_are_the_same_and_none_is_overlooked(task: Classificati
             return bad.get_parameter("2.bias").sum() * (math.nan if len(steps) == 6 else 0)
 
         with pytest.raises(Diverged) as caught:
-            train(bad, task, recipe, seed=0, penalty=penalty)
+            train(bad, task, recipe, seed=0, hooks=hooks(penalty=penalty))
         assert (caught.value.epoch, caught.value.step) == (2, 6)
     assert told == [(1, 1), (1, 2), (1, 3), (1, 4), (2, 5), (2, 6), (1, 3), (1, 4), (2, 6)]
     first, second = ([{**line, "seconds": 0} for line in result.history] for result in results)

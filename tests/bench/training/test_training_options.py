@@ -11,10 +11,13 @@ from torch import nn
 from decompbench.bench.base.errors import BenchError
 from decompbench.bench.suite.recipe import Average, Recipe
 from decompbench.bench.tasks import create_task
+from decompbench.bench.training.callbacks import Callbacks
 from decompbench.bench.training.ema import MovingAverage
 from decompbench.bench.training.train import train
 from decompbench.methods import begin, get_method, plan
 from decompbench.models import load_model
+
+from .made_hooks import hooks
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +39,8 @@ def test_the_model_ends_as_the_average_of_its_course(task):
     model = network(norm=True)
     plain = copy.deepcopy(model)
     recipe = Recipe(epochs=1, batch_size=20, lr=0.1)
-    train(plain, task, recipe, seed=0, after_step=lambda: seen.append(copy.deepcopy(plain.state_dict())))
+    follow = hooks(after_step=lambda: seen.append(copy.deepcopy(plain.state_dict())))
+    train(plain, task, recipe, hooks=follow)
     average = Average(decay=0.7, warmup=False)
     train(model, task, recipe.model_copy(update={"ema": average}), seed=0)
     for name in ("2.weight", "2.bias", "1.running_mean", "1.running_var"):
@@ -85,9 +89,7 @@ def test_a_session_finishes_the_average(task, method):
         session.model,
         task,
         Recipe(epochs=0.6, batch_size=50, lr=0.1, ema=Average(decay=0.9, warmup=False)),
-        seed=0,
-        penalty=session.penalty,
-        after_step=follow,
+        hooks=hooks(penalty=session.penalty, after_step=follow),
     )
     assert all(parameter is known[name] for name, parameter in session.model.named_parameters())
     average, last = course[0], course[-1]
@@ -112,7 +114,8 @@ def test_a_batch_in_parts_is_the_same_step(task):
     for parts in (1, 3):  # of 50 inputs: parts of unequal size
         model = network()
         recipe = Recipe(epochs=1, batch_size=50, optimizer="momentum", lr=0.05, accumulate=parts, clip_grad=0.5)
-        history = train(model, task, recipe, seed=0, penalty=lambda of=model: weights(of).square().sum()).history
+        ridge = hooks(penalty=lambda of=model: weights(of).square().sum())
+        history = train(model, task, recipe, hooks=ridge).history
         states.append(weights(model))
         losses.append([history[0]["loss"], history[0]["penalty"]])
     torch.testing.assert_close(states[0], states[1])
@@ -137,7 +140,8 @@ def test_what_cannot_be_compiled_trains_without_and_says_so(task, monkeypatch):
     notes = []
     model, plain = network(norm=True), network(norm=True)
     recipe = Recipe(epochs=0.4, batch_size=50)
-    result = train(model, task, recipe.model_copy(update={"compile": True}), seed=0, on_note=notes.append)
+    callbacks = Callbacks(on_note=notes.append)
+    result = train(model, task, recipe.model_copy(update={"compile": True}), callbacks=callbacks)
     train(plain, task, recipe, seed=0)
     assert not result.compiled
     assert ["torch.compile failed" in note and "not this one" in note for note in notes] == [True]
@@ -150,7 +154,8 @@ def test_compiled_it_trains_alike(task, monkeypatch):
     monkeypatch.setattr(torch, "compile", lambda model: real(model, backend="aot_eager"))  # no C++ compiler is needed
     model, plain = network(norm=True), network(norm=True)
     recipe = Recipe(epochs=0.4, batch_size=50)
-    result = train(model, task, recipe.model_copy(update={"compile": True}), seed=0, on_note=pytest.fail)
+    callbacks = Callbacks(on_note=pytest.fail)
+    result = train(model, task, recipe.model_copy(update={"compile": True}), callbacks=callbacks)
     train(plain, task, recipe, seed=0)
     assert result.compiled
     for name, tensor in model.state_dict().items():
