@@ -35,7 +35,7 @@ OldCsv = Annotated[bool, typer.Option("--csv", hidden=True)]
 OldJson = Annotated[bool, typer.Option("--json", hidden=True)]
 OldHtml = Annotated[Path | None, typer.Option("--html", metavar="DIR", hidden=True)]
 
-#: Writes to the console it is given.
+#: Prints to a console.
 Printer = Callable[[Console], None]
 #: Returns the whole text.
 Writer = Callable[[], str]
@@ -54,7 +54,7 @@ def format_option(formats: Sequence[str]) -> Any:
 
 
 @dataclass(frozen=True)
-class Output:
+class Destination:
     """Where a verb's result goes, and how it is written.
 
     Attributes
@@ -76,8 +76,8 @@ class Output:
         return self.path / "index.html"
 
 
-def choose_output(chosen: str | None, path: Path | None, old: Mapping[str, bool | Path | None]) -> Output:
-    """Return what was asked for, and say on standard error how an old flag is written now.
+def choose_output(chosen: str | None, path: Path | None, old: Mapping[str, bool | Path | None]) -> Destination:
+    """Return format and place as asked for; a note on standard error gives the new form of an old flag.
 
     Parameters
     ----------
@@ -104,10 +104,10 @@ def choose_output(chosen: str | None, path: Path | None, old: Mapping[str, bool 
         print(f"note: --{name} is now {new} and will be removed", file=sys.stderr)
     if chosen == HTML and path is None and sys.stdout.isatty():
         raise typer.BadParameter("--format html needs --output DIR or FILE.html, or a pipe")
-    return Output(chosen or TERMINAL, path)
+    return Destination(chosen or TERMINAL, path)
 
 
-def write_output(where: Output, writers: Mapping[str, Writer], printer: Printer | None = None) -> None:
+def write_output(where: Destination, writers: Mapping[str, Writer], printer: Printer | None = None) -> None:
     """Write a verb's result in the format that was asked for; name the file, where it is written to one.
 
     Parameters
@@ -115,9 +115,9 @@ def write_output(where: Output, writers: Mapping[str, Writer], printer: Printer 
     where
         From :func:`choose_output`.
     writers
-        By format what returns the text.
+        By format the function that returns the text.
     printer
-        Prints the result for people; of a verb that was not asked for that it may be missing.
+        Prints the result for people, in the format ``terminal``; None where the caller writes another format.
 
     Raises
     ------
