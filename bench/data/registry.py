@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ..base.errors import suggestion
+from .errors import DataError, UnknownDataError
 from .places import data_folder
-from .types import DataError, UnknownDataError
 
 
 @dataclass(frozen=True)

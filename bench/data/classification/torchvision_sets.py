@@ -16,10 +16,11 @@ import torch
 from torch import Tensor
 from torchvision import datasets
 
+from ..errors import DataError
 from ..images.idx import read_idx_folder
 from ..places import find_folder
 from ..registry import DataInfo, DataOutline, register_data
-from ..types import ClassificationData, DataError
+from ..types import ClassificationData
 from .fashion_mnist import CLASSES, LICENCE, OUTLINE
 
 #: By name of the data: torchvision's class and the megabytes it downloads.

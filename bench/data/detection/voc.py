@@ -15,10 +15,10 @@ import torch
 from torchvision.datasets import VOCDetection
 
 from ...base.errors import suggestion
+from ..errors import DataError
 from ..images.pictures import read_picture, revision_of_files
 from ..places import find_folder
 from ..registry import DataInfo, DataOutline, register_data
-from ..types import DataError
 from .scenes import DetectionData, Scene
 
 CLASSES = (

@@ -7,8 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from ...data.names import split_data
-from ...data.super_resolution.folders import set_name
+from ...data.names import set_name, split_data
 from .names import Names, load_names
 from .rules import Part, Rule, load_rules
 from .tables import PAPERS, SIZE_METRICS, PublishedRow, read_rows
