@@ -27,16 +27,20 @@ def plan_command(
     Data and weights need not be on this machine, where the data's name tells the size of its images and the number
     of its classes and no method reads settings off the weights.
     """
-    from ..base.process import start_server
+    from ..base.process import PLANNING, start_server, stop_server
 
-    start_server()
-    from ..running.run_suite import preview_trials
-    from ..suite.load import load_suite
-    from ..suite.trial import expand, matching
+    start_server(PLANNING)
+    try:
+        from ..running.run_suite import preview_trials
+        from ..suite.load import load_suite
+        from ..suite.trial import expand, matching
 
-    trials = matching(expand(load_suite(suite)), only)
+        trials = matching(expand(load_suite(suite)), only)
+        plans = preview_trials(trials)
+    finally:
+        stop_server()  # trials that this process may run later need one that has imported more
     rows = []
-    for trial, planned in zip(trials, preview_trials(trials), strict=True):
+    for trial, planned in zip(trials, plans, strict=True):
         size = planned.size
         row = {
             "trial": trial.name,

@@ -1,4 +1,4 @@
-"""Tasks by name, found in the modules of this package."""
+"""Tasks by name, each found in the module or folder of this package that is called like it."""
 
 from __future__ import annotations
 
@@ -65,7 +65,8 @@ def outline_task(name: str, data: str, *, root: str | Path | None = None, **opti
 
 def _chosen(name: str, options: dict[str, Any]) -> tuple[type[Task], TaskOptions]:
     """Return the task of that name and its options, checked."""
-    tasks = _tasks()
+    _import_modules(name)
+    tasks = _TASKS if name in _TASKS else _tasks()
     if name not in tasks:
         raise UnknownTaskError(
             f"No task is called '{name}'{suggestion(name, tasks)}. There is {', '.join(sorted(tasks))}."
@@ -73,11 +74,19 @@ def _chosen(name: str, options: dict[str, Any]) -> tuple[type[Task], TaskOptions
     return tasks[name], _check_options(name, tasks[name].options_type, options)
 
 
-@functools.cache
 def _tasks() -> dict[str, type[Task]]:
-    for module in pkgutil.walk_packages([str(Path(__file__).parent)], f"{__package__}."):
-        importlib.import_module(module.name)
+    """Return all tasks by name, once all modules of this package had their chance to register theirs."""
+    _import_modules()
     return _TASKS
+
+
+@functools.cache
+def _import_modules(name: str | None = None) -> None:
+    """Import the module or folder of that name, where a task of ours that is called so is; or all there are."""
+    package = f"{__package__}."
+    for module in pkgutil.walk_packages([str(Path(__file__).parent)], package):
+        if name is None or module.name.removeprefix(package).partition(".")[0] == name:
+            importlib.import_module(module.name)
 
 
 def _check_options(task: str, options_type: type[TaskOptions], options: dict[str, Any]) -> TaskOptions:

@@ -12,7 +12,6 @@ from typing import Any
 from xml.etree import ElementTree
 
 import torch
-from torchvision.datasets import VOCDetection
 
 from ...base.errors import suggestion
 from ..errors import DataError
@@ -79,6 +78,8 @@ def _image_of(annotation: Path) -> Path:
 
 
 def _scene(path: Path) -> Scene:
+    from torchvision.datasets import VOCDetection
+
     try:
         annotation: dict[str, Any] = VOCDetection.parse_voc_xml(ElementTree.parse(path).getroot())["annotation"]
         objects = annotation.get("object", [])
