@@ -11,7 +11,8 @@ import hashlib
 import json
 import os
 import sys
-from collections.abc import Iterable, Sequence
+import time
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,56 +23,52 @@ from .files import write_atomically
 INSTALLED = (".dist-info", ".egg-info", ".egg-link", ".pth")
 
 
-def find_kept(name: str, package: str) -> Any:
-    """Return the kept value of a name; None where there is none that counts.
+def kept(
+    name: str,
+    package: str,
+    make: Callable[[], Any],
+    *,
+    data: Callable[[], Iterable[Path]] = tuple,
+    complete: Callable[[Any], bool] = lambda value: True,
+) -> Any:
+    """Return the kept value of a name, or make it and keep it.
 
     Parameters
     ----------
     name
         The value's.
     package
-        The package that it is made from. Where this process has imported it already, no value counts: making it again
-        saves no import, and what is imported may have been added to since.
+        What ``make`` imports. Where this process has it already the value is made anew and not kept: no import is
+        saved, and what is imported may have been changed since, by whoever did that.
+    make
+        Gives the value, plain JSON.
+    data
+        Returns the files that it has read, and folders that it has looked for files in.
+    complete
+        Whether a value may be kept.
     """
     if package in sys.modules:
-        return None
-    with contextlib.suppress(OSError, ValueError, LookupError, TypeError):  # a broken file is no value
-        kept = json.loads(_file(name).read_text(encoding="utf-8"))
-        if kept["state"] == _state(kept["files"])[0]:
-            return kept["value"]
-    return None
-
-
-def keep(name: str, value: Any, *, since: int, data: Iterable[Path] = ()) -> None:
-    """Keep a JSON value that was made from all that this process has imported by now.
-
-    Where a file was changed after ``since``, or the cache folder cannot be written, nothing is kept.
-
-    Parameters
-    ----------
-    since
-        ``time.time_ns()`` before the value's code was imported.
-    data
-        Files that were read to make it, and folders in which files may be added.
-    """
+        return make()
+    file = cache_folder() / "kept" / f"{name}.json"
+    with contextlib.suppress(OSError, ValueError, LookupError, TypeError):  # a broken file is none
+        found = json.loads(file.read_text(encoding="utf-8"))
+        if found["state"] == _state(found["files"])[0]:
+            return found["value"]
+    began = time.time_ns()
+    value = make()
     modules = [getattr(module, "__file__", None) for module in list(sys.modules.values())]
-    files = sorted({os.path.abspath(file) for file in (*modules, *data) if file})
+    files = sorted({os.path.abspath(one) for one in (*modules, *data()) if one})
     state, changed = _state(files)
-    if changed >= since:
-        return
     text = json.dumps({"state": state, "value": value, "files": files}, ensure_ascii=False)
-    with contextlib.suppress(OSError):
-        file = _file(name)
-        file.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(file, text.encode())
-
-
-def _file(name: str) -> Path:
-    return cache_folder() / "kept" / f"{name}.json"
+    if complete(value) and changed < began:
+        with contextlib.suppress(OSError):  # without a cache it works, too
+            file.parent.mkdir(parents=True, exist_ok=True)
+            write_atomically(file, text.encode())
+    return json.loads(text)["value"]
 
 
 def _state(files: Sequence[str]) -> tuple[str, int]:
-    """Return a digest of Python, of what is installed and of the files as they are, and when a file last changed."""
+    """Return a digest of Python, of what is installed and of the files as they are, and when one was last changed."""
     digest = hashlib.sha256(sys.version.encode())
     newest = 0
     for file in (*files, *_installed()):
@@ -86,7 +83,7 @@ def _state(files: Sequence[str]) -> tuple[str, int]:
 
 
 def _installed() -> list[str]:
-    """Return the metadata of all distributions on Python's path, which are renamed or changed by any installation."""
+    """Return the metadata of all distributions on Python's path: any installation adds, renames or changes some."""
     found: list[str] = []
     for folder in sys.path:
         with contextlib.suppress(OSError):

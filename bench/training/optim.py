@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import functools
-import time
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
 
 from ..base.errors import SuiteError, suggestion
-from ..base.kept import find_kept, keep
+from ..base.kept import kept
 from ..suite.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -93,12 +92,11 @@ class Repeated:
 
 @functools.cache
 def _optimizers() -> list[str]:
-    """Return timm's names. They are kept, as planning asks for them and needs timm for nothing else."""
-    known = find_kept("optimizers", "timm")
-    if known is None:
-        since = time.time_ns()
-        from timm.optim import list_optimizers  # pyright: ignore[reportPrivateImportUsage]
+    """Return timm's names; they are kept, as planning needs timm for nothing else."""
+    return kept("optimizers", "timm", _list_optimizers)
 
-        known = [str(optimizer) for optimizer in list_optimizers()]
-        keep("optimizers", known, since=since)
-    return known
+
+def _list_optimizers() -> list[str]:
+    from timm.optim import list_optimizers  # pyright: ignore[reportPrivateImportUsage]
+
+    return [str(optimizer) for optimizer in list_optimizers()]

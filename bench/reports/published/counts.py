@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from torch import nn
-
-from ....methods import Plan
 from ...base.errors import BenchError
-from ...measure.counts import linear_weights, other_parameters, running_statistics
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from ....methods import Plan
 
 
 @dataclass(frozen=True)
@@ -38,17 +40,23 @@ def conv_weights(net: Network) -> tuple[float, float]:
 
 def conv_fc_weights(net: Network) -> tuple[float, float]:
     """Count conv and linear weights."""
+    from ...measure.counts import linear_weights
+
     return _with(linear_weights(net.model), conv_weights(net))
 
 
 def parameters(net: Network) -> tuple[float, float]:
     """Count all distinct parameters."""
+    from ...measure.counts import other_parameters
+
     _require_nothing_added(net.plan)
     return _with(other_parameters(net.model), conv_weights(net))
 
 
 def state(net: Network) -> tuple[float, float]:
     """Count all distinct parameters and batch-norm's running statistics."""
+    from ...measure.counts import running_statistics
+
     return _with(running_statistics(net.model), parameters(net))
 
 
