@@ -9,8 +9,8 @@ import typer
 from .options import AsJson, output, print_list
 
 EXAMPLE = "Example: decompbench data fetch cifar10"
-#: What is listed: importing it takes longer than all else.
-REGISTRY = "decompbench.bench.data.registry"
+#: What all modules with data import, and with it torch, which takes longer than all else.
+TYPES = "decompbench.bench.data.types"
 
 
 def data_command(
@@ -26,7 +26,7 @@ def data_command(
     from ..base.kept import kept
 
     if action is None:
-        rows = kept("data", REGISTRY, _list_all)
+        rows = kept("data", TYPES, _list_all)
         print_list(rows, tuple(rows[0]), as_json)
         return
     if action != "fetch":
