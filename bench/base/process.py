@@ -31,8 +31,9 @@ from .machine import NOTABLE_LOAD, OtherLoad
 
 #: The package that a leading dot stands for in ``.module:name``.
 BENCH = __name__.rpartition(".base.")[0]
-#: Imported by the fork server before the first process is started.
+#: Imported by the fork server before the first process is started: what trials need, or planning alone.
 PRELOAD = [f"{BENCH}.running.preload"]
+PLANNING = [f"{BENCH}.planning.preview"]
 #: Seconds between two looks at the process's memory and time.
 WATCH_SECONDS = 0.25
 #: Seconds a process that has said its last word may take to end.
@@ -68,10 +69,16 @@ class Outcome:
     output: str = ""
 
 
-def start_server() -> None:
-    """Start the fork server now, if there is none: it imports while this process goes on."""
+def start_server(preload: list[str] | None = None) -> None:
+    """Start the fork server now, if there is none: it imports while this process goes on.
+
+    Parameters
+    ----------
+    preload
+        The modules that it imports; what trials need if None.
+    """
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(PRELOAD)
+    context.set_forkserver_preload(PRELOAD if preload is None else preload)
     with _interrupts_deferred():
         resource_tracker.ensure_running()  # which unblocks the signal when it starts
         # The server inherits what is blocked: only this process is to answer Ctrl-C.

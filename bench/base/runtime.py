@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import random
 import sys
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import torch
-from accelerate import Accelerator
-from accelerate.state import AcceleratorState
 
 from .errors import BenchError
 from .machine import usable_cores
+
+if TYPE_CHECKING:
+    from accelerate import Accelerator
 
 Precision = Literal["no", "bf16", "fp16"]
 
@@ -45,8 +48,17 @@ class RuntimeSettings:
         return asdict(self)
 
 
-def configure(settings: RuntimeSettings | None = None) -> dict[str, Any]:
-    """Apply settings to this process and return what is in force, for the record."""
+def configure(settings: RuntimeSettings | None = None, *, compiles: bool = True) -> dict[str, Any]:
+    """Apply settings to this process and return what is in force, for the record.
+
+    Parameters
+    ----------
+    settings
+        The default ones if None.
+    compiles
+        Whether this process may compile models: torch's compiler, whose import takes as long as torch's own, is then
+        told to be deterministic, too.
+    """
     settings = settings or RuntimeSettings()
     if settings.threads is not None:
         torch.set_num_threads(min(settings.threads, usable_cores()))
@@ -54,11 +66,25 @@ def configure(settings: RuntimeSettings | None = None) -> dict[str, Any]:
     torch.backends.cudnn.allow_tf32 = settings.tf32
     torch.backends.cudnn.benchmark = settings.cudnn_benchmark
     torch.backends.cudnn.deterministic = settings.deterministic
-    torch.use_deterministic_algorithms(settings.deterministic, warn_only=True)
+    if compiles:
+        torch.use_deterministic_algorithms(settings.deterministic, warn_only=True)
+    else:
+        torch.set_deterministic_debug_mode("warn" if settings.deterministic else "default")
     # A debugging aid that costs time.
     torch.utils.deterministic.fill_uninitialized_memory = False  # pyright: ignore[reportAttributeAccessIssue]
     keep_freed_memory()
     return describe()
+
+
+@contextlib.contextmanager
+def single_thread() -> Iterator[None]:
+    """Use one thread for what is so small that several would only wait for one another."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def describe() -> dict[str, Any]:
@@ -126,6 +152,9 @@ def accelerator(device: torch.device, precision: Precision = "no") -> Accelerato
     Its state is one per process and refuses to change; it is made anew here where something else is asked
     for.
     """
+    from accelerate import Accelerator
+    from accelerate.state import AcceleratorState
+
     cpu = device.type == "cpu"
     if AcceleratorState._shared_state:
         state = AcceleratorState()

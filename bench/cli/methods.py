@@ -12,6 +12,8 @@ from rich.console import Console
 from .options import AsJson, Plugins, import_plugins, output, print_json, print_list
 
 EXAMPLE = "Example: decompbench methods tucker2"
+#: What is described: importing it takes longer than all else.
+METHODS = "decompbench.methods"
 #: Widest line of a text.
 PROSE_WIDTH = 100
 
@@ -22,35 +24,43 @@ def methods_command(
     as_json: AsJson = False,
 ) -> None:
     """List the methods, those of plugins included; with a NAME show each of its settings."""
-    from ...methods import get_method, list_methods
-    from ..planning.describe import describe_method
+    from ..base.kept import kept
 
     import_plugins(plugin or [])
+    # where a plugin was skipped, the next call is to tell of it, too
+    known = kept("methods", METHODS, _describe_all, complete=lambda value: not value["skipped"])["methods"]
     if name is not None:
-        described = describe_method(get_method(name))
+        described = known[name] if name in known else _describe(name)  # which has the nearest names
         if as_json:
             print_json(described)
         else:
             _print_method(described, output())
         return
-    rows = []
-    for known in list_methods():
-        method = get_method(known)
-        knob = method.knob
-        rows.append(
-            {
-                "method": known,
-                "kind": method.kind,
-                "version": method.version,
-                "knob": knob.field if knob else None,
-                "paper": method.paper,
-                "summary": method.summary(),
-                "settings": method.settings(),
-            }
-        )
+    rows = [
+        {
+            **{key: described[key] for key in ("method", "kind", "version")},
+            "knob": described["knob"] and described["knob"]["field"],
+            **{key: described[key] for key in ("paper", "summary")},
+            "settings": {setting["name"]: setting["default"] for setting in described["settings"]},
+        }
+        for described in known.values()
+    ]
     print_list(rows, ("method", "kind", "knob", "paper", "summary"), as_json)
     if not as_json:
         output().print("decompbench methods NAME shows the settings", markup=False, highlight=False)
+
+
+def _describe_all() -> dict[str, Any]:
+    from ..planning.describe import describe_all
+
+    return describe_all()
+
+
+def _describe(name: str) -> dict[str, Any]:
+    from ...methods import get_method
+    from ..planning.describe import describe_method
+
+    return describe_method(get_method(name))
 
 
 def _print_method(described: dict[str, Any], console: Console) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -11,6 +12,8 @@ import typer
 from .options import AsJson, print_list
 
 EXAMPLE = "Example: decompbench models 'timm/resnet*'"
+#: What is listed: importing it takes longer than all else.
+MODELS = "decompbench.models"
 COLUMNS = ("model", "parameters", "MACs", "input", "weights of", "source")
 
 
@@ -21,14 +24,27 @@ def models_command(
     as_json: AsJson = False,
 ) -> None:
     """List models with their parameters, their MACs for one image, and the data that trained weights ship for."""
+    from ..base.kept import kept
+
+    rows = _size_all(patterns) if patterns else kept("models", MODELS, lambda: _size_all(["*"]), data=_weights)
+    print_list(rows if as_json else [_in_columns(row) for row in rows], COLUMNS, as_json)
+
+
+def _weights() -> list[Path]:
+    from ...models.weights import PRETRAINED
+
+    return [PRETRAINED, *PRETRAINED.iterdir()]
+
+
+def _size_all(patterns: list[str]) -> list[dict[str, Any]]:
+    """Return all that is known of the models that match, each once."""
     from ...models import list_models
     from ..planning.meta_model import size_of
 
-    infos = {info.name: info for pattern in patterns or ["*"] for info in list_models(pattern)}
+    infos = {info.name: info for pattern in patterns for info in list_models(pattern)}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of libraries, about weights that are never drawn here
-        rows = [asdict(info) | size_of(info) for info in infos.values()]
-    print_list(rows if as_json else [_in_columns(row) for row in rows], COLUMNS, as_json)
+        return [asdict(info) | size_of(info) for info in infos.values()]
 
 
 def _in_columns(row: dict[str, Any]) -> dict[str, Any]:

@@ -32,22 +32,29 @@ def plan_command(
     Data and weights need not be on this machine, where the data's name tells the size of its images and the number
     of its classes and no method reads settings off the weights.
     """
-    from ..base.process import start_server
-
-    start_server()
-    from ..records.folders import own_results
-    from ..running.progress import create_progress
-    from ..running.run_suite import explain_suite, preview_trials
+    from ..base.process import PLANNING, start_server, stop_server
     from ..suite.load import load_suite
     from ..suite.trial import expand, matching
 
     if explain:
+        start_server()
+        from ..records.folders import own_results
+        from ..running.progress import create_progress
+        from ..running.run_suite import explain_suite
+
         folder = own_results() if results is None else results
         print_decisions(explain_suite(load_suite(suite), folder, progress=create_progress(), only=only), as_json)
         return
-    trials = matching(expand(load_suite(suite)), only)
+    start_server(PLANNING)
+    try:
+        from ..running.run_suite import preview_trials
+
+        trials = matching(expand(load_suite(suite)), only)
+        plans = preview_trials(trials)
+    finally:
+        stop_server()  # trials that this process may run later need one that has imported more
     rows = []
-    for trial, planned in zip(trials, preview_trials(trials), strict=True):
+    for trial, planned in zip(trials, plans, strict=True):
         size = planned.size
         row = {
             "trial": trial.name,

@@ -25,7 +25,7 @@ def tables_command(
 
     SUITE/MACHINE/records.parquet and .csv have a row a record; SUITE/leaderboard.csv, .parquet and .md one for each
     method at each budget. Written again from the same records they are the same, byte for byte. Python reads them by
-    decompbench.bench.records.frame.load_frame, which adds what was appended since.
+    decompbench.bench.load_frame, which adds what was appended since.
     """
     from ..reports.export.derived import write_tables
 

@@ -33,13 +33,17 @@ def validate_command(
     the raw samples; sums over the plan's layers; and sizes and MACs, again from the settings. Exit code 1 if anything
     is found. What cannot be planned here, such as a plugin's method, is told and is no finding.
     """
-    from ..base.process import start_server
+    from ..base.process import PLANNING, start_server, stop_server
 
     if plan:
-        start_server()
-    from ..checks.validate import validate
+        start_server(PLANNING)
+    try:
+        from ..checks.validate import validate
 
-    report = validate(folders_to_read(folder).folders[0], plan=plan)
+        report = validate(folders_to_read(folder).folders[0], plan=plan)
+    finally:
+        if plan:
+            stop_server()  # trials that this process may run later need one that has imported more
     if as_json:
         print_json(report.to_json())
     else:

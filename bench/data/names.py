@@ -5,11 +5,14 @@ Each part is a name of ``decompbench data``, with a folder after a colon where i
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from ..base.errors import BenchError
 
 ARROW, COMMA = " -> ", ", "
+#: Folders that are part of a layout and no name of a set.
+LAYOUT_NAMES = re.compile(r"HR|X\d", re.IGNORECASE)
 
 
 def split_data(name: str) -> tuple[str, tuple[str, ...]]:
@@ -49,3 +52,11 @@ def relocate_data(name: str, folder: str | Path) -> str:
 def _relocate(part: str, folder: str | Path) -> str:
     kind, _, path = part.partition(":")
     return f"{kind}:{Path(folder, Path(path).expanduser()).resolve()}" if path else part
+
+
+def set_name(folder: Path) -> str:
+    """Return the name of a set: its folder's, or that of the folder around ``X2/HR``."""
+    for name in (folder.name, *(parent.name for parent in folder.parents)):
+        if not LAYOUT_NAMES.fullmatch(name):
+            return name
+    return str(folder)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..base.cache import cache_folder
-from .types import DataError
+from .errors import DataError
 
 VARIABLE = "DECOMPBENCH_DATA"
 

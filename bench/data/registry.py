@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ...common.names import suggestion
+from ..base.kept import kept
+from .errors import DataError, UnknownDataError
 from .places import data_folder
-from .types import DataError, UnknownDataError
 
 
 @dataclass(frozen=True)
@@ -114,6 +115,21 @@ def _data() -> dict[str, DataInfo]:
     """Return all data by name, those of all modules of this package included."""
     _modules_imported()
     return _DATA
+
+
+def classes_of(name: str, task: str) -> int | None:
+    """How many classes data has, where its name alone tells. It is kept: tables ask for it, which read no image."""
+    known = kept("classes", f"{__package__}.types", _list_classes)
+    return known.get(_place(name.partition(":")[0], task))
+
+
+def _list_classes() -> dict[str, int]:
+    outlines = {_place(info.name, info.task): info.outline for info in list_data()}
+    return {place: outline.classes for place, outline in outlines.items() if outline and outline.classes}
+
+
+def _place(name: str, task: str) -> str:
+    return f"{task} {name}"
 
 
 def find_data(name: str, task: str) -> DataInfo:

@@ -9,22 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from timm.data import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 from torch import Tensor
 
-from ..base.errors import BenchError
-
-
-class DataError(BenchError):
-    """Data that is missing, damaged, too large or not laid out as it must be."""
-
-
-class DataOptionError(DataError):
-    """An option that the data does not have, or that it needs."""
-
-
-class UnknownDataError(DataError):
-    """No data has this name."""
+#: Per channel over the images of ImageNet, in [0, 1]; timm has the same.
+IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 @dataclass(frozen=True)
@@ -109,8 +97,8 @@ class ImageFiles:
     test_sizes: Tensor
     test_labels: Tensor
     classes: tuple[str, ...]
-    mean: tuple[float, ...] = IMAGENET_DEFAULT_MEAN
-    std: tuple[float, ...] = IMAGENET_DEFAULT_STD
+    mean: tuple[float, ...] = IMAGENET_MEAN
+    std: tuple[float, ...] = IMAGENET_STD
 
     @classmethod
     def create(

@@ -21,9 +21,9 @@ class PluginError(SuiteError):
     """A plugin that cannot be imported."""
 
 
-def configure_trial(trial: Trial) -> dict[str, Any]:
-    """Set this process's global state for a trial and return what is in force."""
-    return configure(RuntimeSettings(threads=trial.measure.threads))
+def configure_trial(trial: Trial, *, compiles: bool = True) -> dict[str, Any]:
+    """Set this process's global state for a trial, to run it or, where nothing is compiled, to plan it; return it."""
+    return configure(RuntimeSettings(threads=trial.measure.threads), compiles=compiles)
 
 
 def create_trial_task(trial: Trial) -> Task:

@@ -9,7 +9,8 @@ from dataclasses import asdict, dataclass, fields
 from types import UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from ...methods import Method
+from ...methods import Method, get_method, list_methods
+from ...methods.contract.registry import ENTRY_POINT_GROUP, entry_points
 
 _SECTION = re.compile(r"^(\w[\w ]*)\n-{3,}\n", re.MULTILINE)
 _PLAIN_TYPES = {type(None): "null", float: "number", int: "whole number", str: "text", bool: "true or false"}
@@ -59,6 +60,13 @@ def describe_method(method: Method) -> dict[str, Any]:
         "knob": knob and asdict(knob),
         "settings": [asdict(setting) for setting in describe_settings(method)],
     }
+
+
+def describe_all() -> dict[str, Any]:
+    """Return all methods by name, described, and ``skipped``: the names of plugins that cannot be imported."""
+    described = {name: describe_method(get_method(name)) for name in list_methods()}
+    plugins = {entry.name for entry in entry_points(ENTRY_POINT_GROUP)}
+    return {"methods": described, "skipped": sorted(plugins - {*described})}
 
 
 def _meaning(cls: type, field: str) -> str:

@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from ...methods import Trace, trace
 from ...models import ModelInfo, list_models, load_model
+from ..base.runtime import single_thread
+
+#: Up to how many parameters times pixels of the input, which no network of convolutions has more MACs than, a trace is
+#: taken on the CPU: a tenth of a second at most. torch's rules for tensors without memory import its compiler and
+#: sympy, which takes as long as the import of torch.
+SMALL = 1e9
 
 
 @dataclass(frozen=True)
@@ -34,13 +42,25 @@ def trace_model(name: str, options: dict[str, Any], size: tuple[int, ...]) -> Tr
         Shape of an input without its batch, as a rule channels, height and width.
     """
     model, example = build_on_meta(name, options), torch.zeros(1, *size, device="meta")
-    return TracedModel(model, example, trace(model, example))
+    if count_parameters(model) * math.prod(size[1:]) > SMALL:
+        return TracedModel(model, example, trace(model, example))
+    with torch.random.fork_rng(devices=[]), single_thread():
+        return TracedModel(model, example, trace(load_model(name, **options), torch.zeros(1, *size)))
+
+
+class _NothingDrawn(TorchFunctionMode):
+    """Leaves weights without memory as they are where they would be drawn, as torch imports its compiler for that."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func in (Tensor.normal_, Tensor.uniform_) and args[0].is_meta:
+            return args[0]
+        return func(*args, **(kwargs or {}))
 
 
 def build_on_meta(name: str, options: dict[str, Any]) -> nn.Module:
     """Return a model as `load_model` builds it, without memory for its weights."""
     try:
-        with torch.device("meta"):
+        with torch.device("meta"), _NothingDrawn():
             return load_model(name, **options)
     except NotImplementedError:  # it computes its widths by tensors (torchvision's RegNets)
         return load_model(name, **options).to("meta")

@@ -71,7 +71,7 @@ def preview_settings(emit: Emit, trials: list[Trial]) -> None:
 
     for trial in trials:
         bare = trial.model_copy(update={"pretrained": False, "baseline": None})
-        configure_trial(bare)
+        configure_trial(bare, compiles=False)
         try:
             planned, _ = plan_trial(bare, functools.partial(make_plan, bare))
         except Exception as error:  # of anyone's settings, for data or a model that may not be at hand
@@ -90,7 +90,7 @@ def for_each(trials: Iterable[Trial], look: Callable[[Trial], None]) -> None:
     """
     problems: dict[str, str] = {}
     for trial in trials:
-        configure_trial(trial)
+        configure_trial(trial, compiles=False)
         try:
             import_plugins(trial)
             for recipe in (trial.recipe, *((trial.baseline.recipe,) if trial.baseline else ())):

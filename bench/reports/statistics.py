@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from statistics import mean, stdev, variance
 from typing import Literal
 
+from .distributions import t_quantile, t_sf
+
 #: Confidence of intervals over seeds.
 CONFIDENCE = 0.95
 
@@ -21,22 +23,30 @@ Standing = Literal["leader", "worse", "not told apart", "unknown"]
 
 def welch_interval(a: Sequence[float], b: Sequence[float], confidence: float = CONFIDENCE) -> Interval:
     """Return the interval of the difference of means, b's less a's, by Welch's t, of two values or more each."""
-    from scipy import stats
-
     if not variance(a) and not variance(b):  # t is not defined; without spread the difference is what it is
         return mean(b) - mean(a), mean(b) - mean(a)
-    interval = stats.ttest_ind(b, a, equal_var=False).confidence_interval(confidence)
-    return float(interval.low), float(interval.high)
+    error, freedom = _welch(a, b)
+    half = t_quantile((1 + confidence) / 2, freedom) * error
+    return mean(b) - mean(a) - half, mean(b) - mean(a) + half
 
 
 def welch_p(a: Sequence[float], b: Sequence[float]) -> float:
     """Return the two-sided p-value of equal means by Welch's t, of two values or more each."""
-    from scipy import stats
-
     if not variance(a) and not variance(b):
         return float(mean(a) == mean(b))
-    _, p = map(float, stats.ttest_ind(b, a, equal_var=False))
-    return p
+    error, freedom = _welch(a, b)
+    return 2 * t_sf(abs(mean(b) - mean(a)) / error, freedom)
+
+
+def _welch(a: Sequence[float], b: Sequence[float]) -> tuple[float, float]:
+    """Return the standard error of the difference of means, and its degrees of freedom.
+
+    Welch, The Generalization of 'Student's' Problem when Several Different Population Variances are Involved,
+    Biometrika 34, 1947, with Satterthwaite's degrees of freedom.
+    """
+    parts = [variance(values) / len(values) for values in (a, b)]
+    freedom = sum(parts) ** 2 / sum(part**2 / (len(values) - 1) for part, values in zip(parts, (a, b), strict=True))
+    return math.sqrt(sum(parts)), freedom
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
@@ -57,10 +67,14 @@ def mean_interval(values: Sequence[float], confidence: float = CONFIDENCE) -> In
     """Return the interval of a mean by Student's t; None of a single value."""
     if len(values) < 2:
         return None
-    from scipy import stats
-
-    half = float(stats.t.ppf((1 + confidence) / 2, len(values) - 1)) * stdev(values) / math.sqrt(len(values))
+    half = t_quantile((1 + confidence) / 2, len(values) - 1) * stdev(values) / math.sqrt(len(values))
     return mean(values) - half, mean(values) + half
+
+
+def mean_ranks(values: Sequence[float]) -> list[float]:
+    """Return each value's rank from 1, the smallest, on; equal values share the average of theirs."""
+    ordered = sorted(values)
+    return [(1 + 2 * ordered.index(value) + ordered.count(value)) / 2 for value in values]
 
 
 def standings(

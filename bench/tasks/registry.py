@@ -71,7 +71,8 @@ def task_class(name: str) -> type[Task]:
     UnknownTaskError
         There is none; the message has the nearest names, and all.
     """
-    tasks = _tasks()
+    _import_modules(name)
+    tasks = _TASKS if name in _TASKS else _tasks()
     if name not in tasks:
         raise UnknownTaskError(
             f"No task is called '{name}'{suggestion(name, tasks)}. There is {', '.join(sorted(tasks))}."
@@ -85,11 +86,19 @@ def _chosen(name: str, options: dict[str, Any]) -> tuple[type[Task], TaskOptions
     return task, _check_options(name, task.options_type, options)
 
 
-@functools.cache
 def _tasks() -> dict[str, type[Task]]:
-    for module in pkgutil.walk_packages([str(Path(__file__).parent)], f"{__package__}."):
-        importlib.import_module(module.name)
+    """Return all tasks by name, once all modules of this package had their chance to register theirs."""
+    _import_modules()
     return _TASKS
+
+
+@functools.cache
+def _import_modules(name: str | None = None) -> None:
+    """Import the module or folder of that name, where a task of ours that is called so is; or all there are."""
+    package = f"{__package__}."
+    for module in pkgutil.walk_packages([str(Path(__file__).parent)], package):
+        if name is None or module.name.removeprefix(package).partition(".")[0] == name:
+            importlib.import_module(module.name)
 
 
 def _check_options(task: str, options_type: type[TaskOptions], options: dict[str, Any]) -> TaskOptions:

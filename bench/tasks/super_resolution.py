@@ -11,10 +11,8 @@ from typing import Any, Literal, Self
 
 import torch
 from pydantic import ByteSize, Field
-from skimage.metrics import structural_similarity
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torchmetrics.functional.image import peak_signal_noise_ratio
 
 from ...methods.contract.forward import evaluating
 from ..data.images.resize import upsample
@@ -224,6 +222,8 @@ class SuperResolution(Task):
 
     def _score(self, image: Tensor, truth: Tensor) -> dict[str, float]:
         """PSNR (dB) and SSIM of the luma of two images, ``(3, h, w)`` in [0, 255]."""
+        from torchmetrics.functional.image import peak_signal_noise_ratio
+
         border = self.options.scale
         first, second = (luma(picture)[border:-border, border:-border] for picture in (image, truth))
         # Y spans [16, 235], but PSNR is by convention relative to 255.
@@ -263,6 +263,8 @@ def similarity(first: Tensor, second: Tensor) -> float:
     """
     if min(first.shape) < SSIM_WINDOW:
         return math.nan
+    from skimage.metrics import structural_similarity
+
     # torchmetrics has it, too, but lays out every window: 13 GiB for an image of 2K
     value: Any = structural_similarity(
         first.numpy(), second.numpy(), data_range=255.0, gaussian_weights=True, sigma=1.5, use_sample_covariance=False

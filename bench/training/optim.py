@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import functools
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
-from timm.optim import create_optimizer_v2, list_optimizers  # pyright: ignore[reportPrivateImportUsage]
-from timm.scheduler import create_scheduler_v2  # pyright: ignore[reportPrivateImportUsage]
-from timm.scheduler.scheduler import Scheduler
 from torch import nn
 
 from ...common.names import suggestion
 from ..base.errors import SuiteError
+from ..base.kept import kept
 from ..suite.recipe import Recipe
+
+if TYPE_CHECKING:
+    from timm.scheduler.scheduler import Scheduler
 
 #: Learning rate a warm-up starts from, as a part of the recipe's.
 WARMUP_START = 0.01
@@ -44,6 +45,8 @@ def create_optimizer(recipe: Recipe, model: nn.Module) -> torch.optim.Optimizer:
     OptimizerError
         timm has none of that name.
     """
+    from timm.optim import create_optimizer_v2  # pyright: ignore[reportPrivateImportUsage]
+
     require_optimizer(recipe)
     return create_optimizer_v2(
         model,
@@ -57,6 +60,8 @@ def create_optimizer(recipe: Recipe, model: nn.Module) -> torch.optim.Optimizer:
 
 def create_scheduler(recipe: Recipe, optimizer: torch.optim.Optimizer, steps_per_epoch: int) -> Scheduler | Repeated:
     """Return timm's scheduler; call ``step_update(steps done)`` after every step."""
+    from timm.scheduler import create_scheduler_v2  # pyright: ignore[reportPrivateImportUsage]
+
     steps: dict[str, Any] = {"step_on_epochs": False, "updates_per_epoch": 1}
     # timm's multistep divides one step before a milestone, by a convention that it keeps for old schedules' sake.
     milestones = [round(epoch * steps_per_epoch) + 1 for epoch in recipe.milestones]
@@ -88,4 +93,11 @@ class Repeated:
 
 @functools.cache
 def _optimizers() -> list[str]:
+    """Return timm's names; they are kept, as planning needs timm for nothing else."""
+    return kept("optimizers", "timm", _list_optimizers)
+
+
+def _list_optimizers() -> list[str]:
+    from timm.optim import list_optimizers  # pyright: ignore[reportPrivateImportUsage]
+
     return [str(optimizer) for optimizer in list_optimizers()]

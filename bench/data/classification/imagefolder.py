@@ -14,11 +14,12 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from ..errors import DataOptionError
 from ..images.decoded import decoded
 from ..images.folders import HELD_OUT, LabelledFiles, scan_folder
 from ..images.pictures import opened
 from ..registry import DataInfo, register_data
-from ..types import ClassificationData, DataOptionError, ImageFiles
+from ..types import ClassificationData, ImageFiles
 
 GREY = ("1", "L")
 """Modes of Pillow's without colour."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ..errors import DataError, DataOptionError
 from ..places import folder_of
 from ..registry import DataInfo, find_data, list_data
-from ..types import ClassificationData, DataError, DataOptionError, ImageFiles
+from ..types import ClassificationData, ImageFiles
 
 TASK = "classification"
 

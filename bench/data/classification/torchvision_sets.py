@@ -14,20 +14,16 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torchvision import datasets
 
+from ..errors import DataError
 from ..images.idx import read_idx_folder
 from ..places import find_folder
 from ..registry import DataInfo, DataOutline, register_data
-from ..types import ClassificationData, DataError
+from ..types import ClassificationData
 from .fashion_mnist import CLASSES, LICENCE, OUTLINE
 
 #: By name of the data: torchvision's class and the megabytes it downloads.
-SETS: dict[str, tuple[type[Any], int]] = {
-    "cifar10": (datasets.CIFAR10, 170),
-    "cifar100": (datasets.CIFAR100, 169),
-    "fashion-mnist": (datasets.FashionMNIST, 31),
-}
+SETS = {"cifar10": ("CIFAR10", 170), "cifar100": ("CIFAR100", 169), "fashion-mnist": ("FashionMNIST", 31)}
 
 
 def load_cifar(name: str, folder: Path, image_size: None = None) -> ClassificationData:
@@ -45,7 +41,7 @@ def load_cifar(name: str, folder: Path, image_size: None = None) -> Classificati
     DataError
         The files are missing, or are not the published ones.
     """
-    dataset, _ = SETS[name.partition(":")[0]]
+    dataset = _dataset(name.partition(":")[0])
     below = dataset.base_folder
     found = find_folder(name, [folder / below, folder], dataset.train_list[0][0], how_to_get(name))
     if found.name != below:
@@ -69,7 +65,7 @@ def load_fashion_mnist(name: str, folder: Path, image_size: None = None) -> Clas
     DataError
         A file is missing or damaged.
     """
-    below = Path(datasets.FashionMNIST.__name__, "raw")
+    below = Path(SETS["fashion-mnist"][0], "raw")
     found = find_folder(name, [folder / below, folder], "train-images-idx3-ubyte*", how_to_get(name))
     train, test = read_idx_folder(found)
     return ClassificationData.create(name, train, test, CLASSES)
@@ -91,9 +87,16 @@ def fetch(kind: str, folder: Path) -> None:
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        SETS[kind][0](str(folder), download=True)
+        _dataset(kind)(str(folder), download=True)
     except (OSError, RuntimeError) as error:
         raise DataError(f"torchvision could not download {kind} to {folder}: {error}") from error
+
+
+def _dataset(kind: str) -> Any:
+    """Return torchvision's class."""
+    from torchvision import datasets
+
+    return getattr(datasets, SETS[kind][0])
 
 
 def _complete(dataset: Callable[..., Any], root: Path, train: bool) -> Any:

@@ -12,13 +12,12 @@ from typing import Any
 from xml.etree import ElementTree
 
 import torch
-from torchvision.datasets import VOCDetection
 
 from ....common.names import suggestion
+from ..errors import DataError
 from ..images.pictures import read_picture, revision_of_files
 from ..places import find_folder
 from ..registry import DataInfo, DataOutline, register_data
-from ..types import DataError
 from .scenes import DetectionData, Scene
 
 CLASSES = (
@@ -79,6 +78,8 @@ def _image_of(annotation: Path) -> Path:
 
 
 def _scene(path: Path) -> Scene:
+    from torchvision.datasets import VOCDetection
+
     try:
         annotation: dict[str, Any] = VOCDetection.parse_voc_xml(ElementTree.parse(path).getroot())["annotation"]
         objects = annotation.get("object", [])

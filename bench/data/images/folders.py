@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ....common.names import suggestion
-from ..types import DataError
+from ..errors import DataError
 from .pictures import SUFFIXES
 
 TEST_SHARE = 0.2

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..types import DataError
+from ..errors import DataError
 
 _UNSIGNED_BYTE = 0x08
 

@@ -16,7 +16,8 @@ import torch
 from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
-from ..types import DataError, revision_of
+from ..errors import DataError
+from ..types import revision_of
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".ppm", ".pgm", ".tif", ".tiff"})
 OPAQUE_MODES = ("1", "L", "P", "RGB")

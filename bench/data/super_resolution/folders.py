@@ -14,10 +14,11 @@ import functools
 import re
 from pathlib import Path
 
+from ..errors import DataError
 from ..images.pictures import find_pictures, picture_size, read_picture, revision_of_files
+from ..names import set_name
 from ..places import find_folder
 from ..registry import DataInfo, register_data
-from ..types import DataError
 from .pairs import Pair, PairSet
 
 MARKS = re.compile(r"[_-]?(x\d|SRF_\d|HR|LR)$", re.IGNORECASE)
@@ -26,8 +27,6 @@ DIV2K_LAYOUT = (
     "It is to be laid out as its authors have it: DIV2K_train_HR and DIV2K_valid_HR, with or without "
     "DIV2K_train_LR_bicubic/X2 and DIV2K_valid_LR_bicubic/X2."
 )
-LAYOUT_NAMES = re.compile(r"HR|X\d", re.IGNORECASE)
-"""Folders that are part of a layout and no name of a set."""
 
 
 def load_folder(name: str, folder: Path, scale: int, part: str = "") -> PairSet:
@@ -54,14 +53,6 @@ def load_div2k(name: str, folder: Path, scale: int, part: str) -> PairSet:
     folder = find_folder(name, [folder / "DIV2K", folder], f"DIV2K_{half}_HR", DIV2K_LAYOUT)
     high, low = folder / f"DIV2K_{half}_HR", folder / f"DIV2K_{half}_LR_bicubic" / f"X{scale}"
     return pair_up("DIV2K", high, low if low.is_dir() else None, scale)
-
-
-def set_name(folder: Path) -> str:
-    """Return the name of a set: its folder's, or that of the folder around ``X2/HR``."""
-    for name in (folder.name, *(parent.name for parent in folder.parents)):
-        if not LAYOUT_NAMES.fullmatch(name):
-            return name
-    return str(folder)
 
 
 def pair_up(name: str, high_folder: Path, low_folder: Path | None, scale: int) -> PairSet:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..errors import DataError
 from ..names import split_data
 from ..places import folder_of
 from ..registry import find_data
-from ..types import DataError, revision_of
+from ..types import revision_of
 from .pairs import DECODED_LIMIT, DecodedPairs, PairSet
 from .photographs import photographs_revision
 

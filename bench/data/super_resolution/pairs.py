@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 
 from torch import Tensor
 
+from ..errors import DataError
 from ..images.pictures import reading_threads
 from ..images.resize import downsample
-from ..types import DataError
 
 LowHigh = tuple[Tensor, Tensor]
 """Low and high resolution as uint8 ``(3, h, w)`` and ``(3, scale * h, scale * w)``."""

@@ -14,8 +14,9 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from ..errors import DataError
 from ..registry import DataInfo, register_data
-from ..types import DataError, revision_of
+from ..types import revision_of
 from .pairs import Pair, PairSet
 
 TRAIN = (

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from ...data.names import split_data
 from .names import Names, load_names
 from .read import PAPERS, SIZE_METRICS, PublishedRow, read_rows
 from .rules import Rule, TableRules, load_rules
@@ -191,7 +192,6 @@ def _match(dataset: str, data: str, names: Names) -> _Match | None:
     test = dataset.split()[0]
     if test not in names.test_sets:
         return None
-    from ...data.names import split_data
 
     train, tests = split_data(data)
     own = {_test_name(part, names): part for part in tests}

@@ -148,6 +148,11 @@ class Rules(Strict):
         return part, rule
 
 
+def rules_file(paper: str) -> Path:
+    """Return the file of a paper's rules."""
+    return Path(__file__).parent / f"{paper}.yaml"
+
+
 def load_rules(paper: str) -> Rules:
     """Read a paper's rules.
 
@@ -156,7 +161,7 @@ def load_rules(paper: str) -> Rules:
     BenchError
         The file cannot be used, or has two rules for one line.
     """
-    file = Path(__file__).parent / f"{paper}.yaml"
+    file = rules_file(paper)
     try:
         rules = Rules(**parse_value(file.read_text(encoding="utf-8")))
     except ValidationError as error:

@@ -6,12 +6,14 @@ As Demšar has them in Statistical Comparisons of Classifiers over Multiple Data
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-
-import numpy as np
+from statistics import mean
 
 from ...base.errors import BenchError
+from ..distributions import chi2_sf, f_sf, studentised_range_quantile
+from ..statistics import mean_ranks
 from .ranks import ALPHA, CellRanking, check_alpha
 
 #: Demšar's advice: with fewer, the distributions that the tests assume are not reached.
@@ -137,7 +139,6 @@ def compare_scores(scores: Mapping[str, Sequence[float]], alpha: float = ALPHA) 
     BenchError
         The methods have not as many values each, or alpha is out of range.
     """
-    from scipy import stats
 
     check_alpha(alpha)
     methods = sorted(scores)
@@ -147,9 +148,11 @@ def compare_scores(scores: Mapping[str, Sequence[float]], alpha: float = ALPHA) 
     n, k = (cells.pop() if cells else 0), len(methods)
     if not n:
         return AverageRanks({}, n, alpha, notes=_missing(n, k, alpha))
-    # (n, k); 1 is the best of a cell
-    ranks = stats.rankdata(-np.array([scores[method] for method in methods], dtype=float).T, axis=1)
-    means = dict(zip(methods, map(float, ranks.mean(axis=0)), strict=True))
+    # by cell, one a method; 1 is the best of a cell
+    ranks = [
+        mean_ranks([-score for score in cell]) for cell in zip(*(scores[method] for method in methods), strict=True)
+    ]
+    means = {method: mean(own) for method, own in zip(methods, zip(*ranks, strict=True), strict=True)}
     ordered = dict(sorted(means.items(), key=lambda item: (item[1], item[0])))
     if missing := _missing(n, k, alpha):
         return AverageRanks(ordered, n, alpha, notes=missing)
@@ -171,26 +174,28 @@ def critical_difference(methods: int, cells: int, alpha: float = ALPHA) -> float
 
 def quantile(methods: int, alpha: float = ALPHA) -> float:
     """Return q_α of Nemenyi's test (Demšar 2006, table 5a)."""
-    from scipy import stats
-
-    return float(stats.studentized_range.ppf(1 - alpha, methods, np.inf)) / math.sqrt(2)
+    return studentised_range_quantile(1 - alpha, methods) / math.sqrt(2)
 
 
-def _friedman(ranks: np.ndarray) -> Friedman:
+def _friedman(ranks: Sequence[Sequence[float]]) -> Friedman:
     """Return the statistics of ranks ``(n, k)``, n ≥ 2 and k ≥ 3.
 
+    χ² = (12 / (n k (k + 1)) Σ R² - 3 n (k + 1)) / (1 - Σ (t³ - t) / (n k (k² - 1))), where R are the sums of a method's
+    ranks and t how many methods of a cell are equal (Hollander and Wolfe, Nonparametric Statistical Methods, 7.1).
     F = (n - 1) χ² / (n (k - 1) - χ²), after Iman and Davenport (Demšar 2006, section 3.2.2).
     """
-    from scipy import stats
-
-    n, k = ranks.shape
+    n, k = len(ranks), len(ranks[0])
     freedom = (k - 1, (k - 1) * (n - 1))
-    if (ranks == ranks[:, :1]).all():  # all methods equal in all cells: 0 / 0
+    ties = [count for cell in ranks for count in Counter(cell).values()]
+    shared = sum(count**3 - count for count in ties) / (n * k * (k**2 - 1))
+    if shared == 1:  # all methods equal in all cells: 0 / 0
         return Friedman(0.0, 1.0, 0.0, 1.0, freedom)
-    chi2, p = map(float, stats.friedmanchisquare(*ranks.T))
+    squares = sum(sum(own) ** 2 for own in zip(*ranks, strict=True))
+    chi2 = (12 / (n * k * (k + 1)) * squares - 3 * n * (k + 1)) / (1 - shared)
+    p = chi2_sf(chi2, k - 1)
     left = n * (k - 1) - chi2
     f = (n - 1) * chi2 / left if left > 1e-9 * n * k else math.inf
-    return Friedman(chi2, p, f, float(stats.f.sf(f, *freedom)), freedom)
+    return Friedman(chi2, p, f, f_sf(f, *freedom), freedom)
 
 
 def _groups(ranks: Mapping[str, float], difference: float) -> tuple[tuple[str, ...], ...]:
@@ -220,9 +225,7 @@ def _missing(n: int, k: int, alpha: float) -> tuple[str, ...]:
 
 def _cells_needed(k: int, alpha: float) -> int:
     """Return with how many cells that rank alike, the most χ² can be, Friedman's test rejects."""
-    from scipy import stats
-
-    return next(n for n in range(2, 1000) if stats.chi2.sf(n * (k - 1), k - 1) < alpha)
+    return next(n for n in range(2, 1000) if chi2_sf(n * (k - 1), k - 1) < alpha)
 
 
 def _cautions(n: int, k: int, difference: float) -> list[str]:

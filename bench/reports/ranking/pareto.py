@@ -6,7 +6,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ...base.errors import BenchError, is_user_error
+from ...base.errors import BenchError
+from ...data.registry import classes_of
 from .cells import Cell
 
 #: Of a classifier that guesses, by metric: how many guesses it has.
@@ -109,7 +110,7 @@ def reference_of(cell: Cell) -> Reference | None:
     metric = cell.metric
     if not metric.higher_is_better:
         return None
-    if metric.name in GUESSES and (classes := _classes(cell)):
+    if metric.name in GUESSES and (classes := classes_of(cell.data, cell.task)):
         chance = 100 * GUESSES[metric.name] / classes
         return Reference(chance, f"{chance:g} {metric.unit}, what guessing has with {classes} classes")
     return Reference(0.0, f"0 {metric.unit}, as guessing has no {metric.name} of its own".replace("  ", " "))
@@ -137,19 +138,6 @@ def hypervolumes(cell: Cell, reference: Reference) -> dict[str, float]:
             costs, qualities = [point.cost or 0.0 for point in points], [point.mean for point in points]
             areas[method] = hypervolume(costs, qualities, reference.quality) / height
     return dict(sorted(areas.items(), key=lambda item: (-item[1], item[0])))
-
-
-def _classes(cell: Cell) -> int | None:
-    """Return how many classes the data has; None where that takes the data itself."""
-    from ...data.registry import find_data
-
-    try:
-        outline = find_data(cell.data, cell.task).outline
-    except Exception as error:  # data of a plugin that is not imported, or put together of several
-        if not is_user_error(error):
-            raise
-        return None
-    return outline.classes if outline else None
 
 
 def _check(costs: Sequence[float], qualities: Sequence[float]) -> None:

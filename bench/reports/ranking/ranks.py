@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from ...base.errors import BenchError
 from ...records.record import Record
 from ..budgets import TOLERANCE, CostBudget
-from ..statistics import Interval, Standing, mean_interval, standings
+from ..statistics import Interval, Standing, mean_interval, mean_ranks, standings
 from .cells import Cell, Point, find_cells
 from .pareto import Reference, hypervolumes, pareto_front, reference_of
 
@@ -180,13 +180,11 @@ def _why(points: Sequence[Point], chosen: Point | None, budget: CostBudget) -> s
 
 
 def _rows(cell: Cell, points: Sequence[Point], alpha: float) -> tuple[RankedRow, ...]:
-    from scipy import stats
-
-    ranks = stats.rankdata([-cell.gain(point.mean) for point in points])
+    ranks = mean_ranks([-cell.gain(point.mean) for point in points])
     order = sorted(range(len(points)), key=lambda index: (ranks[index], points[index].method))
     values = [list(points[index].quality.values()) for index in order]
     found = standings(values, higher_is_better=cell.metric.higher_is_better, confidence=1 - alpha)
     return tuple(
-        RankedRow(points[index], mean_interval(own, 1 - alpha), float(ranks[index]), standing, difference)
+        RankedRow(points[index], mean_interval(own, 1 - alpha), ranks[index], standing, difference)
         for index, own, (standing, difference) in zip(order, values, found, strict=True)
     )

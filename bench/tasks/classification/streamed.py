@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field, model_validator
-from timm.data.loader import create_loader
-from timm.data.mixup import FastCollateMixup
-from timm.data.transforms_factory import create_transform
 from torch import Tensor
 from torch.utils.data import Dataset
 
@@ -18,6 +15,9 @@ from ...data import ImageFiles
 from ...data.images.pictures import opened
 from ..base import TaskError
 from .images import Batches, Images
+
+if TYPE_CHECKING:
+    from timm.data.mixup import FastCollateMixup
 
 
 class StreamOptions(BaseModel):
@@ -99,6 +99,8 @@ class StreamedImages(Images):
         self.test_batch_size = test_batch_size
 
     def example(self, batch_size: int) -> Tensor:
+        from timm.data.transforms_factory import create_transform
+
         transform = create_transform(self.shape, **self._test_transform(), **self.normalisation)
         files = _Files(self.data.root, self.data.train_files, self.data.train_labels, transform)
         return torch.stack([files[index % len(files)][0] for index in range(batch_size)])
@@ -127,6 +129,8 @@ class StreamedImages(Images):
         yield from self._loader(files, self.test_batch_size, device, is_training=False, **self._test_transform())
 
     def _loader(self, files: _Files, batch_size: int, device: torch.device, **options: Any) -> Any:
+        from timm.data.loader import create_loader
+
         return create_loader(
             files,  # pyright: ignore[reportArgumentType]  # any dataset with a `transform` will do
             self.shape,
@@ -147,6 +151,8 @@ class StreamedImages(Images):
             return None
         if batch_size % 2:
             raise TaskError(f"mixup and cutmix need an even batch_size, not {batch_size}.")
+        from timm.data.mixup import FastCollateMixup
+
         return FastCollateMixup(
             mixup_alpha=self.options.mixup,
             cutmix_alpha=self.options.cutmix,

@@ -12,7 +12,6 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torchmetrics.functional.classification import multiclass_stat_scores
 
 from ....methods.contract.forward import evaluating
 from ...data import ClassificationData, ImageFiles, find_data, load_classification, scan_classification
@@ -208,6 +207,8 @@ def _parts(output: Output) -> tuple[Tensor, list[Tensor]]:
 
 def _accuracy(logits: Tensor, labels: Tensor, rank: int) -> float:
     """Percentage of images whose class is among the ``rank`` highest outputs."""
+    from torchmetrics.functional.classification import multiclass_stat_scores
+
     # counts, as torchmetrics' accuracy is a float32 with its rounding
     classes = logits.shape[1]
     counts = multiclass_stat_scores(logits, labels, num_classes=classes, average="micro", top_k=min(rank, classes))

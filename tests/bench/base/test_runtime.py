@@ -17,6 +17,7 @@ from decompbench.bench.base.runtime import (  # fmt: skip
     describe,
     keep_freed_memory,
     seed_everything,
+    single_thread,
 )
 
 
@@ -68,3 +69,20 @@ def test_accelerator_changes_its_precision() -> None:
     assert accelerator(cpu, "bf16").mixed_precision == "bf16"
     assert accelerator(cpu).mixed_precision == "no"
     assert accelerator(cpu).device == cpu
+
+
+@pytest.mark.usefixtures("_restored")
+def test_without_compiling_the_same_is_in_force() -> None:
+    for deterministic in (True, False):
+        settings = RuntimeSettings(threads=1, deterministic=deterministic)
+        assert configure(settings, compiles=False) == configure(settings)
+    configure(compiles=False)
+    assert torch.is_deterministic_algorithms_warn_only_enabled()
+
+
+@pytest.mark.usefixtures("_restored")
+def test_a_single_thread_is_for_the_block_alone() -> None:
+    torch.set_num_threads(2)
+    with single_thread():
+        assert torch.get_num_threads() == 1
+    assert torch.get_num_threads() == 2

@@ -10,8 +10,10 @@ import psutil
 import pytest
 import torch
 from PIL import Image
+from timm.data import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 
 from decompbench.bench.data import DataError, load_classification, scan_classification
+from decompbench.bench.data.types import IMAGENET_MEAN, IMAGENET_STD
 
 
 def load(folder: Path, **options):
@@ -137,3 +139,7 @@ def test_too_large_for_memory_says_the_size(image_folder: Path, monkeypatch: pyt
     monkeypatch.setattr(psutil, "virtual_memory", Memory)
     with pytest.raises(DataError, match=r"8 images of 6x4 take 0\.0 GB"):
         load(image_folder)
+
+
+def test_imagenet_s_mean_and_deviation_are_timm_s() -> None:
+    assert (IMAGENET_MEAN, IMAGENET_STD) == (IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD)

@@ -4,7 +4,8 @@ import pytest
 import torch
 import torchvision
 
-from decompbench.bench.planning.meta_model import build_on_meta, count_parameters, size_of
+from decompbench.bench.planning import meta_model
+from decompbench.bench.planning.meta_model import build_on_meta, count_parameters, size_of, trace_model
 from decompbench.models import list_models, load_model
 
 
@@ -46,3 +47,18 @@ def test_what_has_no_macs_says_why(name, note):
     assert size["parameters"] > 1e7
     assert size["macs"] is None
     assert note in size["note"]
+
+
+@pytest.mark.parametrize("name", ["resnet8", "densenet40", "edsr-r4f32x2", "vgg11-cifar"])
+def test_a_trace_is_the_same_on_the_cpu_and_without_memory(name, monkeypatch):
+    (info,) = list_models(name)
+    size = (info.input_size[0], 24, 32) if name.startswith("edsr") else info.input_size
+    threads, state = torch.get_num_threads(), torch.get_rng_state()
+    small = trace_model(name, {}, size)
+    assert (torch.get_num_threads(), torch.equal(torch.get_rng_state(), state)) == (threads, True)
+    monkeypatch.setattr(meta_model, "SMALL", 0)
+    large = trace_model(name, {}, size)
+    assert small.traced == large.traced
+    assert {parameter.device.type for model in (small.model, large.model) for parameter in model.parameters()} == {
+        "meta"
+    }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -51,3 +53,13 @@ def test_outline_checks_names_and_options() -> None:
         outline_task("super_resolution", "cifar10")
     with pytest.raises(TaskError, match="did you mean 'scale'"):
         outline_task("super_resolution", "photographs", scal=2)
+
+
+def test_a_task_s_outline_imports_no_other_task() -> None:
+    code = (
+        "import sys\nfrom decompbench.bench.tasks import outline_task, list_tasks\n"
+        "outline_task('classification', 'fashion-mnist-10k')\n"
+        "print('decompbench.bench.tasks.detection.task' in sys.modules, *list_tasks())"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False", "classification", "detection", "size", "super_resolution"]
