@@ -1,4 +1,4 @@
-"""What the README and the docs tell people to run does run."""
+"""The pages: commands, code and links work, and tables and figures are those of the records."""
 
 import base64
 import doctest

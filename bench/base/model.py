@@ -1,4 +1,4 @@
-"""What every part of a suite is."""
+"""The base class of every part of a suite."""
 
 from __future__ import annotations
 

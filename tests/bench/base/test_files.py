@@ -1,4 +1,4 @@
-"""Files written whole or not at all, by several processes at once, too."""
+"""Atomic writing: whole or not at all, also by several processes at once."""
 
 from __future__ import annotations
 

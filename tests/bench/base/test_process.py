@@ -1,4 +1,4 @@
-"""However a process ends, its parent learns how, and nothing is left running."""
+"""Processes of trials: however one ends, its parent learns how, and nothing is left running."""
 
 import os
 import signal
