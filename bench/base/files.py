@@ -1,4 +1,4 @@
-"""Atomic writing: a file is written whole or not at all, and is on the disk when the writing is done."""
+"""Files that are written whole or not at all, and are on the disk when the writing is done."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def write_atomically(path: Path, *parts: bytes | memoryview) -> None:
 
 
 def remove_with_leftovers(path: Path) -> None:
-    """Remove a file and the leftovers of processes that ended while writing it; a process that still writes goes on."""
+    """Remove a file, and what processes left that were ended while they wrote it; one that still writes goes on."""
     path.unlink(missing_ok=True)
     for part in path.parent.glob(f".{path.name}.*"):
         writer = part.name.rpartition(".")[2]

@@ -1,4 +1,4 @@
-"""Atomic writing: whole or not at all, also by several processes at once."""
+"""Files written whole or not at all, by several processes at once, too."""
 
 from __future__ import annotations
 
