@@ -1,6 +1,8 @@
-"""Make anew what the repository shows of its records: marked tables and figures in pages, tables and page of results.
+"""The tables and the page that the repository shows of its records, made anew in README, ``docs/`` and ``results/``.
 
-python tools/tables.py          # after a run, from the top of the repository
+    python tools/tables.py                      # after a run
+
+In pages it writes between marks, tables as well as outputs of commands, and tells which pages have changed.
 """
 
 from __future__ import annotations
