@@ -1,4 +1,4 @@
-"""Published weights and images: some tests use them, none fails without them."""
+"""Published weights and images that some tests can use and none needs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The cache folder: baselines and the states of trainings, kept between runs since they can be made again."""
+"""Where what can be made again is kept between runs: baselines, and the states of trainings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The base class of every part of a suite."""
+"""What every part of a suite is."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Processes: a function runs in one of its own, with a time and a memory limit, and how it ended is told.
+"""Run a function in a process of its own, with a time and a memory limit, and say how it ended.
 
 The processes come from a fork server that has imported torch and our packages once: starting one is cheap. A
 process ends by itself when the one that asked for it is gone. It does not listen to Ctrl-C: its parent does.
@@ -82,7 +82,7 @@ def start_server() -> None:
 
 
 def stop_server() -> None:
-    """Kill the fork server, even while it imports, and what it started: an interrupted program ends at once.
+    """Kill the fork server, be it still importing, and what it started: an interrupted program is to be gone at once.
 
     Left alone it would end by itself, but only after its imports, with our standard output open until then.
     """
@@ -158,7 +158,7 @@ def run_in_process(
 
 
 def _start(process: Any) -> None:
-    """Start a process; an interrupt meanwhile takes the server down, as nobody knows whether the process is there."""
+    """Start a process; an interrupt meanwhile, when it may or may not be there already, takes the server down."""
     with _interrupts_deferred(stop_server) as interrupts:
         try:
             process.start()
@@ -243,7 +243,7 @@ def _load_hint(load: OtherLoad) -> str:
 
 
 def _death(process: Any) -> Outcome:
-    """Return how a process ended that did not tell it."""
+    """Say how a process ended that did not say so itself."""
     process.join(GRACE_SECONDS)
     code = process.exitcode
     if code is not None and code < 0:
@@ -304,7 +304,7 @@ def _end_with_parent() -> None:
 
 @contextlib.contextmanager
 def _server_ended_by_interrupt() -> Iterator[None]:
-    """Take the fork server down where an interrupt ends the block, even while a process is being killed."""
+    """Take the fork server down where an interrupt ends the block, be it while a process is being killed."""
     try:
         yield
     except KeyboardInterrupt:

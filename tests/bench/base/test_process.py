@@ -1,4 +1,4 @@
-"""Processes of trials: however one ends, its parent learns how, and nothing is left running."""
+"""However a process ends, its parent learns how, and nothing is left running."""
 
 import os
 import signal
