@@ -1,4 +1,4 @@
-"""Figures in pages: the numbers that pages tell of the records, and the paths and modules that they name."""
+"""Figures in pages: the numbers that pages tell of the records; and the paths, modules and headings that they name."""
 
 import pkgutil
 import re
@@ -12,6 +12,7 @@ TABLES = runpy.run_path(str(TOOLS / "tables.py"))
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), ROOT / "results" / "README.md"]
 #: Paths of this repository in backticks; one with a placeholder such as ``<paper>`` is passed over.
 PATH = re.compile(r"`((?:bench|benchmarks|common|docs|examples|methods|models|tests|tools)/[\w./-]*)`")
+HEADING = re.compile(r"^#+ (.*)$", re.MULTILINE)
 MODULE = re.compile(r"`(decompbench(?:\.\w+)+)")
 
 
@@ -21,6 +22,18 @@ def test_paths_and_modules_named_in_a_page_exist(page):
     assert [path for path in PATH.findall(text) if not (ROOT / path).exists()] == []
     for name in MODULE.findall(text):
         pkgutil.resolve_name(name)
+
+
+def anchors(page):
+    """Return what GitHub calls the headings of a page in links."""
+    headings = HEADING.findall(page.read_text(encoding="utf-8"))
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_to_headings_lead_somewhere(page):
+    links = re.findall(r"\]\((?!https?:)([^)#]*)#([^)]+)\)", page.read_text(encoding="utf-8"))
+    assert [link for link in links if link[1] not in anchors(page.parent / link[0] if link[0] else page)] == []
 
 
 @pytest.mark.parametrize("page", TABLES["FIGURE_PAGES"], ids=lambda page: page.name)
