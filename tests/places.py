@@ -1,4 +1,4 @@
-"""Where the checkout has what tests look at, wherever a test lies."""
+"""Folders of the checkout that tests look at, whatever folder a test lies in."""
 
 import atexit
 import shutil

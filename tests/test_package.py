@@ -1,4 +1,4 @@
-"""The package as a whole: who may import whom, and that every folder is shipped."""
+"""The package as a whole: which package may import which, and every folder is shipped."""
 
 import ast
 import sys

@@ -1,4 +1,4 @@
-"""The rooms of the house: which may import which, that no imports go in a circle, and how much is on one level.
+"""The rooms of the house: which may import which, no circles, and no more on one level than a reader takes in.
 
 A room is a folder of ``bench/`` or ``methods/``. Imports inside functions count like those on top, and so do those for
 types only: what a reader must follow is the same.

@@ -1,4 +1,4 @@
-"""What the harness raises when the fault is the user's: one clear message, no traceback needed."""
+"""Errors that the user can put right: one clear message, no traceback needed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Numbers and noise in sentences."""
+"""Words that tables, names and messages share: counts, budgets, rows, trials, noise."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ Found = TypeVar("Found")
 
 
 class Loader(yaml.SafeLoader):
-    """``1e-3`` is a number and a key given twice is an error."""
+    """A loader to which ``1e-3`` is a number and a key given twice is an error."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen: set[Any] = set()
@@ -59,7 +59,7 @@ def packaged_entries(folder: Path) -> Iterator[tuple[Path, str, Any]]:
 
 
 def find_packaged(kind: str, name: str, known: Mapping[str, Found]) -> Found:
-    """Return what has a name.
+    """Return the packaged object of a name.
 
     Parameters
     ----------

@@ -1,7 +1,7 @@
 """The trial as a record has it: what was asked for, in the words of the version that wrote it.
 
-Nothing here is checked against today's suites, recipes, methods or tasks. Whoever wants to run or plan the trial again
-makes a :class:`.suite.trial.Trial` of it, which may fail.
+Nothing here is checked against today's suites, recipes, methods or tasks. To run or plan the trial again takes a
+:class:`.suite.trial.Trial`, which today's suites may refuse.
 """
 
 from __future__ import annotations

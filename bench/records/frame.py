@@ -1,4 +1,4 @@
-"""All records as one flat table: a row a record, from a Parquet file where that is current, else from the lines.
+"""The flat table of all records, a row each: from a Parquet file where that is current, else from the lines.
 
 ``decompbench tables`` derives ``records.parquet`` beside each ``records.jsonl``. As records are only ever appended, it
 stays good for the part of the file it was made from; what came after is parsed and added.
@@ -123,7 +123,7 @@ def parquet_of(records: Path) -> Path:
 
 
 def read_flat(records: Path) -> Flat:
-    """Return a records file as a flat table, what its Parquet file has taken from there.
+    """Return a records file as a flat table; the rows that its Parquet file has are taken from there.
 
     Raises
     ------
@@ -174,7 +174,7 @@ def parse_flat(records: Path, start: Flat | None = None) -> Flat:
 
 
 def concatenated(tables: list[pa.Table]) -> pa.Table:
-    """Return tables below each other, with the columns of all, in their order; what one has not is null there."""
+    """Return tables below each other, with the columns of all in their order; a column that one lacks is null there."""
     table = pa.concat_tables(tables, promote_options="default")
     return table.select(ordered(table.column_names))
 
@@ -197,7 +197,7 @@ def parquet_metadata(flat: Flat) -> dict[bytes, bytes]:
 
 
 def _read_kept(records: Path) -> Flat | None:
-    """Return what the Parquet file has; None where there is none, or one of other records or of other code."""
+    """Return the table in the Parquet file; None where there is none, or one of other records or of other code."""
     path = parquet_of(records)
     if not path.exists():
         return None
@@ -237,7 +237,7 @@ def _tail(records: Path, size: int) -> str:
 
 @functools.cache
 def _code() -> str:
-    """Return a digest of the code that makes rows of lines: what other code made is made anew."""
+    """Return a digest of the code that makes rows of lines; a table that other code made is made anew."""
     return source_digest(*CODE)
 
 

@@ -1,4 +1,4 @@
-"""From a line of a records file to a document of the present version, verified on the way."""
+"""A line of a records file: verified, and made into a document of the present version."""
 
 from __future__ import annotations
 

@@ -1,8 +1,7 @@
-"""Records of older versions made into the present one: one step a version, applied whenever a line is read.
+"""Migrations: records of older versions are made into the present one, a step a version, whenever a line is read.
 
-A step takes the JSON document of its version and returns that of the next. What it has to know of its time stands in
-it: a step asks no suite, recipe or method. ``tests/bench/records`` keeps a line of every version and kind that was ever
-written.
+A step takes the JSON document of its version and returns that of the next. It asks no suite, recipe or method: the
+defaults of its time stand in it. ``tests/bench/records`` keeps a line of every version and kind that was ever written.
 """
 
 from __future__ import annotations
@@ -57,7 +56,7 @@ def _form(memory_format: str) -> str:
 
 
 def _from_2(document: Document) -> Document:
-    """Tell what was asked for, and with what it was made, apart: they were one ``fingerprint``."""
+    """Split the ``fingerprint`` into what was asked for and what the record was made with."""
     fingerprint = document.pop("fingerprint")
     provenance = {
         "libraries": document.pop("software"),
@@ -129,7 +128,7 @@ def _identity_2(document: Document, fingerprint: Document) -> Document:
 
 
 def _start_2(trial: Document, fingerprint: Document) -> Document:
-    """Return where the weights came from; of a baseline that was pretrained, nothing says from which weights."""
+    """Return where the weights came from; a baseline's record does not tell which pretrained weights it had."""
     baseline = trial.get("baseline")
     start: Document = {"from": "seed"}
     if trial["pretrained"]:

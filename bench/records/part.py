@@ -1,4 +1,4 @@
-"""What every part of a record is: a value that does not change and keeps the fields it does not know."""
+"""The base class of every part of a record: a value that does not change and keeps the fields it does not know."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Records: what one trial gave, as one immutable JSON document.
+"""The trial record: what one trial gave, as one immutable JSON document.
 
 Every field is documented below it; ``tools/schema.py`` makes ``docs/records.md`` and the JSON Schema from that.
 """

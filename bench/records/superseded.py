@@ -1,4 +1,4 @@
-"""Which records are superseded: another one of the trial is by a newer version of the suite or of a method."""
+"""Superseded records: those of trials that a newer version of the suite or of a method has run, or has changed."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Versions:
         return cls(suites, methods)
 
     def why(self, record: Record) -> str | None:
-        """Return by what a record is superseded, None where it is not.
+        """Return the reason why a record is superseded, None where it is not.
 
         A suite's newer version supersedes the records of trials that it has changed, once they were run again, and of
         those that it no longer has. All others are what the newer version asks for: a run takes them as done.

@@ -1,4 +1,4 @@
-"""What a record says of time and memory."""
+"""Time and memory in a record."""
 
 from __future__ import annotations
 

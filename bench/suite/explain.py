@@ -1,4 +1,4 @@
-"""What is said of a suite that cannot be: file, line, key, what is wrong and what is allowed."""
+"""Messages about mistakes in a suite: file, line, key, what is wrong and what is allowed."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def explain_in_file(error: ValidationError, files: list[Path]) -> str:
 
 
 def _find(location: Location, files: list[Path]) -> tuple[Location, str]:
-    """Return where a file has what is wrong, under its entry or under ``defaults``, and that as ``file:line``."""
+    """Return the location of a mistake in a file, under its entry or under ``defaults``, and that as ``file:line``."""
     best, (depth, file, line) = location, _line(location, files)
     if location[:1] == ("entries",) and len(location) > 2:
         common = ("defaults", *location[2:])
@@ -97,7 +97,7 @@ def _models(annotation: Any) -> Iterator[type[BaseModel]]:
 
 
 def _line(location: Location, files: list[Path]) -> tuple[int, Path, int | None]:
-    """Return how many steps towards ``location`` a file goes at most, that file, and the line (from 1) it ends at."""
+    """Return the file that goes farthest towards ``location``: its number of steps, the file, and the line (from 1)."""
     found: list[tuple[int, Path, int | None]] = []
     for file in files:
         node = yaml.compose(file.read_text(encoding="utf-8"), Loader=Loader)

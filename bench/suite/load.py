@@ -1,4 +1,4 @@
-"""Reading suite files: packaged names, paths, ``extends`` and ``defaults``."""
+"""The loader of suites: a packaged name or a path, ``extends`` and ``defaults``, and one message about all mistakes."""
 
 from __future__ import annotations
 

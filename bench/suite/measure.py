@@ -1,4 +1,4 @@
-"""What is measured in a suite, and how."""
+"""The settings of measuring in a suite: batch sizes, forms, time, threads."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Training recipes: what to train with, checked when written down."""
+"""The training recipe: length, optimiser, schedule and all else that a training is set to, checked when made."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .recipe_files import recipe_content
 
 
 class Distill(BaseModel):
-    """Learning from the dense model: what is minimised is ``(1 - weight) * loss + weight * distance to its output``.
+    """Learning from the dense model: training minimises ``(1 - weight) * loss + weight * distance to its output``.
 
     The task says what the distance is, see ``Task.distillation_loss``.
 
@@ -149,7 +149,7 @@ class Recipe(BaseModel):
 
 
 def resolve_base(value: Any) -> Any:
-    """Return a recipe as a file has it with the named one it builds on put in.
+    """Return a recipe as a file has it, the named recipe that it builds on filled in.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What the files of packaged recipes say, unchecked: ``recipe`` builds on it, and ``named_recipe`` checks it."""
+"""The files of packaged recipes, unchecked: ``recipe`` builds on what they say, and ``recipes`` checks it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Suites: which models, methods, budgets and recipes are compared, and what is measured.
+"""The schema of a suite: models, methods, budgets and recipes to compare, and what to measure.
 
 A suite is a YAML file of the shape of :class:`Suite` below; :mod:`.suite.load` reads it and words the errors.
 """
@@ -41,7 +41,7 @@ class Budget(Strict):
 
 
 class Selection(Strict):
-    """Which layers a method touches; what is not given here stays as the method has it."""
+    """The layers that a method touches; a field that is not given stays as the method has it."""
 
     include: tuple[str, ...] | None = None
     """Glob patterns over module paths: only these layers."""

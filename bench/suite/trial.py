@@ -91,8 +91,8 @@ class Trial(Strict):
     def asked(self) -> dict[str, Any]:
         """Return what the trial asks for, ready for JSON, as far as its settings tell.
 
-        Fields at their defaults are left out, so that a new one changes nothing. Left out, too, is what changes no
-        outcome: the suite's name and version, limits, labels and notes, where files lie.
+        Fields at their defaults are left out, so that a new field changes no key. Left out, too, is what changes no
+        outcome: the suite's name, version and folder, limits, a method's label and note, the path of weights.
         """
         method = self.method.model_dump(
             mode="json",

@@ -1,4 +1,4 @@
-"""What tests make things with: tiny suites, made-up records and their parts, and calls of the command line."""
+"""Factories: tiny suites, made-up records and their parts, and calls of the command line."""
 
 import contextlib
 import io

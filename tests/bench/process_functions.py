@@ -153,7 +153,7 @@ def fail_in_second(emit):
 
 
 def end_alone(emit, path):
-    """Start two processes that wait for ever, and be killed."""
+    """Start two processes that wait, until the test kills this one."""
     from decompbench.bench.base.devices import run_on_devices
 
     run_on_devices(emit, 2, "cpu", "process_functions:wait_together")

@@ -13,7 +13,7 @@ CLASSES = ("cat", "dog", "cat")
 
 
 def write_voc(folder: Path, train: dict[int, int], test: int) -> None:
-    """Write ``VOCdevkit`` with so many images of each year to train on, and so many of 2007 to test on."""
+    """Write a ``VOCdevkit`` with a number of images of each year to train on, and a number of 2007 to test on."""
     drawings = load_detection("drawings")
     scenes = iter(drawings.train)
     for year, count in train.items():

@@ -1,4 +1,4 @@
-"""Linux control groups: what limits this process's share of the processors, and how often that held it back."""
+"""Linux control groups: the limits on this process's share of the processors, and how often they held it back."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def quota_cores() -> float | None:
 
 
 def throttled_periods() -> int:
-    """Return in how many periods so far a quota was spent before the period was over."""
+    """Return the number of periods so far in which a quota was spent before the period was over."""
     count = 0
     for folder in cpu_groups():
         for line in _text(folder / "cpu.stat").splitlines():

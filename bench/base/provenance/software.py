@@ -1,4 +1,4 @@
-"""Provenance: what a result was made with, which libraries, which source and which revision."""
+"""The software that a result is made with: libraries, revision, source and declared versions; and keys."""
 
 from __future__ import annotations
 
@@ -47,12 +47,12 @@ def is_ours(module: str) -> bool:
 
 @functools.cache
 def plugin_digest(module: str) -> str:
-    """Return the digest of the source that a method or task from outside comes from: of all its top-level package.
+    """Return the digest of the source of a plugin's method or task: of its whole top-level package.
 
     Parameters
     ----------
     module
-        ``__module__`` of its class. What has no file, as in a notebook, is told by its name.
+        ``__module__`` of its class. A module without a file, as in a notebook, is told by its name.
     """
     top = importlib.import_module(module.partition(".")[0])
     file = getattr(top, "__file__", None) or getattr(sys.modules[module], "__file__", None)
@@ -63,9 +63,9 @@ def plugin_digest(module: str) -> str:
 
 
 def declared_version(cls: type) -> int | str:
-    """Return the version of a method's or a task's class: what it declares, else the digest of a plugin's source.
+    """Return the version that the class of a method or a task declares, else the digest of the plugin's source.
 
-    A class that inherits the version of one of ours declares none: it has changes of its own.
+    A plugin's class that inherits its version from one of ours declares none, since it has changes of its own.
     """
     declaring = next((base for base in cls.__mro__ if "version" in base.__dict__), None)
     own_package = cls.__module__.partition(".")[0]

@@ -1,8 +1,8 @@
 """Digests of source code: the same for code that does the same, wherever it lies and whatever it says about itself.
 
 A module's digest is over its syntax tree without comments, docstrings, annotations for types only and the places that
-names are imported from. A digest of several modules is over theirs in no order. So a mended comment, a moved or renamed
-file, a reordered import and another line break change nothing; another constant, call or default does.
+names are imported from. The digest of several modules is over their digests, in any order. So a mended comment, a moved
+or renamed file, a reordered import and another line break change nothing; another constant, call or default does.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def source_digest(roots: Iterable[str], within: Iterable[str]) -> str:
 
 
 def folder_digest(path: Path) -> str:
-    """Return the digest of a file, or of all Python files in a folder: of a package that is not ours."""
+    """Return the digest of a file, or of all Python files in a folder, that belong to a package of somebody else."""
     return _digest(module_digest(file) for file in (sorted(path.rglob("*.py")) if path.is_dir() else [path]))
 
 
@@ -74,7 +74,7 @@ def _digest(digests: Iterable[str]) -> str:
 
 
 def _plain(node: Any) -> Any:
-    """Return a part of a syntax tree as tuples; empty members are left out, which versions of Python differ in."""
+    """Return a part of a syntax tree as tuples, without empty members, in which versions of Python differ."""
     if isinstance(node, ast.AST):
         members = [(name, _plain(value)) for name, value in ast.iter_fields(node) if name not in _LEFT_OUT]
         return (type(node).__name__, *((name, value) for name, value in members if value not in (None, ())))
@@ -84,7 +84,7 @@ def _plain(node: Any) -> Any:
 
 
 def _says_nothing(node: Any) -> bool:
-    """Tell whether a statement does nothing: a docstring, an import, which is told apart, or what is for types only."""
+    """Tell whether a statement is left out: a docstring, a block for types only, or an import, which counts by name."""
     is_text = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
     return is_text or _is_for_types(node) or isinstance(node, _IMPORTS)
 
@@ -94,7 +94,7 @@ def _is_for_types(node: Any) -> bool:
 
 
 def _run_time_imports(node: ast.AST) -> Iterator[ast.Import | ast.ImportFrom]:
-    """Yield the imports of a syntax tree, in functions, too, but for those that are for types only."""
+    """Yield the imports of a syntax tree, those in functions included, those for types only left out."""
     for child in ast.iter_child_nodes(node):
         if isinstance(child, _IMPORTS):
             yield child
@@ -103,7 +103,7 @@ def _run_time_imports(node: ast.AST) -> Iterator[ast.Import | ast.ImportFrom]:
 
 
 def _import_texts(node: Any) -> Iterator[str]:
-    """Yield each name that is imported; where from only if that is not ours."""
+    """Yield each imported name, with the module it comes from unless that is ours."""
     source = getattr(node, "module", None) or ""
     if isinstance(node, ast.ImportFrom) and node.module in ("__future__", "typing"):
         return

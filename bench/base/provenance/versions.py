@@ -1,8 +1,9 @@
 """Declared versions of what decides a result: each method, each task, and the protocols that all trials share.
 
 A version is raised when the same settings would give other results. A trial's key has the version, never the source, so
-that a mended comment makes nobody run anything again. ``versions.json`` has the digest of the source that each version
-was last declared for: a test fails where they have come apart, and ``tools/versions.py`` puts the file right.
+that a mended comment makes nobody run anything again. ``versions.json`` holds each version with the digest of the
+source that it was last declared for. A test fails where the source has another digest by now; ``tools/versions.py``
+records the decision.
 """
 
 from __future__ import annotations

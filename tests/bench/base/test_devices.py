@@ -1,4 +1,4 @@
-"""Several processes that train as one: the same training as alone, one that tells, and none left behind."""
+"""Devices: several processes train as one would alone, one of them tells what it finds, and none is left behind."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What would spoil timings is told, each with its cure, and nothing else."""
+"""The doctor: each thing that would spoil timings is told with its cure, and nothing else."""
 
 import json
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""The sweep over timm's families: every method compresses or says why not, and a sweep tells when one does not."""
+"""The sweep over timm's families: each method compresses or says why not, and the sweep finds one that does neither."""
 
 import json
 

@@ -13,7 +13,7 @@ from ..factories import decompbench
 
 @pytest.fixture(autouse=True)
 def first_checks_only(monkeypatch):
-    """The suite's own tests run all of it; here it is what is told of it."""
+    """Run the first checks alone: the conformance suite has tests of its own; these are of what is told of it."""
     monkeypatch.setattr(runner, "CHECKS", runner.CHECKS[:8])
 
 

@@ -33,7 +33,7 @@ LINES = 23
 
 @pytest.fixture
 def results(tmp_path):
-    """A copy of the first records of this repository, which are of version 1, without tables."""
+    """The first lines of this repository's records files, copied, without the tables made of them."""
     for file in RESULTS.glob("*/*/records.jsonl"):
         copied = tmp_path / "results" / file.relative_to(RESULTS)
         copied.parent.mkdir(parents=True)

@@ -1,4 +1,4 @@
-"""The schema of records: versions and the way from one to the next, documented fields, checksums."""
+"""The schema of records: versions, migrations from one to the next, documented fields, checksums."""
 
 import hashlib
 import json

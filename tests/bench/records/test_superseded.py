@@ -1,4 +1,4 @@
-"""Records of older versions of a suite or a method: left out, counted, and marked where they are asked for."""
+"""Superseded records: left out of tables, counted, and marked where they are asked for."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Suite files: what they mean, and what is said about mistakes in them."""
+"""Suite files: their meaning, and the messages about mistakes in them."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Recipes: what is refused, and that lengths are what the fields say."""
+"""Recipes: wrong ones are refused, and trainings are as long as the fields say."""
 
 from __future__ import annotations
 

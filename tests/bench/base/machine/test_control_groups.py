@@ -1,4 +1,4 @@
-"""Quotas of control groups, those above included, in both versions."""
+"""Control groups: quotas in both versions, those of the groups above included."""
 
 import pytest
 

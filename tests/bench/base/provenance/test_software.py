@@ -1,4 +1,4 @@
-"""Declared versions of classes, and keys."""
+"""Declared versions of classes, digests of plugins, and keys."""
 
 from __future__ import annotations
 

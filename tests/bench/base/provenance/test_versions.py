@@ -1,4 +1,4 @@
-"""Versions are honest: a changed source has another version, or somebody said that results are the same."""
+"""Declared versions: a changed source has a raised version, or somebody stated that results are the same."""
 
 from __future__ import annotations
 
