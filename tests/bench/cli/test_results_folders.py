@@ -6,6 +6,8 @@ import shutil
 
 import pytest
 
+from decompbench.bench.base.errors import BenchError
+from decompbench.bench.cli.results_folders import folder_to_write
 from decompbench.bench.cli.shown_records import shown_records
 from decompbench.bench.reports.leaderboard.rows import leaderboard
 from decompbench.bench.reports.page.about import about_data
@@ -147,6 +149,24 @@ def test_nothing_writes_to_the_reference(own, reference, monkeypatch, arguments,
     assert f"error: {folder} is the reference" in run.stderr
     assert "decompbench contribute" in run.stderr
     assert {path: path.read_bytes() for path in reference.rglob("*") if path.is_file()} == before
+
+
+def test_a_maintainer_who_types_both_may_write_to_the_reference(own, reference, monkeypatch, capsys):
+    assert folder_to_write(reference, write_reference=True) == reference
+    assert folder_to_write(None, write_reference=True) == own
+    assert capsys.readouterr().err == f"results go to {own}\n"
+    monkeypatch.setenv("DECOMPBENCH_RESULTS", str(reference))
+    with pytest.raises(BenchError, match="is the reference"):
+        folder_to_write(None, write_reference=True)
+
+
+def test_a_run_tells_where_to_and_that_the_machines_id_cannot_be_kept(own, tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "file"))
+    run = decompbench("run", "no-such-suite")
+    assert run.stderr.count(f"results go to {own}\n") == 1
+    assert "this machine's id cannot be kept" in run.stderr
+    assert not own.exists()
 
 
 def test_tables_of_the_reference_go_elsewhere(own, reference, tmp_path):
