@@ -10,14 +10,15 @@ The names below are what it takes to use it from Python; each is imported when i
 
 from typing import TYPE_CHECKING
 
-from .base.lazy import lazy_names
+from ..common.lazy import lazy_names
 
 if TYPE_CHECKING:
     from .base.errors import BenchError
     from .planning.variants import load_variant
+    from .records.find import find_records, latest
     from .records.frame import load_frame
     from .reports.compare import compare, read_set
-    from .reports.leaderboard.rows import find_records, latest, leaderboard
+    from .reports.leaderboard.rows import leaderboard
     from .reports.published import published_points
     from .reports.ranking import average_ranks, parse_budget, rank_cells
     from .running.progress import create_progress

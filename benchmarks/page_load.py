@@ -21,8 +21,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from decompbench.bench.records.find import find_records, latest
 from decompbench.bench.records.record import Record
-from decompbench.bench.reports.leaderboard.rows import find_records, latest
 from decompbench.bench.reports.page import write_page
 
 RESULTS = Path(__file__).parents[1] / "results"

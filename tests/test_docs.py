@@ -12,8 +12,8 @@ import pytest
 import typer
 
 from decompbench.bench.cli import app
+from decompbench.bench.records.find import find_records, latest
 from decompbench.bench.reports.export.derived import write_tables
-from decompbench.bench.reports.leaderboard.rows import find_records, latest
 from decompbench.bench.reports.page import write_page
 from tests.places import COMMITTED, ROOT, TOOLS
 

@@ -6,7 +6,7 @@ import runpy
 
 import pytest
 
-from tests.places import RESULTS, ROOT, TOOLS
+from tests.places import COMMITTED, ROOT, TOOLS
 
 TABLES = runpy.run_path(str(TOOLS / "tables.py"))
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), ROOT / "results" / "README.md"]
@@ -40,7 +40,7 @@ def test_links_to_headings_lead_somewhere(page):
 def test_figures_are_those_of_the_records(page):
     text = page.read_text(encoding="utf-8")
     assert text.count("<!-- figure") == len(TABLES["FIGURE"].findall(text)) > 0
-    assert TABLES["refreshed"](text, RESULTS) == text, "python tools/tables.py makes them anew"
+    assert TABLES["refreshed"](text, COMMITTED) == text, "python tools/tables.py makes them anew"
 
 
 def test_only_pages_that_are_looked_at_have_figures():
@@ -51,7 +51,7 @@ def test_a_figure_is_of_the_records_that_there_are(tmp_path):
     page = "<!-- figure: {} -->{}<!-- end --> lines".format
     folder = tmp_path / "quick" / "machine"
     folder.mkdir(parents=True)
-    line, *_ = next(RESULTS.glob("quick/*/records.jsonl")).read_text(encoding="utf-8").splitlines(keepends=True)
+    line, *_ = next(COMMITTED.glob("quick/*/records.jsonl")).read_text(encoding="utf-8").splitlines(keepends=True)
     (folder / "records.jsonl").write_text(line, encoding="utf-8")
     for name, value in {"records": "1", "suites": "1", "records of quick": "1", "suite versions of quick": "2"}.items():
         assert TABLES["refreshed"](page(name, "46"), tmp_path) == page(name, value)

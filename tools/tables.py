@@ -17,11 +17,12 @@ from typing import Any
 from typer.testing import CliRunner
 
 from decompbench.bench.cli import app
+from decompbench.bench.records.find import find_records, latest
 from decompbench.bench.records.migrations import SCHEMA_VERSION
 from decompbench.bench.records.superseded import Versions
 from decompbench.bench.reports.export.derived import write_tables
 from decompbench.bench.reports.export.render import to_markdown
-from decompbench.bench.reports.leaderboard.rows import find_records, latest, leaderboard
+from decompbench.bench.reports.leaderboard.rows import leaderboard
 from decompbench.bench.reports.page import write_page
 
 ROOT = Path(__file__).parents[1]

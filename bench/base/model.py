@@ -1,4 +1,4 @@
-"""The strict model: the pydantic class that all parts of a suite derive from."""
+"""The two pydantic classes that values derive from: parts of a suite, and parts of a record."""
 
 from __future__ import annotations
 
@@ -15,3 +15,9 @@ class Strict(BaseModel):
         allow_inf_nan=False,
         use_attribute_docstrings=True,
     )
+
+
+class RecordPart(BaseModel):
+    """A part of a record. Fields of a newer minor version are kept, and written back as they were."""
+
+    model_config = ConfigDict(frozen=True, extra="allow", protected_namespaces=(), use_attribute_docstrings=True)

@@ -100,7 +100,7 @@ def leaderboard_command(
     conditions = [parse_filter(text) for text in [*_budget_filter(budget), *(filters or [])]]
     shown = shown_records(results, suite, superseded=superseded, beside=reference)
     records = shown.records if metric is None else with_metric(shown.records, metric)
-    frame = leaderboard(records, shown.reference)
+    frame = leaderboard(records, shown.reference, shown.versions)
     if conditions:
         frame = filter_rows(frame, conditions)
     if sort is not None:

@@ -11,6 +11,7 @@ from .results_folders import folders_to_read
 
 if TYPE_CHECKING:
     from ..records.record import Record
+    from ..records.superseded import Versions
 
 
 @dataclass(frozen=True)
@@ -25,11 +26,14 @@ class ShownRecords:
         Where they were read; the machines are described there, too.
     reference
         Suite and machine of the records of the reference that are shown though nobody typed its folder.
+    versions
+        The newest versions of suites and methods among all that was read.
     """
 
     records: list[Record]
     folders: tuple[Path, ...]
     reference: frozenset[tuple[str, str]]
+    versions: Versions
 
 
 def shown_records(
@@ -54,10 +58,10 @@ def shown_records(
         There are none, or none that can be read, or all are superseded.
     """
     from ..base.errors import BenchError
+    from ..records.find import find_records, latest
     from ..records.folders import listed
     from ..records.store import describe_damages
-    from ..records.superseded import describe_superseded
-    from ..reports.leaderboard.rows import find_records, latest
+    from ..records.superseded import Versions, describe_superseded
     from ..suite.load import load_suite
 
     if suite is not None and (suite.endswith((".yaml", ".yml")) or Path(suite).is_file()):
@@ -70,13 +74,15 @@ def shown_records(
         raise BenchError(
             f"no readable records of {f'suite {suite!r}' if suite else 'any suite'} in {listed(read.folders)}"
         )
-    shown = latest(records, superseded=superseded)
-    left_out = None if superseded else describe_superseded(records, "'leaderboard --superseded' shows them")
+    versions = Versions.among(records)
+    shown = latest(records, superseded=superseded, versions=versions)
+    how = "'leaderboard --superseded' shows them"
+    left_out = None if superseded else describe_superseded(records, how, versions)
     if not shown:
         raise BenchError(f"nothing to show: {left_out}")
     if left_out:
         print(left_out, file=sys.stderr)
-    return ShownRecords(shown, read.folders, read.reference)
+    return ShownRecords(shown, read.folders, read.reference, versions)
 
 
 def of_tables(records: list[Record], patterns: list[str]) -> list[Record]:

@@ -9,7 +9,7 @@ In: the name of data, with the folder it lies in. Out: images with a revision.
 
 from typing import TYPE_CHECKING
 
-from ..base.lazy import lazy_names
+from ...common.lazy import lazy_names
 
 if TYPE_CHECKING:
     from .classification.load import load_classification, scan_classification

@@ -10,8 +10,8 @@ from typing import Any
 
 from pydantic import Field
 
+from ..base.model import RecordPart
 from ..base.text import DENSE, budget_words, row_words, table_words, trial_words
-from .part import RecordPart
 
 
 class AskedBudget(RecordPart):

@@ -9,10 +9,10 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from ..base.model import RecordPart
 from .asked import AskedTrial
 from .checksum import sealed
 from .migrations import SCHEMA_MINOR, SCHEMA_VERSION
-from .part import RecordPart
 from .timing import Latency, MemoryUse
 
 Status = Literal["ok", "skipped", "diverged", "oom", "timeout", "failed"]

@@ -73,10 +73,10 @@ def place_of(record: Record) -> Place:
     return record.trial.suite, record.machine, record.trial.device, record.name
 
 
-def describe_superseded(records: Iterable[Record], how: str) -> str | None:
+def describe_superseded(records: Iterable[Record], how: str, versions: Versions | None = None) -> str | None:
     """Return the line that tells how many records are left out, and ``how`` they are seen; None where none are."""
     records = list(records)
-    versions = Versions.among(records)
+    versions = versions or Versions.among(records)
     reasons = [why for why in map(versions.why, records) if why]
     if not reasons:
         return None

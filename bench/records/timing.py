@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from .part import RecordPart
+from ..base.model import RecordPart
 
 #: What a machine does that spoils times: others' work, a hypervisor's, a changing clock, heat, power or a quota.
 Noise = Literal["load", "steal", "clock", "throttled"]

@@ -47,7 +47,7 @@ PROTOCOLS = {
     # how a budget becomes sizes, and a plan a smaller model
     "compression": Part(
         1,
-        ("methods.plan", "methods.lifecycle.session", "methods.lifecycle.calibration"),
+        ("methods.plan", "methods.lifecycle.session", "methods.lifecycle.calibration", "bench.suite.schema"),
         ("methods.plan", "methods.lifecycle", "methods.contract", "methods.numerics"),
     ),
     # how a model is trained, and in which order a trial does what
@@ -57,7 +57,7 @@ PROTOCOLS = {
         ("bench.training", "bench.planning.build", "bench.planning.choice", "bench.suite.recipe", "bench.base.runtime"),
     ),
     # how a model is deployed, counted and timed
-    "measuring": Part(1, ("bench.measure", "methods.lifecycle.deploy"), ("bench.measure",)),
+    "measuring": Part(1, ("bench.measure", "bench.suite.measure", "methods.lifecycle.deploy"), ("bench.measure",)),
 }
 #: What a method's and a task's own imports are followed into.
 WITHIN_METHOD = ("methods.catalogue", "methods.contract", "methods.numerics")

@@ -125,7 +125,13 @@ def _changed_sources(pairs: Iterable[tuple[Record, Record]]) -> list[str]:
 
 def _not_reproduced(row: MatchedRow) -> bool:
     """Tell whether runs on one CPU that should be equal to the last bit are not."""
-    alike = all(a.key == b.key and a.status == b.status == "ok" for a, b in row.pairs)
+    alike = all(
+        a.key == b.key
+        and a.status == b.status == "ok"
+        and a.provenance.sources == b.provenance.sources
+        and a.provenance.libraries == b.provenance.libraries
+        for a, b in row.pairs
+    )
     comparable = bool(row.pairs) and row.device == "cpu" and row.machine_a == row.machine_b
     known = all(a.measured.state_sha256 and b.measured.state_sha256 for a, b in row.pairs)
     return comparable and alike and known and row.a.keys() == row.b.keys() and not same_weights(row)

@@ -1,4 +1,4 @@
-"""Rows of two sets of records, matched by what a trial is; a trial's key may change with the source."""
+"""Rows of two sets of records, matched by place, method and budget: settings, and so keys, may differ."""
 
 from __future__ import annotations
 

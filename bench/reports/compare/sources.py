@@ -9,11 +9,11 @@ from pathlib import Path, PurePosixPath
 
 from ....common.names import suggestion
 from ...base.errors import BenchError
+from ...records.find import latest
 from ...records.folders import Folders, as_folders, listed
 from ...records.record import Record
 from ...records.store import Damage, parse_records, read_records
 from ...records.superseded import describe_superseded
-from ..leaderboard.rows import latest
 from .revisions import NAMES_SHOWN, Repository
 
 #: Where records lie below a folder of all results, of one suite, and of one suite on one machine.

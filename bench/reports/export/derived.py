@@ -12,10 +12,11 @@ import pyarrow.parquet as pq
 
 from ....common.files import write_atomically
 from ...base.errors import StoreError
+from ...records.find import find_records, latest
 from ...records.frame import Flat, parquet_metadata, parquet_of, parse_flat, sorted_rows
 from ...records.store import describe_damages
 from ...records.superseded import describe_superseded
-from ..leaderboard.rows import find_records, latest, leaderboard
+from ..leaderboard.rows import leaderboard
 from ..text.csv import arrow_to_csv, rows_to_csv
 from .render import to_csv, to_markdown
 

@@ -9,12 +9,8 @@ from typing import Any
 
 import pandas as pd
 
-from ....common.names import suggestion
-from ...base.errors import BenchError
-from ...records.folders import Folders, listed, records_files
 from ...records.record import Counts, Latency, Record
-from ...records.store import Damage, read_all
-from ...records.superseded import Versions, place_of
+from ...records.superseded import Versions
 from ...suite.form_name import EAGER, latency_prefix
 from ..budgets import budget_of
 from .leaders import mark_leaders
@@ -33,49 +29,9 @@ ALSO_FINAL = "final "
 Row = dict[str, Any]
 
 
-def find_records(results: Folders, suite: str | None = None) -> tuple[list[Record], list[Damage]]:
-    """Read the records of one suite, or of all, on all machines.
-
-    Parameters
-    ----------
-    results
-        Folder of all results, or several: the records of the first count before those of the others.
-    suite
-        Name of a suite.
-
-    Raises
-    ------
-    BenchError
-        There are none; the message names the suites that have some.
-    """
-    files = records_files(results)
-    names = sorted({file.parent.parent.name for file in files})
-    if suite is not None and suite not in names:
-        have = f"; there are records of {', '.join(names)}" if names else ""
-        raise BenchError(f"no records of suite '{suite}' in {listed(results)}{suggestion(suite, names)}{have}")
-    if not files:
-        raise BenchError(f"no records in {listed(results)}: run a suite first, for example 'decompbench run smoke'")
-    return read_all(file.parent for file in files if suite in (None, file.parent.parent.name))
-
-
-def latest(records: Iterable[Record], *, superseded: bool = False) -> list[Record]:
-    """Return the last record of each trial's name on each machine.
-
-    Records that are superseded (:mod:`.superseded`) are left out, or with ``superseded`` there, too: the last of
-    each version.
-    """
-    records = list(records)
-    known = Versions.among(records)
-    last: dict[tuple[Any, ...], Record] = {}
-    for record in records:
-        old = known.why(record) is not None
-        if superseded or not old:
-            versions = (record.trial.suite_version, record.method.version) if old else ()
-            last[(*place_of(record), *versions)] = record
-    return list(last.values())
-
-
-def leaderboard(records: Iterable[Record], reference: Collection[tuple[str, str]] = ()) -> pd.DataFrame:
+def leaderboard(
+    records: Iterable[Record], reference: Collection[tuple[str, str]] = (), versions: Versions | None = None
+) -> pd.DataFrame:
     """Return the leaderboard as a frame: a row for each method at each budget, the mean over its seeds.
 
     Rows of a table (same suite, machine, device, model and data) stand together: the dense model first, then
@@ -84,10 +40,12 @@ def leaderboard(records: Iterable[Record], reference: Collection[tuple[str, str]
     Parameters
     ----------
     records
-        Of any suites and machines; each trial at most once (see :func:`latest`).
+        Of any suites and machines; each trial at most once (see :func:`.find.latest`).
     reference
         Suite and machine of those that are the repository's and not one's own. If there are any the frame has a column
         ``reference`` that tells.
+    versions
+        Which versions are the newest, where that is known already; found out among ``records`` if None.
 
     Returns
     -------
@@ -104,7 +62,7 @@ def leaderboard(records: Iterable[Record], reference: Collection[tuple[str, str]
         of its budget, see :func:`.leaderboard.leaders.mark_leaders`.
     """
     records = list(records)
-    versions = Versions.among(records)
+    versions = versions or Versions.among(records)
     tables: dict[tuple[Any, ...], dict[tuple[Any, ...], list[Record]]] = {}
     for record in records:
         trial = record.trial

@@ -7,6 +7,7 @@ import pytest
 
 from decompbench.bench.base.errors import StoreError
 from decompbench.bench.records import folders
+from decompbench.bench.records.find import find_records, latest
 from decompbench.bench.records.folders import (
     MARKER,
     is_reference,
@@ -16,7 +17,7 @@ from decompbench.bench.records.folders import (
     reference_results,
 )
 from decompbench.bench.records.frame import load_frame
-from decompbench.bench.reports.leaderboard.rows import find_records, latest, leaderboard
+from decompbench.bench.reports.leaderboard.rows import leaderboard
 from tests.places import MACHINE, RESULTS, ROOT
 
 from ..factories import write_machine_results

@@ -18,14 +18,15 @@ from decompbench.bench.records import frame as frame_module
 from decompbench.bench.records import migrations
 from decompbench.bench.records.asked import AskedTrial
 from decompbench.bench.records.columns import REQUIRED, STATUSES, flat_row
+from decompbench.bench.records.find import find_records, latest
 from decompbench.bench.records.frame import load_frame
 from decompbench.bench.records.lines import read_line
 from decompbench.bench.records.record import MethodInfo, Record, Status
 from decompbench.bench.records.store import RecordStore
-from decompbench.bench.reports.leaderboard.rows import find_records, latest, leaderboard
+from decompbench.bench.reports.leaderboard.rows import leaderboard
 from tests.places import QUICK, RESULTS
 
-from ..factories import decompbench, decompbench_process, make_record, measured
+from ..factories import decompbench, decompbench_process, make_record, measured, resealed
 
 #: Of each records file so many lines are taken, however many there are by now.
 LINES = 23
@@ -65,7 +66,7 @@ def test_the_frame_has_the_records_numbers(results):
             assert row[f"latency_b{latency.batch_size}_ratio"] == latency.ratio
             assert row[f"latency_b{latency.batch_size}_low"] == latency.ratio_interval[0]
             assert row[f"latency_b{latency.batch_size}_dense_ms"] == latency.dense_median
-        assert row["schema_version"] == 1  # as they were written
+        assert row["schema_version"] == 3  # as they were written
 
 
 def test_the_frame_gives_the_leaderboards_means(results):
@@ -124,7 +125,7 @@ def test_damaged_lines_are_warned_of_from_lines_and_from_parquet(results):
     lines = file.read_text().splitlines()
     document = json.loads(lines[3])
     document["measured"]["counts"]["macs"] = "many"
-    lines[1], lines[3] = lines[1][:1000], json.dumps(document)
+    lines[1], lines[3] = lines[1][:1000], resealed(json.dumps(document))
     file.write_text("\n".join(lines) + "\n")
     for _ in range(2):
         with pytest.warns(UserWarning, match="left out") as caught:

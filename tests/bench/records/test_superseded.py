@@ -2,10 +2,11 @@
 
 import pytest
 
+from decompbench.bench.records.find import latest
 from decompbench.bench.records.record import Measured
 from decompbench.bench.records.store import RecordStore
 from decompbench.bench.records.superseded import describe_superseded
-from decompbench.bench.reports.leaderboard.rows import latest, leaderboard
+from decompbench.bench.reports.leaderboard.rows import leaderboard
 from decompbench.bench.suite.load import load_suite
 from decompbench.bench.suite.trial import expand
 from decompbench.methods import method_class

@@ -14,7 +14,8 @@ from torchmetrics.functional.image import structural_similarity_index_measure
 from decompbench.bench.data import SuperResolutionData
 from decompbench.bench.data.images.resize import upsample
 from decompbench.bench.data.super_resolution.pairs import DecodedPairs, Pair, PairSet
-from decompbench.bench.reports.leaderboard.rows import find_records, leaderboard
+from decompbench.bench.records.find import find_records
+from decompbench.bench.reports.leaderboard.rows import leaderboard
 from decompbench.bench.tasks import TaskError, create_task
 from decompbench.bench.tasks.super_resolution import (  # fmt: skip
     SuperResolution,

@@ -8,9 +8,10 @@ import pytest
 from rich.console import Console
 
 from decompbench.bench.base.errors import BenchError
+from decompbench.bench.records.find import find_records, latest
 from decompbench.bench.records.store import RecordStore
 from decompbench.bench.reports.export.render import print_tables, to_csv, to_markdown, to_rows
-from decompbench.bench.reports.leaderboard.rows import find_records, latest, leaderboard
+from decompbench.bench.reports.leaderboard.rows import leaderboard
 from decompbench.bench.suite.load import load_suite
 from decompbench.bench.suite.trial import expand
 

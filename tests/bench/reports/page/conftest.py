@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 
-from decompbench.bench.reports.leaderboard.rows import find_records, latest
+from decompbench.bench.records.find import find_records, latest
 from decompbench.bench.reports.page import write_page
 from tests.places import RESULTS
 

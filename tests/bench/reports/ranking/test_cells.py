@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from decompbench.bench.base.errors import BenchError
+from decompbench.bench.records.find import latest
 from decompbench.bench.records.record import Failure
-from decompbench.bench.reports.leaderboard.rows import latest
 from decompbench.bench.reports.ranking import average_ranks, parse_budget, rank_cells
 from decompbench.bench.reports.ranking.tables import ranking_tables
 

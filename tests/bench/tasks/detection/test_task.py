@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from decompbench.bench.data.detection.scenes import Scene
-from decompbench.bench.reports.leaderboard.rows import find_records
+from decompbench.bench.records.find import find_records
 from decompbench.bench.suite.recipe import Recipe
 from decompbench.bench.tasks import TaskError, create_task, outline_task
 from decompbench.bench.tasks.detection.boxes import decode, encode
