@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from ..base.events import Emit
+from ..base.runtime import device_name
 from ..measure import state_sha256
 from ..measure.forms import require
 from ..planning.build import create_trial_model, create_trial_plan, create_trial_task
@@ -69,11 +70,11 @@ def survey(emit: Emit, trials: list[Trial]) -> None:
 
 
 def _check(trial: Trial, cache: _Cache) -> Checked:
+    device_name(trial.device, trial.devices)  # an error where there is no such device
     for form in trial.measure.forms:
         require(form, torch.device(trial.device).type)
     task = cache.task(trial)
-    provenance = provenance_of(trial, task)
     model, weights, baseline = cache.model(trial)
     planned, method = plan_trial(trial, lambda method: create_trial_plan(trial, method, model, task.example()))
     identity = identity_of(trial, task, weights, method)
-    return Checked(identity=identity, provenance=provenance, baseline=baseline, **vars(planned))
+    return Checked(identity=identity, provenance=provenance_of(trial, task), baseline=baseline, **vars(planned))

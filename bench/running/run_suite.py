@@ -4,26 +4,25 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from ..base.cache import baseline_file, remove_checkpoint
+from ..base.cache import remove_checkpoint
 from ..base.errors import BenchError
 from ..base.machine import describe_machine, write_machine
 from ..base.process import Outcome, run_in_process
 from ..planning.forecast import Checked, Planned
 from ..records.asked import AskedTrial
-from ..records.record import FINAL, Failure, Measured, Record, Status
+from ..records.record import FINAL, Measured, Record
 from ..records.store import RecordStore, describe_damages
 from ..suite.schema import Suite
 from ..suite.trial import Trial, expand, matching
+from .baselines import Failures, train_baselines
 from .decisions import Decision, Redo, decide
 from .progress import Progress
-
-#: By key of a baseline that could not be trained, how that ended.
-Failures = dict[str | None, tuple[Status, Failure]]
+from .watched import Watched
 
 
 @dataclass(frozen=True)
@@ -204,31 +203,6 @@ def _require_all(trials: Sequence[Trial], looked_at: Sequence[Planned], outcome:
     raise BenchError(f"checking {last} failed: {outcome.type}: {outcome.message}\n{details}".rstrip())
 
 
-def train_baselines(todo: Sequence[tuple[Trial, Checked]], progress: Progress) -> Failures:
-    """Train the baselines that are missing in the cache, each in a process of its own.
-
-    Returns
-    -------
-    dict
-        By key, status and failure of those that could not be trained.
-    """
-    failures: Failures = {}
-    missing = {
-        checked.baseline: trial
-        for trial, checked in reversed(todo)
-        if checked.baseline is not None and not baseline_file(checked.baseline).exists()
-    }
-    for key, trial in reversed(missing.items()):
-        watched = _Watched(progress)
-        progress.baseline_begins(trial)
-        seconds = trial.limits.seconds_for_baseline
-        status, failure = watched.run(".training.train_baseline:train_trial_baseline", trial, key, seconds=seconds)
-        if failure is not None:
-            failures[key] = status, failure
-            progress.note(f"  {status}: {failure.message}")
-    return failures
-
-
 def run_trial(
     trial: Trial, checked: Checked, key: str, machine: str, progress: Progress, failures: Failures | None = None
 ) -> Record:
@@ -236,7 +210,7 @@ def run_trial(
 
     One whose baseline is among ``failures`` ends as that did.
     """
-    watched = _Watched(progress)
+    watched = Watched(progress)
     progress.trial_begins(trial)
     started, start = datetime.now(UTC), time.monotonic()
     if failures and checked.baseline in failures:
@@ -261,63 +235,3 @@ def run_trial(
         seconds=time.monotonic() - start,
         machine=machine,
     )
-
-
-@dataclass
-class _Watched:
-    """Runs a trial's process and collects what it tells."""
-
-    progress: Progress
-    measured: dict[str, Any] = field(default_factory=dict)
-    verdict: tuple[Status, str] | None = None
-    stage: str = "starting"
-    since: float = field(default_factory=time.monotonic)
-    stage_seconds: dict[str, float] = field(default_factory=dict)
-
-    def run(self, function: str, trial: Trial, *others: Any, seconds: float) -> tuple[Status, Failure | None]:
-        """Call ``function(emit, trial, *others)`` in a process within the trial's limits; return how that ended."""
-        outcome = run_in_process(
-            function,
-            (trial, *others),
-            self.on_event,
-            seconds=seconds,
-            memory=int(trial.limits.memory),
-            on_wait=self.progress.wait,
-            family=trial.devices > 1,
-        )
-        return self.conclude(outcome)
-
-    def on_event(self, name: str, value: Any) -> None:
-        if name == "measured":
-            self.measured[value[0]] = value[1]
-        elif name == "verdict":
-            self.verdict = value
-        elif name == "note":
-            self.progress.note(f"  {value}")
-        elif name == "stage":
-            self.enter(value)
-            self.progress.stage(value)
-        elif name == "step":
-            self.progress.step(*value)
-
-    def enter(self, stage: str) -> None:
-        """Begin another stage; the time since the last change is the old one's."""
-        now = time.monotonic()
-        self.stage_seconds[self.stage] = self.stage_seconds.get(self.stage, 0.0) + now - self.since
-        self.stage, self.since = stage, now
-
-    def conclude(self, outcome: Outcome) -> tuple[Status, Failure | None]:
-        """Return the trial's status and, where it is not ok, why."""
-        if outcome.how == "ok" and self.verdict is None:
-            return "ok", None
-        if outcome.how == "ok" and self.verdict is not None:
-            status, message = self.verdict
-            return status, Failure(type=status, message=message, stage=self.stage)
-        status: Status = outcome.how if outcome.how in ("timeout", "oom") else "failed"
-        return status, Failure(
-            type=outcome.type,
-            message=outcome.message,
-            trace=outcome.trace,
-            output=outcome.output,
-            stage=self.stage,
-        )

@@ -16,6 +16,7 @@ import pytest
 import yaml
 from PIL import Image
 
+from decompbench.bench.checks.validate.settings import suite_trial
 from decompbench.bench.cli import main
 from decompbench.bench.records.asked import AskedTrial
 from decompbench.bench.records.checksum import sealed
@@ -50,7 +51,8 @@ def write_suite(folder, content=None, name="suite.yaml", **changes):
 
 
 def make_record(trial, status="ok", key=None, kind="weight-space", **measured):
-    """Return a made-up record of a trial; ``measured`` are fields of ``Measured``."""
+    """Return a made-up record of a trial, or of a record's; ``measured`` are fields of ``Measured``."""
+    trial = suite_trial(trial) if isinstance(trial, AskedTrial) else trial
     kind = "none" if trial.is_dense else kind
     info = MethodInfo(
         name=trial.method.name,

@@ -104,7 +104,8 @@ def test_a_damaged_record_stops_all_of_them(own, reference):
 @pytest.mark.parametrize("revision", ["f4b400dadebb-dirty", None])
 def test_records_of_code_that_is_in_no_commit_are_left_out_unless_allowed(own, reference, revision):
     lines = records_of(own).read_bytes().splitlines(keepends=True)
-    document = read_line(lines[1].strip())[0] | {"revision": revision}
+    document = read_line(lines[1].strip())[0]
+    document["provenance"]["revision"] = revision
     records_of(own).write_bytes(lines[0] + line_of(document).encode() + b"".join(lines[2:]))
     made = contribute(own, reference, plan=False)
     assert len(made.new) == 4

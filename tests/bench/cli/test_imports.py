@@ -87,6 +87,7 @@ def test_planning_imports_torch_and_what_it_needs_of_it(tmp_path):
 @pytest.fixture
 def plugin(tmp_path, monkeypatch):
     """Write the folder of an installed plugin, which processes have on their path, with a method of that summary."""
+    monkeypatch.setenv("DECOMPBENCH_PLUGINS", "all")
     path = os.pathsep.join(filter(None, [str(tmp_path), os.environ.get("PYTHONPATH")]))
     monkeypatch.setenv("PYTHONPATH", path)
 

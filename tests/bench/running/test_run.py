@@ -41,13 +41,13 @@ def test_records_have_every_measurement(smoke):
         assert (measured.decomposition is None) == record.trial.is_dense
         assert measured.counts.macs == measured.counts.macs_formula == measured.counts.macs_torch
         assert measured.counts.disk > 0
-        assert [latency.batch_size for latency in measured.latency] == list(record.trial.measure.batch_sizes)
+        assert [latency.batch_size for latency in measured.latency] == record.trial.measure["batch_sizes"]
         assert all(latency.ratio_interval[0] <= latency.ratio_interval[1] for latency in measured.latency)
         assert measured.training.steps > 0
         assert measured.compress_seconds >= 0
         assert measured.peak_rss > 2**27
         assert len(measured.state_sha256) == 64
-        assert record.software["torch"]
+        assert record.provenance.libraries["torch"]
 
 
 def test_dense_trial_compresses_nothing_and_others_meet_the_budget(smoke):

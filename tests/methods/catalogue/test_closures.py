@@ -36,6 +36,8 @@ def imported(module: str) -> Iterator[str]:
     assert path is not None
     folder = [*path.relative_to(ROOT).parts[:-1]]
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.level > len(folder) + 1:
+            continue  # of another package
         if isinstance(node, ast.ImportFrom) and node.level:
             base = ".".join([*folder[: len(folder) - node.level + 1], *([node.module] if node.module else [])])
         elif isinstance(node, ast.ImportFrom) and f"{node.module}.".startswith(f"{PACKAGE}."):

@@ -121,7 +121,7 @@ def stranger(tmp_path, monkeypatch):
     package = tmp_path / "stranger-1.0.dist-info"
     package.mkdir()
     (package / "METADATA").write_text("Metadata-Version: 2.1\nName: stranger\nVersion: 1.0\n")
-    (package / "entry_points.txt").write_text(f"[{registry_module.GROUP}]\nstrange = stranger:Strange\n")
+    (package / "entry_points.txt").write_text(f"[{registry_module.ENTRY_POINT_GROUP}]\nstrange = stranger:Strange\n")
     monkeypatch.syspath_prepend(str(tmp_path))
     return "strange"
 
@@ -130,18 +130,18 @@ def test_plugins_are_left_alone_where_that_was_asked_for(stranger, monkeypatch):
     names = lambda group: [entry.name for entry in registry_module.entry_points(group)]  # noqa: E731
     for value in ("all", ""):
         monkeypatch.setenv("DECOMPBENCH_PLUGINS", value)
-        assert stranger in names(registry_module.GROUP)
+        assert stranger in names(registry_module.ENTRY_POINT_GROUP)
     monkeypatch.delenv("DECOMPBENCH_PLUGINS")
-    assert stranger in names(registry_module.GROUP)
+    assert stranger in names(registry_module.ENTRY_POINT_GROUP)
     monkeypatch.setenv("DECOMPBENCH_PLUGINS", "none")
-    assert stranger not in names(registry_module.GROUP)
+    assert stranger not in names(registry_module.ENTRY_POINT_GROUP)
     assert names("decompbench.model_source") == ["decompbench"], "our own are no plugins"
 
 
 def test_a_word_that_the_switch_does_not_know_is_refused(monkeypatch):
     monkeypatch.setenv("DECOMPBENCH_PLUGINS", "nome")
     with pytest.raises(MethodError, match="DECOMPBENCH_PLUGINS=nome: must be 'all' or 'none'"):
-        registry_module.entry_points(registry_module.GROUP)
+        registry_module.entry_points(registry_module.ENTRY_POINT_GROUP)
 
 
 def test_two_methods_of_one_name_are_refused():
