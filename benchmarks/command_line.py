@@ -1,4 +1,4 @@
-"""How long the verbs that only show something take, each in a process of its own, and planning the quick suite.
+"""Times of the verbs that only show something, each in a process of its own, and of planning the quick suite.
 
 python benchmarks/command_line.py
 python benchmarks/command_line.py --repeat 9 --save after.json --before before.json

@@ -33,7 +33,7 @@ class Family(ABC):
 
     @abstractmethod
     def claims(self, name: str) -> bool:
-        """Whether the name is of this family, be it valid or not."""
+        """Whether the name is of this family, valid or not."""
 
     @abstractmethod
     def names(self) -> list[str]:

@@ -1,4 +1,4 @@
-"""What holds for all tests: none sees the user's plugins, settings, cache or results; some use published files."""
+"""Fixtures of all tests: none sees the user's plugins, settings, cache or results; some use published files."""
 
 from __future__ import annotations
 

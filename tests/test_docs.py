@@ -1,4 +1,4 @@
-"""What the README and the docs tell people to run does run."""
+"""Commands and code that the README and the docs tell people to run: they run."""
 
 import base64
 import doctest

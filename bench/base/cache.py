@@ -1,4 +1,4 @@
-"""Where what can be made again is kept between runs: baselines, and the states of trainings."""
+"""The cache folder: baselines and the states of trainings, which can be made again, kept between runs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a run would do with each trial, as a list: for ``run --explain`` and ``plan --explain``."""
+"""The list of decisions on trials that ``run --explain`` and ``plan --explain`` print."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What several verbs share: options, and lists as tables or JSON."""
+"""Options that several verbs share, and their lists as tables or JSON."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is wrong with data, or with its name."""
+"""The errors of data: missing, unreadable, or of an unknown name."""
 
 from __future__ import annotations
 

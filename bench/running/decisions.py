@@ -1,4 +1,4 @@
-"""What a run does with each trial, and why: the trial is done, or it has to run."""
+"""The decision on each trial of a run: it is done, or it runs, and why."""
 
 from __future__ import annotations
 

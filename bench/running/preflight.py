@@ -1,4 +1,4 @@
-"""Look at all trials of a run before any is trained: are they possible, and how large will they be?"""
+"""The preflight: all trials of a run are checked before any is trained, for being possible and for their size."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How busy a machine is: the time of its cores that other processes take."""
+"""The load of a machine: the time of its cores that other processes take."""
 
 from __future__ import annotations
 

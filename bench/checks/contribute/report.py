@@ -1,4 +1,4 @@
-"""What a contribution came to, and what is left to do."""
+"""The report of a contribution: what was added, and what is left to do."""
 
 from __future__ import annotations
 

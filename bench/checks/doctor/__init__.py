@@ -1,4 +1,4 @@
-"""What this machine is, what software is on it, and what would spoil timings."""
+"""The doctor: the machine, its software, and what would spoil timings on it."""
 
 from .report import DoctorReport, examine
 from .warnings import warnings_of

@@ -1,4 +1,4 @@
-"""What of a report would spoil timings, or results."""
+"""Warnings: the findings of a report that would spoil timings or results."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which models a sweep goes over: the smallest of each family, as far as timm's names tell families apart."""
+"""The models of a sweep: the smallest of each family, as far as timm's names tell families apart."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether records are what they say: what a pull request to the results runs."""
+"""Validation of records: are they what they say? A pull request to the results runs it."""
 
 from .report import Finding, ValidationReport
 from .run import validate

@@ -1,4 +1,4 @@
-"""Where records lie: the folders' names, the machine's description, and records that are there more than once."""
+"""The places of records: folders' names, the machine's description, and records that are there more than once."""
 
 from __future__ import annotations
 

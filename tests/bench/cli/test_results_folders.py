@@ -1,4 +1,4 @@
-"""What each verb takes for results where nobody says, and that it tells; nothing is ever written to the reference."""
+"""The results folder that a verb takes where none is typed, and that it tells; nothing is written to the reference."""
 
 import csv
 import io

@@ -1,4 +1,4 @@
-"""Which trials run, and why: what was asked for decides, and what a record was made with does not."""
+"""Decisions on trials: what was asked for decides, and what a record was made with does not."""
 
 from __future__ import annotations
 
