@@ -51,7 +51,10 @@ def kept(
     """
     if package in sys.modules:
         return make()
-    file = cache_folder() / "kept" / f"{name}.json"
+    try:
+        file = cache_folder() / "kept" / f"{name}.json"
+    except RuntimeError:  # there is no home folder
+        return make()
     with contextlib.suppress(OSError, ValueError, LookupError, TypeError):  # a broken file is none
         found = json.loads(file.read_text(encoding="utf-8"))
         if found["state"] == _state(found["files"])[0]:

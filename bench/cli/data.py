@@ -24,9 +24,10 @@ def data_command(
     cache folder. Nothing else downloads data.
     """
     from ..base.kept import kept
+    from ..data.registry import loader_folders
 
     if action is None:
-        rows = kept("data", TYPES, _list_all)
+        rows = kept("data", TYPES, _list_all, data=loader_folders)
         print_list(rows, tuple(rows[0]), as_json)
         return
     if action != "fetch":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated
 
 import typer
@@ -43,6 +44,7 @@ def plan_command(
         from ..running.run_suite import explain_suite
 
         folder = own_results() if results is None else results
+        print(f"results: {folder}", file=sys.stderr)
         print_decisions(explain_suite(load_suite(suite), folder, progress=create_progress(), only=only), as_json)
         return
     start_server(PLANNING)

@@ -119,8 +119,14 @@ def _data() -> dict[str, DataInfo]:
 
 def classes_of(name: str, task: str) -> int | None:
     """How many classes data has, where its name alone tells. It is kept: tables ask for it, which read no image."""
-    known = kept("classes", f"{__package__}.types", _list_classes)
+    known = kept("classes", f"{__package__}.types", _list_classes, data=loader_folders)
     return known.get(_place(name.partition(":")[0], task))
+
+
+def loader_folders() -> list[Path]:
+    """Return the folders in which modules with data are looked for: a new one changes what there is."""
+    here = Path(__file__).parent
+    return [here, *(path.parent for path in here.glob("*/__init__.py"))]
 
 
 def _list_classes() -> dict[str, int]:

@@ -118,7 +118,8 @@ def _identity_2(document: Document, fingerprint: Document) -> Document:
         },
         "method": {
             "name": choice["name"],
-            **_given(_without(choice, _METHOD_2, only=True)),
+            **_without(choice, _METHOD_2, only=True),
+            **({"select": _given(choice["select"])} if choice.get("select") else {}),
             "settings": choice.get("settings", {}),
             "version": method["version"] or None,
             **({"others": others} if others else {}),

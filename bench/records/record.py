@@ -241,7 +241,7 @@ class Measured(RecordPart):
 
 
 class Provenance(RecordPart):
-    """Libraries, source and machine that a record was made with."""
+    """Libraries, source, threads and processor that a record was made with."""
 
     libraries: dict[str, str] = Field(default_factory=dict)
     """Versions of Python and of the libraries that matter, by name."""

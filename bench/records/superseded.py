@@ -1,4 +1,4 @@
-"""Superseded records: those of trials that a newer version of the suite or of a method has run, or has changed."""
+"""Superseded records: those that a newer version of their suite or of a method has replaced."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class Versions:
 
 def place_of(record: Record) -> Place:
     """Return which trial a record is of, and where that ran."""
-    return record.trial.suite, record.machine, record.trial.device, record.name
+    return record.trial.suite, record.machine, record.trial.device.partition(":")[0], record.name
 
 
 def describe_superseded(records: Iterable[Record], how: str, versions: Versions | None = None) -> str | None:

@@ -8,7 +8,7 @@ from typing import Literal
 
 from ..base.provenance.software import key_of
 from ..planning.forecast import Checked
-from ..records.record import FINAL, Record
+from ..records.record import FINAL, Provenance, Record
 from ..suite.trial import Trial
 from .keys import changes
 
@@ -27,7 +27,7 @@ class Decision:
     trial, checked, key
         The trial, what is known of it beforehand, and its key.
     record
-        The record of this key; None where there is none.
+        The record of this key and name; None where there is none.
     runs
         Whether it runs.
     why
@@ -56,17 +56,23 @@ def decide(
     redo
         Which trials run again that are done.
     """
-    known: dict[str, Record] = {}
+    known: dict[tuple[str, str], Record] = {}
     named: dict[tuple[str, str], Record] = {}
     for record in records:
-        known[record.key] = record
-        named[record.name, record.trial.device] = record
+        known[record.key, record.name] = record  # the name, too: a renamed row has no record under its name
+        named[record.name, _kind(record.trial.device)] = record
     decisions = []
     for trial, one in zip(trials, checked, strict=True):
         key = key_of(one.identity)
-        runs, why = _decide(one, known.get(key), named.get((trial.name, trial.device)), redo)
-        decisions.append(Decision(trial, one, key, known.get(key), runs, why))
+        record = known.get((key, trial.name))
+        runs, why = _decide(one, record, named.get((trial.name, _kind(trial.device))), redo)
+        decisions.append(Decision(trial, one, key, record, runs, why))
     return decisions
+
+
+def _kind(device: str) -> str:
+    """Return ``cuda`` for ``cuda:1``: which of several is no part of what is asked for."""
+    return device.partition(":")[0]
 
 
 def _decide(checked: Checked, record: Record | None, other: Record | None, redo: Redo | None) -> tuple[bool, str]:
@@ -82,6 +88,11 @@ def _decide(checked: Checked, record: Record | None, other: Record | None, redo:
     if redo == "all" or (redo == "outdated" and outdated):
         return True, f"--redo {redo}: {made}"
     return False, made
+
+
+def made_with(provenance: Provenance) -> str:
+    """Return a digest of what can change a result."""
+    return key_of(provenance.model_dump(include=_COMPARED))
 
 
 def outdated_by(record: Record, checked: Checked) -> list[str]:

@@ -14,7 +14,7 @@ import torch
 
 from ...methods import Method, method_class
 from ..base.provenance.software import code_revision, declared_version, is_ours, library_versions, plugin_digest
-from ..base.provenance.versions import PROTOCOLS, method_part, protocol_versions, task_part
+from ..base.provenance.versions import method_part, protocol_digests, protocol_versions, task_part
 from ..base.runtime import device_name
 from ..records.record import Provenance
 from ..suite.trial import Trial
@@ -61,15 +61,11 @@ def provenance_of(trial: Trial, task: Task) -> Provenance:
     """Return with what a trial is made in this process, whose global settings are the trial's."""
     return Provenance(
         libraries=library_versions(),
-        sources={**_protocol_digests(), **dict(_own_digests(trial, task))},
+        sources=protocol_digests() | dict(_own_digests(trial, task)),
         revision=code_revision(),
         threads=torch.get_num_threads(),
         processor=device_name(trial.device, trial.devices),
     )
-
-
-def _protocol_digests() -> dict[str, str]:
-    return {name: part.digest for name, part in PROTOCOLS.items()}
 
 
 def _own_digests(trial: Trial, task: Task) -> Iterator[tuple[str, str]]:

@@ -20,7 +20,7 @@ from ..records.store import RecordStore, describe_damages
 from ..suite.schema import Suite
 from ..suite.trial import Trial, expand, matching
 from .baselines import Failures, train_baselines
-from .decisions import Decision, Redo, decide
+from .decisions import Decision, Redo, decide, made_with
 from .progress import Progress
 from .watched import Watched
 
@@ -105,7 +105,7 @@ def run_suite(
         for line in describe_damages(damages):
             progress.note(line)
         decisions = decide(trials, checked, records, redo)
-        known = {record.key: record for record in records}
+        known = {(record.key, record.name): record for record in records}
         todo = [decision for decision in decisions if decision.runs]
         interrupted, new = False, 0
         progress.begin([one.trial for one in todo], len(trials), known.values())
@@ -118,14 +118,15 @@ def run_suite(
                 store.append(record)
                 if record.status in FINAL:
                     remove_checkpoint(record.key)
-                known[record.key] = record
+                known[record.key, record.name] = record
                 new += 1
                 progress.trial_ends(record)
         except KeyboardInterrupt:
             interrupted = True
         finally:
             progress.end()
-    found = [known[one.key] for one in decisions if one.key in known]
+    asked = [(one.key, one.trial.name) for one in decisions]
+    found = [known[place] for place in asked if place in known]
     return RunResult(found, new, len(trials), store.path, machine_path, interrupted)
 
 
@@ -217,7 +218,8 @@ def run_trial(
         status, failure = failures[checked.baseline]
     else:
         seconds = trial.limits.seconds
-        status, failure = watched.run(".running.run_trial:execute", trial, key, checked.baseline, seconds=seconds)
+        arguments = (key, checked.baseline, made_with(checked.provenance))
+        status, failure = watched.run(".running.run_trial:execute", trial, *arguments, seconds=seconds)
     watched.enter("ended")
     return Record(
         key=key,

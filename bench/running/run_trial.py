@@ -40,7 +40,7 @@ class NothingToDoError(ValueError):
     """The method leaves every layer of the model alone."""
 
 
-def execute(emit: Emit, trial: Trial, key: str | None = None, baseline: str | None = None) -> None:
+def execute(emit: Emit, trial: Trial, key: str | None = None, baseline: str | None = None, made_with: str = "") -> None:
     """Run one trial.
 
     Parameters
@@ -55,12 +55,14 @@ def execute(emit: Emit, trial: Trial, key: str | None = None, baseline: str | No
         None keeps nothing.
     baseline
         Key of the weights in the cache to start from, where the entry has a baseline.
+    made_with
+        Digest of the provenance. A state that other code or other libraries kept is left aside.
     """
     if trial.devices > 1 and not distributed.is_initialized():
-        run_on_devices(emit, trial.devices, trial.device, ".running.run_trial:execute", trial, key, baseline)
+        run_on_devices(emit, trial.devices, trial.device, ".running.run_trial:execute", trial, key, baseline, made_with)
         return
     try:
-        _run(emit, trial, key, baseline)
+        _run(emit, trial, key, baseline, made_with)
     except (UnreachableTarget, NothingToDoError) as error:
         emit("verdict", ("skipped", str(error)))
     except (Diverged, NotFiniteError) as error:
@@ -69,7 +71,7 @@ def execute(emit: Emit, trial: Trial, key: str | None = None, baseline: str | No
         emit("measured", ("peak_rss", process_peak()))
 
 
-def _run(emit: Emit, trial: Trial, key: str | None, baseline: str | None) -> None:
+def _run(emit: Emit, trial: Trial, key: str | None, baseline: str | None, made_with: str) -> None:
     """Take the steps of a trial; of processes that train together all take those up to the training."""
     emit("stage", "loading")
     emit("measured", ("runtime", configure_trial(trial)))
@@ -87,7 +89,7 @@ def _run(emit: Emit, trial: Trial, key: str | None, baseline: str | None) -> Non
     plan = _plan(emit, trial, model, example)
     session, begin_seconds = _begin(emit, trial, task, model, plan)
     begun = examiner.evaluate("begun", session.model)
-    _train(emit, trial, task, session, dense, _checkpoint(trial, key, start))
+    _train(emit, trial, task, session, dense, _checkpoint(trial, key, start, made_with))
     trained = examiner.evaluate("trained", session.model)
     if not is_first():
         return
@@ -162,11 +164,13 @@ def _begin(emit: Emit, trial: Trial, task: Task, model: nn.Module, plan: Plan) -
     return session, seconds
 
 
-def _checkpoint(trial: Trial, key: str | None, start: StartingWeights) -> Checkpoint | None:
+def _checkpoint(trial: Trial, key: str | None, start: StartingWeights, made_with: str) -> Checkpoint | None:
     """Return where the training's state is kept; one from other starting weights is another training's."""
     if key is None:
         return None
-    return Checkpoint(checkpoint_file(key), f"{key} from {start.sha256}", trial.limits.checkpoint_seconds)
+    return Checkpoint(
+        checkpoint_file(key), f"{key} from {start.sha256} with {made_with}", trial.limits.checkpoint_seconds
+    )
 
 
 def _train(

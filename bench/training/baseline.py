@@ -1,4 +1,4 @@
-"""A baseline: all that determines the weights of a trained dense model, its key, and those that ship with us."""
+"""The baseline: a dense model's training with all that determines its weights, its key, and those that ship with us."""
 
 from __future__ import annotations
 

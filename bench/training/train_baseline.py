@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
 
 import torch
@@ -22,7 +21,9 @@ from ..base.cache import baseline_file, checkpoint_file, remove_checkpoint
 from ..base.devices import is_first, run_on_devices
 from ..base.errors import BenchError
 from ..base.events import Emit
-from ..base.runtime import RuntimeSettings, configure, device_name, seed_everything
+from ..base.provenance.software import key_of, library_versions
+from ..base.provenance.versions import protocol_digests
+from ..base.runtime import RuntimeSettings, configure, seed_everything
 from ..measure import state_sha256
 from ..suite.schema import Limits
 from ..suite.trial import Trial
@@ -31,8 +32,6 @@ from .baseline import Baseline, baseline_key, baseline_of
 from .callbacks import NO_CALLBACKS, Callbacks, report_to
 from .checkpoint import Checkpoint
 from .train import Diverged, TrainResult, train
-
-LIBRARIES = ("torch", "timm")
 
 
 @dataclass(frozen=True)
@@ -96,9 +95,10 @@ def train_baseline(
     configure(RuntimeSettings(threads=baseline.threads))
     seed_everything(baseline.seed)
     model = load_model(baseline.model, pretrained=baseline.pretrained, **kwargs)
-    key = baseline_key(baseline, task, state_sha256(model), device_name(device, baseline.devices))
+    key = baseline_key(baseline, task, state_sha256(model) if baseline.pretrained else None, device)
+    made_with = {"libraries": library_versions(), "sources": protocol_digests("models", "training")}
     model.to(device)
-    checkpoint = Checkpoint(checkpoint_file(key), key, checkpoint_seconds)
+    checkpoint = Checkpoint(checkpoint_file(key), f"{key} with {key_of(made_with)}", checkpoint_seconds)
     try:
         training = train(model, task, baseline.recipe, seed=baseline.seed, callbacks=callbacks, checkpoint=checkpoint)
         if not is_first():
@@ -121,7 +121,8 @@ def train_baseline(
         "device": torch.device(device).type,
         "steps": training.steps,
         "metrics": metrics,
-        "versions": {library: metadata.version(library) for library in LIBRARIES},
+        "versions": made_with["libraries"],
+        "sources": made_with["sources"],
         "state_sha256": state_sha256(model),
     }
     state = {key: tensor.cpu().contiguous() for key, tensor in model.state_dict().items()}

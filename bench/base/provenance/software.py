@@ -76,15 +76,20 @@ def declared_version(cls: type) -> int | str:
 
 @functools.cache
 def code_revision() -> str | None:
-    """Return ``git describe`` of the working tree this code lies in, None where it lies in none of ours."""
+    """Return ``git describe`` of the working tree this code lies in, None where it lies in none of ours.
+
+    It ends in ``-dirty`` where a file is changed, or a Python file is new: no commit has that code.
+    """
     here = Path(__file__)
     git = ["git", "-C", str(here.parent)]
     try:
         # An installed copy may lie inside somebody else's repository: only a tracked file is in its own.
         _output([*git, "ls-files", "--error-unmatch", here.name])
-        return _output([*git, "describe", "--always", "--dirty", "--abbrev=12"])
+        revision = _output([*git, "describe", "--always", "--dirty", "--abbrev=12"])
+        untracked = _output([*git, "ls-files", "--others", "--exclude-standard", "--", f"{here.parents[3]}/*.py"])
     except (OSError, subprocess.SubprocessError):
         return None
+    return f"{revision}-dirty" if untracked and not revision.endswith("-dirty") else revision
 
 
 def _output(command: list[str]) -> str:

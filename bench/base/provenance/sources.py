@@ -1,7 +1,7 @@
 """Digests of source code: the same for code that does the same, wherever it lies and whatever it says about itself.
 
-A module's digest is over its syntax tree without comments, docstrings, annotations for types only and the places that
-names are imported from. The digest of several modules is over their digests, in any order. So a mended comment, a moved
+A module's digest is over its syntax tree without comments, docstrings, ``if TYPE_CHECKING`` and the places that names
+are imported from. The digest of several modules is over their digests, in any order. So a mended comment, a moved
 or renamed file, a reordered import and another line break change nothing; another constant, call or default does.
 """
 
@@ -20,6 +20,7 @@ PARENT = __name__.partition(".")[0]
 #: Members of a syntax tree that depend on the version of Python or on how something is written.
 _LEFT_OUT = frozenset({"ctx", "kind", "type_comment"})
 _IMPORTS = (ast.Import, ast.ImportFrom)
+_EMPTY_TEXT = ("Constant", ("value", "str ''"))
 
 
 def source_digest(roots: Iterable[str], within: Iterable[str]) -> str:
@@ -33,6 +34,11 @@ def source_digest(roots: Iterable[str], within: Iterable[str]) -> str:
         Packages and modules that imports are followed into, written likewise.
     """
     return _digest(module_digest(path) for path in import_closure(tuple(roots), tuple(within)).values())
+
+
+def has_module(name: str) -> bool:
+    """Tell whether there is a module or package of ours of a name, written without the leading ``decompbench.``."""
+    return _file_of(name) is not None
 
 
 def folder_digest(path: Path) -> str:
@@ -77,6 +83,8 @@ def _plain(node: Any) -> Any:
     """Return a part of a syntax tree as tuples, without empty members, in which versions of Python differ."""
     if isinstance(node, ast.AST):
         members = [(name, _plain(value)) for name, value in ast.iter_fields(node) if name not in _LEFT_OUT]
+        if isinstance(node, ast.JoinedStr):  # some versions of Python put empty texts between nested fields
+            members = [("values", tuple(part for part in dict(members)["values"] if part != _EMPTY_TEXT))]
         return (type(node).__name__, *((name, value) for name, value in members if value not in (None, ())))
     if isinstance(node, list):
         return tuple(_plain(item) for item in node if not _says_nothing(item))

@@ -1,9 +1,9 @@
 """Declared versions of what decides a result: each method, each task, and the protocols that all trials share.
 
-A version is raised when the same settings would give other results. A trial's key has the version, never the source, so
-that a mended comment makes nobody run anything again. ``versions.json`` holds each version with the digest of the
-source that it was last declared for. A test fails where the source has another digest by now; ``tools/versions.py``
-records the decision.
+A version is raised when the same settings would give other results. A trial's key has the version and not the source,
+so that a mended comment makes nobody run anything again; only a plugin that declares no version has its source there.
+``versions.json`` holds each version with the digest of the source that it was last stated for. A test fails where the
+source has another digest by now; ``tools/versions.py`` puts the file right.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from .sources import source_digest
+from .sources import has_module, source_digest
 
 FILE = Path(__file__).with_name("versions.json")
 
@@ -53,11 +53,35 @@ PROTOCOLS = {
     # how a model is trained, and in which order a trial does what
     "training": Part(
         1,
-        ("bench.training.train", "bench.planning.build", "bench.planning.choice", "bench.running.run_trial"),
-        ("bench.training", "bench.planning.build", "bench.planning.choice", "bench.suite.recipe", "bench.base.runtime"),
+        (
+            "bench.training.train",
+            "bench.training.train_baseline",
+            "bench.planning.build",
+            "bench.planning.choice",
+            "bench.running.run_trial",
+        ),
+        (
+            "bench.training",
+            "bench.planning.build",
+            "bench.planning.choice",
+            "bench.suite.recipe",
+            "bench.base.runtime",
+            "bench.base.devices",
+        ),
     ),
     # how a model is deployed, counted and timed
-    "measuring": Part(1, ("bench.measure", "bench.suite.measure", "methods.lifecycle.deploy"), ("bench.measure",)),
+    "measuring": Part(
+        1,
+        (
+            "bench.measure",
+            "bench.suite.measure",
+            "bench.suite.form_name",
+            "methods.lifecycle.deploy",
+            "methods.lifecycle.counting",
+            "methods.lifecycle.storage",
+        ),
+        ("bench.measure", "bench.base.machine", "methods.lifecycle", "methods.numerics", "methods.contract"),
+    ),
 }
 #: What a method's and a task's own imports are followed into.
 WITHIN_METHOD = ("methods.catalogue", "methods.contract", "methods.numerics")
@@ -69,14 +93,24 @@ def protocol_versions() -> dict[str, int]:
     return {name: part.version for name, part in PROTOCOLS.items()}
 
 
+def protocol_digests(*names: str) -> dict[str, str]:
+    """Return the digest of the source of some protocols, of all if none is named."""
+    return {name: PROTOCOLS[name].digest for name in names or PROTOCOLS}
+
+
 def method_part(module: str, version: int) -> Part:
     """Return one of our methods as a part; ``module`` is its class's ``__module__``."""
     return Part(version, (module.partition(".")[2],), WITHIN_METHOD)
 
 
 def task_part(module: str, version: int) -> Part:
-    """Return one of our tasks as a part; ``module`` is its class's ``__module__``."""
-    return Part(version, (module.partition(".")[2],), WITHIN_TASK)
+    """Return one of our tasks as a part; ``module`` is its class's ``__module__``.
+
+    The modules that load its data are found by walking a folder, not by import, so that folder is a root as well.
+    """
+    module = module.partition(".")[2]
+    data = f"bench.data.{module.split('.')[2]}"
+    return Part(version, (module, data) if has_module(data) else (module,), WITHIN_TASK)
 
 
 @functools.cache

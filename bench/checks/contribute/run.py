@@ -82,12 +82,17 @@ def contribute(
 
 def _choose(source: Path, target: Path, allow_dirty: bool) -> Part:
     """Return which lines of a records file are new."""
-    known = {line.content for line in _lines(target)}
+    known = {_told(line.record) for line in _lines(target)}
     lines = _lines(source)
-    missing = [line for line in lines if line.content not in known]
+    missing = [line for line in lines if _told(line.record) not in known]
     uncommitted = [] if allow_dirty else [line for line in missing if not _is_committed(line.record)]
     new = [line for line in missing if line not in uncommitted]
     return Part(source, target, new, uncommitted, len(lines) - len(missing))
+
+
+def _told(record: Record) -> str:
+    """Return a record's content: equal for lines that were written in different versions."""
+    return record.model_dump_json()
 
 
 def _is_committed(record: Record) -> bool:

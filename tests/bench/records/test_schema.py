@@ -77,6 +77,17 @@ def test_a_memory_format_becomes_a_form():
     assert "memory_format" not in json.dumps(new["measured"]["latency"])
 
 
+def test_layers_that_are_left_dense_stay_in_the_identity_of_an_older_record():
+    keys = set()
+    for pattern in ("layer1*", "layer2*"):
+        old = document("v2.jsonl")
+        old["trial"]["method"]["overrides"] = {pattern: None}
+        new, _ = read_line(resealed(json.dumps(old, separators=(",", ":"), ensure_ascii=False)).encode())
+        assert new["identity"]["method"]["overrides"] == {pattern: None}
+        keys.add(new["key"])
+    assert len(keys) == 2
+
+
 def test_fields_of_a_newer_minor_version_are_kept(trials):
     line = make_record(trials[0]).line()
     document = json.loads(line) | {"schema_minor": SCHEMA_MINOR + 1, "weather": "fine"}

@@ -81,6 +81,19 @@ def test_the_last_record_of_a_key_counts(trials, decision):
     assert decision(one, done, failed)[0] is True
 
 
+def test_a_renamed_row_runs_under_its_new_name(trials, decision):
+    """Its key is the same, as a label changes no outcome; but no table would show it under the name it has now."""
+    one = checked(trials[1])
+    other = record_of(trials[1], one).model_copy(update={"name": "resnet8/fashion-mnist-10k/best/params=50%/seed0"})
+    assert decision(one, other) == (True, "no record yet")
+
+
+def test_two_devices_of_a_kind_are_one(trials, decision):
+    one = checked(trials[1])
+    second = record_of(trials[1].model_copy(update={"device": "cuda:1"}), one)
+    assert decision(one, second)[0] is False
+
+
 def test_changes_are_told_by_path():
     before, after = {"a": {"b": 1, "c": [1]}, "d": "x" * 40}, {"a": {"b": 2, "c": [1]}, "e": None}
     assert list(changes(before, after)) == ["a.b 1 → 2", f"d {'x' * 12}… → default"]

@@ -8,9 +8,10 @@ import runpy
 import pytest
 
 from decompbench.bench.base.provenance import versions
+from decompbench.bench.base.provenance.sources import import_closure
 from decompbench.bench.base.provenance.versions import method_versions, recorded_versions
 from decompbench.methods import list_methods, method_class
-from tests.places import TOOLS
+from tests.places import ROOT, TOOLS
 
 TOOL = runpy.run_path(str(TOOLS / "versions.py"))
 
@@ -26,6 +27,23 @@ def test_every_method_task_and_protocol_of_ours_is_recorded():
     tasks = {name for name in recorded_versions() if name.startswith("task:")}
     assert tasks == {"task:classification", "task:detection", "task:size", "task:super_resolution"}
     assert recorded_versions().keys() >= {"models", "compression", "training", "measuring"}
+
+
+def test_no_code_that_decides_a_result_is_in_no_digest():
+    """What is found by walking a folder, or imported through a package's face, is easily left out."""
+    reached = {
+        module for part in TOOL["present_parts"]().values() for module in import_closure(part.roots, part.within)
+    }
+    decides = ("methods", "models", "bench/data", "bench/tasks", "bench/training", "bench/measure")
+    others = {"methods.authoring", "bench.training.baseline"}  # another face; the keys of baselines
+    missing = {
+        name
+        for folder in decides
+        for path in (ROOT / folder).rglob("*.py")
+        if path.name != "__init__.py" and "conformance" not in path.parts
+        if (name := ".".join(path.relative_to(ROOT).with_suffix("").parts)) not in reached | others
+    }
+    assert missing == set()
 
 
 @pytest.fixture
