@@ -4,6 +4,9 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --quiet --constraint constraints.txt
 
+# the tests run in so many processes; each takes about 1 GB
+JOBS ?= 2
+
 # pytest-benchmark keeps every run in .benchmarks; BENCH_ALL=1 takes all layers, BENCH_ARGS goes to pytest
 BENCH_FOLDER ?= .benchmarks
 BENCH_ARGS ?=
@@ -24,7 +27,7 @@ leaderboard: $(VENV)/.installed
 	$(BIN)/decompbench run quick
 
 test: $(VENV)/.installed-test lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(JOBS)
 
 lint: $(VENV)/.installed-test
 	$(BIN)/ruff check .
