@@ -50,9 +50,10 @@ __getattr__, __dir__ = lazy_names(
     {
         ".base.errors": ("BenchError",),
         ".planning.variants": ("load_variant",),
+        ".records.find": ("find_records", "latest"),
         ".records.frame": ("load_frame",),
         ".reports.compare": ("compare", "read_set"),
-        ".reports.leaderboard.rows": ("find_records", "latest", "leaderboard"),
+        ".reports.leaderboard.rows": ("leaderboard",),
         ".reports.published": ("published_points",),
         ".reports.ranking": ("average_ranks", "parse_budget", "rank_cells"),
         ".running.progress": ("create_progress",),
