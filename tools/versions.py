@@ -12,6 +12,7 @@ import argparse
 import json
 import sys
 
+from decompbench.bench.base.provenance.software import is_ours
 from decompbench.bench.base.provenance.versions import FILE, PROTOCOLS, Part, method_part, recorded_versions, task_part
 from decompbench.bench.tasks import list_tasks
 from decompbench.bench.tasks.registry import task_class
@@ -38,7 +39,7 @@ def _declared(cls: type) -> tuple[str, int]:
 
 
 def _ours(cls: type) -> bool:
-    return cls.__module__.startswith("decompbench.")
+    return is_ours(cls.__module__)
 
 
 def findings() -> dict[str, str]:
@@ -65,14 +66,14 @@ def findings() -> dict[str, str]:
 def write(same: set[str]) -> list[str]:
     """Record parts that are new, gone or of a raised version, and those named; return what is still wrong."""
     recorded, present = recorded_versions(), present_parts()
-    parts, wrong = {}, []
+    found, parts, wrong = findings(), {}, []
     for name, part in sorted(present.items()):
         known = recorded.get(name)
         if known is None or part.version > int(known["version"]) or same & {"all", name, name.rpartition(":")[2]}:
             parts[name] = {"version": part.version, "digest": part.digest}
         else:
             parts[name] = known
-            if name in (found := findings()):
+            if name in found:
                 wrong.append(f"{name} {found[name]}")
     FILE.write_text(json.dumps({"about": ABOUT, "parts": parts}, indent=1) + "\n", encoding="utf-8")
     recorded_versions.cache_clear()

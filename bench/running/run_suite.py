@@ -100,11 +100,7 @@ def run_suite(
     machine_path = write_machine(results, machine)
     with store.run_lock():
         progress.note(f"checking {len(trials)} trials")
-        checked = survey_trials(trials, progress)
-        records, damages = store.read()
-        for line in describe_damages(damages):
-            progress.note(line)
-        decisions = decide(trials, checked, records, redo)
+        decisions, records = _decide_on(trials, store, progress, redo)
         known = {(record.key, record.name): record for record in records}
         todo = [decision for decision in decisions if decision.runs]
         interrupted, new = False, 0
@@ -142,11 +138,19 @@ def explain_suite(
 ) -> list[Decision]:
     """Return what `run_suite` would do with each trial, and why; parameters and errors are the same."""
     trials = matching(expand(suite, device, devices), only)
+    store = RecordStore(results / suite.name / describe_machine()["id"])
+    return _decide_on(trials, store, progress, redo)[0]
+
+
+def _decide_on(
+    trials: Sequence[Trial], store: RecordStore, progress: Progress, redo: Redo | None
+) -> tuple[list[Decision], list[Record]]:
+    """Return the decision on each trial, and the records that it goes by; lines that cannot be read are told."""
     checked = survey_trials(trials, progress)
-    records, damages = RecordStore(results / suite.name / describe_machine()["id"]).read()
+    records, damages = store.read()
     for line in describe_damages(damages):
         progress.note(line)
-    return decide(trials, checked, records, redo)
+    return decide(trials, checked, records, redo), records
 
 
 def survey_trials(trials: Sequence[Trial], progress: Progress) -> list[Checked]:

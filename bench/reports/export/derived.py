@@ -15,7 +15,7 @@ from ...base.errors import StoreError
 from ...records.find import find_records, latest
 from ...records.frame import Flat, parquet_metadata, parquet_of, parse_flat, sorted_rows
 from ...records.store import describe_damages
-from ...records.superseded import describe_superseded
+from ...records.superseded import Versions, describe_superseded
 from ..leaderboard.rows import leaderboard
 from ..text.csv import arrow_to_csv, rows_to_csv
 from .render import to_csv, to_markdown
@@ -55,9 +55,10 @@ def write_tables(
         yield from paths
     for name in dict.fromkeys([file.parent.parent.name for file in files] or [suite]):
         records, _ = find_records(results, name)
-        if line := describe_superseded(records, "'leaderboard --superseded' shows them"):
+        versions = Versions.among(records)
+        if line := describe_superseded(records, "'leaderboard --superseded' shows them", versions):
             on_note(f"leaderboard of {name}: {line}")
-        for path, content in _leaderboards(leaderboard(latest(records))):
+        for path, content in _leaderboards(leaderboard(latest(records, versions=versions), versions=versions)):
             yield _write((out or results) / str(name) / path, content)
 
 

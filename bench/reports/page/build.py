@@ -37,7 +37,7 @@ def write_page(
     Parameters
     ----------
     records
-        Of any suites and machines, each trial at most once (see :func:`.rows.latest`).
+        Of any suites and machines, each trial at most once (see :func:`.find.latest`).
     results
         Folder of all results, or several, which have the machines' descriptions.
     folder

@@ -113,7 +113,7 @@ def find_cells(
     Parameters
     ----------
     records
-        Each trial at most once, superseded ones left out (see :func:`.leaderboard.rows.latest`).
+        Each trial at most once, superseded ones left out (see :func:`.find.latest`).
     budget
         Its measure is the points' cost.
     metric
