@@ -28,6 +28,7 @@ from .contract.registry import register
 from .contract.select import Select, refuse_grouped, refuse_pointwise
 from .contract.sharing import require_sharing, sharing_groups
 from .contract.spec import ConvSpec
+from .contract.whole_model import WholeModelMethod
 from .numerics.clustering import Clustering, kmeans
 from .numerics.kmeans_init import KMeansInit
 from .numerics.linear import (
@@ -79,6 +80,7 @@ __all__ = [
     "Unfolding",
     "VirtualWeightConv2d",
     "VirtualWeightConvTranspose2d",
+    "WholeModelMethod",
     "apply_short",
     "balancing_root",
     "chain_cost",

@@ -35,6 +35,7 @@ def plan_command(
     """
     from ..base.process import PLANNING, start_server, stop_server
     from ..suite.load import load_suite
+    from ..suite.needs import left_out
     from ..suite.trial import expand, matching
 
     if explain:
@@ -51,7 +52,10 @@ def plan_command(
     try:
         from ..running.run_suite import preview_trials
 
-        trials = matching(expand(load_suite(suite)), only)
+        read = load_suite(suite)
+        for line in left_out(read):
+            print(line, file=sys.stderr)
+        trials = matching(expand(read), only)
         plans = preview_trials(trials)
     finally:
         stop_server()  # trials that this process may run later need one that has imported more

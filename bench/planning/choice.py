@@ -88,8 +88,8 @@ def plan_size(plan: Plan) -> Size:
     return Size(
         weights=plan.after.weights,
         dense_weights=plan.before.weights,
-        macs=plan.after.macs + plan.linear_macs,
-        dense_macs=plan.before.macs + plan.linear_macs,
+        macs=plan.macs_after,
+        dense_macs=plan.macs_before,
         bits=plan.after.bits,
         dense_bits=plan.before.bits,
         budget_ratio=plan.ratio(plan.target.count) if plan.target else None,

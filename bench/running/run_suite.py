@@ -17,6 +17,7 @@ from ..planning.forecast import Checked, Planned
 from ..records.asked import AskedTrial
 from ..records.record import FINAL, Measured, Record
 from ..records.store import RecordStore, describe_damages
+from ..suite.needs import left_out
 from ..suite.schema import Suite
 from ..suite.trial import Trial, expand, matching
 from .baselines import Failures, train_baselines
@@ -99,6 +100,8 @@ def run_suite(
     store.check(len(trials))
     machine_path = write_machine(results, machine)
     with store.run_lock():
+        for line in left_out(suite):
+            progress.note(line)
         progress.note(f"checking {len(trials)} trials")
         decisions, records = _decide_on(trials, store, progress, redo)
         known = {(record.key, record.name): record for record in records}

@@ -217,11 +217,10 @@ def _finish(emit: Emit, session: Session, begin_seconds: float) -> nn.Module:
 def _count(emit: Emit, plan: Plan, example: Tensor, dense: nn.Module, small: nn.Module) -> None:
     """Count both models, each by its formulas in the plan, too."""
     emit("stage", "counting")
-    for field, model, cost, what in (
-        ("dense_counts", dense, plan.before, "dense"),
-        ("counts", small, plan.after, "compressed"),
+    for field, model, cost, macs, what in (
+        ("dense_counts", dense, plan.before, plan.macs_before, "dense"),
+        ("counts", small, plan.after, plan.macs_after, "compressed"),
     ):
-        macs = cost.macs + plan.linear_macs
         counts = count_model(model, example, planned_weights=cost.weights, planned_macs=macs, what=what)
         emit("measured", (field, counts))
 

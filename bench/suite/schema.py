@@ -88,6 +88,8 @@ class MethodChoice(Strict):
     """Instead of the entry's, for a method that cannot be sized to these."""
     note: str = ""
     """What a reader of the row should know; shown below the table."""
+    needs: str = Field(default="", exclude=True)
+    """Package that the method comes with, by the name it is installed under: without it the row is left out."""
 
     @model_validator(mode="before")
     @classmethod

@@ -13,6 +13,7 @@ from ...common.names import suggestion
 from ..base.errors import SuiteError
 from ..base.text import DENSE, table_words, trial_words
 from ..data.names import relocate_data
+from .needs import is_left_out
 from .recipe import Recipe
 from .schema import BaselineChoice, Budget, Entry, Limits, Measure, MethodChoice, Strict, Suite
 
@@ -183,7 +184,7 @@ def _points(suite: Suite, number: int, entry: Entry) -> Iterator[tuple[str, str,
         for seed in suite.seeds:
             yield model, "", MethodChoice(name=DENSE), None, seed
         for index, choice in enumerate(entry.methods):
-            if choice.name == DENSE:
+            if choice.name == DENSE or is_left_out(choice):
                 continue
             for budget in choice.budgets or (() if choice.variant else entry.budgets) or (None,):
                 for seed in suite.seeds:
@@ -192,8 +193,9 @@ def _points(suite: Suite, number: int, entry: Entry) -> Iterator[tuple[str, str,
                     used.update(excluding)
                     if not excluding:
                         yield model, f"{place}.methods[{index}]", choice, budget, seed
+    absent = {name for choice in entry.methods if is_left_out(choice) for name in (choice.name, choice.row)}
     for index, rule in enumerate(entry.exclude):
-        if index not in used:
+        if index not in used and rule.method not in absent:
             near = suggestion(rule.method, {choice.row for choice in entry.methods})
             if rule.model is not None and rule.model not in entry.all_models:
                 near = suggestion(rule.model, entry.all_models)

@@ -58,7 +58,7 @@ def check_stored_weights_are_as_promised(method: Method, case: Case) -> None:
 def check_macs_are_as_promised(method: Method, case: Case) -> None:
     """The compact form does as many multiply-accumulates as the plan said, counted by torch."""
     made, x = case.plan(method), case.example()
-    promised = made.after.macs + made.linear_macs
+    promised = made.macs_after
     lone = isinstance(case, ConvCase)
     model = lone_layer(method, case).compact() if lone else deploy(compressed(method, case), x, forms="compact")
     with FlopCounterMode(display=False) as counter:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 from unittest import SkipTest
@@ -12,6 +12,7 @@ import torch
 
 from ..contract.forward import untouched_random_numbers
 from ..contract.method import Method
+from ..contract.whole_model import WholeModelMethod
 from . import checks_contract as contract
 from . import checks_costs as costs
 from . import checks_extremes as extremes
@@ -77,6 +78,8 @@ CHECKS: tuple[tuple[Callable[..., None], Lists], ...] = (
     (extremes.check_weights_that_are_no_numbers_are_told, (FEW,)),
 )
 """Every check with the cases it runs on."""
+OF_LAYERS = {contract.check_plain_convolutions_are_compressed, training.check_a_training_loop_ends_in_a_small_model}
+"""Checks that look at the replacement of each layer, which a whole-model method has not."""
 
 
 @dataclass(frozen=True)
@@ -184,7 +187,16 @@ def conformance_checks(method: Method, *, quick: bool = False) -> list[Check]:
     ... def test_conforms(check):
     ...     check()
     """
-    return [Check(method, function, lists, quick) for function, lists in CHECKS]
+    whole = isinstance(method, WholeModelMethod)
+    return [Check(method, function, lists, quick) for function, lists in (_of_networks() if whole else CHECKS)]
+
+
+def _of_networks() -> Iterator[tuple[Callable[..., None], Lists]]:
+    """Yield the checks of a whole-model method: those of the method alone, and those on networks."""
+    for function, lists in CHECKS:
+        on_networks = tuple(one for one in lists if one in (NETWORKS, BUDGETS))
+        if function not in OF_LAYERS and (on_networks or not lists):
+            yield function, on_networks
 
 
 def check_method(

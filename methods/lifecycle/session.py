@@ -11,15 +11,18 @@ from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd
 
 from ..contract.cost import Target
+from ..contract.errors import MethodError
 from ..contract.forward import untouched_random_numbers
 from ..contract.layers import GEOMETRY
 from ..contract.method import Method, SessionPart
 from ..contract.rewrite import adopt, carry_requires_grad, replace_conv
 from ..contract.spec import ConvSpec, has_own_weight
+from ..contract.whole_model import WholeModelMethod
 from ..numerics.linear import without_autocast
 from ..plan.arguments import require_model, require_plan
 from ..plan.plan import Plan
 from ..plan.planner import plan as make_plan
+from ..plan.whole import shrink_checked
 from .calibration import Batch, refit_layers, take
 
 
@@ -151,6 +154,9 @@ def begin(model: nn.Module, plan: Plan, *, seed: int = 0, calibration: Iterable[
     """
     require_model(model)
     require_plan(plan)
+    if isinstance(plan.method, WholeModelMethod):
+        make_smaller(model, plan, seed=seed)
+        return Session(model, plan, (), {})
     generator = torch.Generator().manual_seed(seed)
     convs = planned_convs(model, plan)
     batches = take(calibration, plan)
@@ -163,6 +169,31 @@ def begin(model: nn.Module, plan: Plan, *, seed: int = 0, calibration: Iterable[
     if original is not None:
         refit_layers(original, model, plan, batches, generator)
     return session
+
+
+def make_smaller(model: nn.Module, plan: Plan, *, seed: int) -> None:
+    """Have the whole-model method of ``plan`` make ``model`` smaller, in place; on failure the model is unchanged.
+
+    Raises
+    ------
+    MethodError
+        If the model is not the one the plan was made for, or the method fails.
+    """
+    method = plan.method
+    assert isinstance(method, WholeModelMethod)
+    assert plan.example is not None
+    planned_convs(model, plan)
+    trial = copy.deepcopy(model)
+    shrink_checked(trial, method, plan.example, frozenset(plan.kept), seed)
+    for layer in plan.layers:
+        found = trial.get_submodule(layer.path).weight
+        weights = found.numel() if isinstance(found, Tensor) else 0
+        if weights != layer.after.weights:
+            raise MethodError(
+                f"{method.name} left {layer.path} with {weights} weights, the plan said {layer.after.weights}: is the "
+                "model the one the plan was made for?"
+            )
+    shrink_checked(model, method, plan.example, frozenset(plan.kept), seed)
 
 
 def groups_by_method(plan: Plan) -> dict[Method, list[list[ConvSpec]]]:

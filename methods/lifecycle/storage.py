@@ -16,10 +16,11 @@ from ..contract.errors import StorageError
 from ..contract.forward import untouched_random_numbers
 from ..contract.registry import entry_points
 from ..contract.rewrite import adopt, compressed_layers, is_channels_last, replace_conv
+from ..contract.whole_model import WholeModelMethod
 from ..numerics.bits import pack, unpack
 from ..plan.plan import Plan
 from .counting import stored_tensors
-from .session import groups_by_method, planned_convs
+from .session import groups_by_method, make_smaller, planned_convs
 from .tensor_file import write_tensors
 
 FORMAT = "decompbench-1"
@@ -204,6 +205,9 @@ def _dense_model(path: Path, ref: dict[str, Any] | None) -> nn.Module:
 
 def _rebuild(model: nn.Module, plan: Plan) -> None:
     """Put layers of the plan's structure into a dense model, with arbitrary values."""
+    if isinstance(plan.method, WholeModelMethod):
+        make_smaller(model, plan, seed=0)
+        return
     convs = planned_convs(model, plan)
     specs = {layer.path: layer.spec for layer in plan.layers}
     for method, groups in groups_by_method(plan).items():

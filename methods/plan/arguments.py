@@ -10,6 +10,7 @@ from ..contract.cost import Target
 from ..contract.errors import MethodError, require
 from ..contract.method import Method
 from ..contract.rewrite import compressed_layers
+from ..contract.whole_model import WholeModelMethod
 from .plan import Plan
 
 
@@ -53,6 +54,9 @@ def require_dense(model: nn.Module, *, stage: bool) -> None:
     advice = "start from the dense model (compress and begin work in place: keep a copy.deepcopy of it)"
     if vars(model).get("decompbench_forms"):
         raise MethodError(f"the model is deployed, its compressed layers are for inference only: {advice}")
+    earlier = vars(model).get("decompbench_plan")
+    if isinstance(earlier, Plan) and isinstance(earlier.method, WholeModelMethod):
+        raise MethodError(f"{earlier.method.name} has made the model smaller as a whole: {advice}")
     if layers and not stage:
         path, layer = next(iter(layers.items()))
         raise MethodError(f"the model is compressed already, {path!r} is a {type(layer).__name__}: {advice}")

@@ -12,6 +12,8 @@ from .plan import LayerPlan
 
 KnobValue = Any
 """A value of a method's knob."""
+HALVINGS = 40
+"""They leave a continuous knob no further from its step than 1e-12 of its range."""
 
 
 def meet(
@@ -24,6 +26,7 @@ def meet(
     *,
     stuck: str | None = None,
     nearest: bool,
+    halvings: int = HALVINGS,
 ) -> tuple[list[KnobValue], str | None]:
     """Choose a value of the knob for every group of layers, so that the total is as near below the target as they can.
 
@@ -45,6 +48,8 @@ def meet(
         The reason, if the knob does not change the count.
     nearest
         Take the nearest end of the knob for an unreachable budget instead of raising.
+    halvings
+        How often the range of a knob without choices is halved.
 
     Returns
     -------
@@ -76,7 +81,7 @@ def meet(
             hint = "" if stuck else "; 'unreachable: nearest' takes the nearest size"
             raise UnreachableTarget(message + hint, low / dense, high / dense)
         return [end] * groups, message
-    below, above = _bracket(knob, total, goal)
+    below, above = _bracket(knob, total, goal, halvings)
     return _mix(below, above, counts, goal - untouched), None
 
 
@@ -101,7 +106,7 @@ def why_stuck(knob: Knob, target: Target, layers: Sequence[LayerPlan], moved: Se
     return f"{knob.field} does not change the model's {target.count}{changes}"
 
 
-def _bracket(knob: Knob, total: Callable[[KnobValue], int], goal: float) -> tuple[KnobValue, KnobValue]:
+def _bracket(knob: Knob, total: Callable[[KnobValue], int], goal: float, halvings: int) -> tuple[KnobValue, KnobValue]:
     """Return the last value whose total is within the goal, and the value after it."""
     if knob.choices:
         within = [value for value in knob.choices if total(value) <= goal]
@@ -110,8 +115,7 @@ def _bracket(knob: Knob, total: Callable[[KnobValue], int], goal: float) -> tupl
     below, above = knob.low, knob.high
     if total(above) <= goal:
         return above, above
-    # 40 halvings leave a continuous knob no further from its step than 1e-12 of its range
-    for _ in range(40):
+    for _ in range(halvings):
         middle = (below + above) / 2
         if knob.integer:
             middle = int(middle)

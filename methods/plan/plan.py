@@ -7,6 +7,7 @@ from typing import Any
 
 from ..contract.cost import Cost, Target
 from ..contract.errors import MethodError
+from ..contract.example import ExampleForm
 from ..contract.method import Method
 from ..contract.registry import get_method
 from ..contract.rewrite import is_inside
@@ -87,6 +88,11 @@ class Plan:
         Why the budget was not met; None if it was, or if there is none.
     model
         Name and arguments from which the model source rebuilds the dense model; None for a model without them.
+    linear_macs_after
+        What ``linear_macs`` become, where a method makes the network smaller as a whole; None if they stay.
+    example, kept
+        For a method that makes the network smaller as a whole: the form of the example, and the convolutions that are
+        to keep their shape.
     """
 
     method: Method
@@ -96,6 +102,19 @@ class Plan:
     target: Target | None = None
     note: str | None = None
     model: dict[str, Any] | None = None
+    linear_macs_after: int | None = None
+    example: ExampleForm | None = None
+    kept: tuple[str, ...] = ()
+
+    @property
+    def macs_before(self) -> int:
+        """MACs per image of the whole dense model, as far as they are counted."""
+        return self.before.macs + self.linear_macs
+
+    @property
+    def macs_after(self) -> int:
+        """MACs per image of the whole compressed model."""
+        return self.after.macs + (self.linear_macs if self.linear_macs_after is None else self.linear_macs_after)
 
     @property
     def before(self) -> Cost:
@@ -212,6 +231,17 @@ class Plan:
             "target": self.target.to_json() if self.target else None,
             "note": self.note,
             "model": self.model,
+            **self._whole_json(),
+        }
+
+    def _whole_json(self) -> dict[str, Any]:
+        """Return what only the plan of a whole-model method has."""
+        if self.example is None:
+            return {}
+        return {
+            "linear_macs_after": self.linear_macs_after,
+            "example": self.example.to_json(),
+            "kept": list(self.kept),
         }
 
     @classmethod
@@ -246,6 +276,9 @@ class Plan:
             Target.from_json(data["target"]) if data["target"] else None,
             data["note"],
             data["model"],
+            data.get("linear_macs_after"),
+            ExampleForm.from_json(data["example"]) if "example" in data else None,
+            tuple(data.get("kept", ())),
         )
 
 

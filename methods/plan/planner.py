@@ -10,15 +10,17 @@ from typing import Any, Literal, cast
 from torch import Tensor, nn
 
 from ..contract.cost import COUNTS, Cost, Skip, Target
-from ..contract.errors import SettingError
+from ..contract.errors import SettingError, require
 from ..contract.method import Method
 from ..contract.rewrite import compressed_layers, is_inside
 from ..contract.select import Select, paths_in_short
 from ..contract.spec import ConvSpec, has_own_weight
 from ..contract.trace import Trace, trace
+from ..contract.whole_model import WholeModelMethod
 from .arguments import require_dense, require_method, require_model, require_target
 from .budget import KnobValue, meet, why_stuck
 from .plan import GroupPlan, LayerPlan, Plan
+from .whole import plan_whole
 
 Overrides = Mapping[str, Method | Mapping[str, Any] | None]
 
@@ -84,6 +86,17 @@ def plan(
     traced = traced or trace(model, example)
     if select is not None:
         select.require_matches(traced.specs, some=not overrides)
+    if isinstance(method, WholeModelMethod):
+        require(not overrides, f"{method.name} makes networks smaller as a whole: it takes no overrides")
+        return plan_whole(
+            model,
+            method,
+            example,
+            target,
+            select=select or method.default_select,
+            unreachable=unreachable,
+            traced=traced,
+        )
     count = target.count if target else None
     planner = _Planner(
         model, traced.specs, method, select or method.default_select, overrides or {}, inefficient, count

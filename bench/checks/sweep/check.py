@@ -61,7 +61,7 @@ def check_model(
     with torch.no_grad():
         expected = _shapes(model(example))
     dense = plan(model, get_method("dense"), example)
-    macs = dense.before.macs + dense.linear_macs
+    macs = dense.macs_before
     count_model(model, example, planned_weights=dense.before.weights, planned_macs=macs, what="dense")
     convs, weights = len(dense.layers), dense.before.weights
     emit("model", {"convs": convs, "size": example.shape[-1], "weights": weights, "macs": macs})
@@ -110,8 +110,8 @@ def _outcome(model: nn.Module, name: str, settings: dict[str, Any], example: Ten
         reasons=reasons,
         weights=todo.after.weights,
         dense_weights=todo.before.weights,
-        macs=todo.after.macs + todo.linear_macs,
-        dense_macs=todo.before.macs + todo.linear_macs,
+        macs=todo.macs_after,
+        dense_macs=todo.macs_before,
         seconds=time.perf_counter() - start,
     )
 
@@ -128,7 +128,7 @@ def _check(small: nn.Module, todo: Plan, example: Tensor, expected: Any) -> None
         small,
         example,
         planned_weights=todo.after.weights,
-        planned_macs=todo.after.macs + todo.linear_macs,
+        planned_macs=todo.macs_after,
         what="compressed",
     )
 

@@ -16,7 +16,7 @@ def check_sums(record: Record, path: Path) -> Iterator[str]:
     if measured.plan is None:
         return
     try:
-        before, after, linear = _totals(measured.plan)
+        before, after, dense_macs, macs = _totals(measured.plan)
         layers, compressed = _layers(measured.plan)
     except (KeyError, TypeError) as error:
         yield f"measured.plan is not one: {type(error).__name__}: {error}"
@@ -25,8 +25,8 @@ def check_sums(record: Record, path: Path) -> Iterator[str]:
         sums: dict[str, float] = {
             "weights": after.weights,
             "dense_weights": before.weights,
-            "macs": after.macs + linear,
-            "dense_macs": before.macs + linear,
+            "macs": macs,
+            "dense_macs": dense_macs,
             "bits": after.bits,
             "dense_bits": before.bits,
             "layers": layers,
@@ -36,20 +36,22 @@ def check_sums(record: Record, path: Path) -> Iterator[str]:
             ((count, _),) = budget.as_dict().items()
             sums["budget_ratio"] = after.count(count) / max(1, before.count(count))
         yield from _differences(planned, "measured.planned", sums)
-    for name, cost in (("counts", after), ("dense_counts", before)):
+    for name, cost, total in (("counts", after, macs), ("dense_counts", before, dense_macs)):
         counts: Counts | None = getattr(measured, name)
         if counts is not None:
-            macs = cost.macs + linear
             counted = {"conv_weights": cost.weights, "bits": cost.bits}
-            counted |= {"macs": macs, "macs_formula": macs, "macs_torch": macs}
+            counted |= {"macs": total, "macs_formula": total, "macs_torch": total}
             yield from _differences(counts, f"measured.{name}", counted)
 
 
-def _totals(plan: dict[str, Any]) -> tuple[Cost, Cost, int]:
-    """Return the cost of all convolutions before and after, and the MACs that no method touches."""
+def _totals(plan: dict[str, Any]) -> tuple[Cost, Cost, int, int]:
+    """Return the cost of all convolutions before and after, and the MACs of the whole model before and after."""
     before, after = (Cost.total(Cost(**layer[when]) for layer in plan["layers"]) for when in ("before", "after"))
     shared = Cost.total(Cost(**group["shared"]) for group in plan["groups"])
-    return before, after + shared, plan["linear_macs"]
+    after += shared
+    linear = plan["linear_macs"]
+    linear_after = plan.get("linear_macs_after")
+    return before, after, before.macs + linear, after.macs + (linear if linear_after is None else linear_after)
 
 
 def _layers(plan: dict[str, Any]) -> tuple[int, int]:
