@@ -71,7 +71,8 @@ class Tucker2(Method):
         singular values, ``"lc"`` by learning-compression.
     epsilon
         Training has converged when every violation, the squared distance of an unfolding (of the weight, for ``"lc"``)
-        from the nearest of its rank, is below ``ε``. 0 never stops early.
+        from the nearest of its rank, is below ``ε``. 0, the default, never stops early: at a high learning rate a
+        strong penalty meets any ``ε`` long before the weights have learnt to do without what it takes.
     refresh
         For ``"arp"``, steps between two updates of the subspaces the penalty pulls towards; for ``"nuclear"``, steps
         between two thresholdings.
@@ -100,7 +101,7 @@ class Tucker2(Method):
     coefficients: Literal["dense", "identity"] = "dense"
     hooi: int = 0
     learn: Literal["arp", "nuclear", "lc"] | None = None
-    epsilon: float = 1e-3
+    epsilon: float = 0
     refresh: int = 5
     eta: float = 1e-6
     max_strength: float = 0.1
@@ -110,7 +111,7 @@ class Tucker2(Method):
     growth: float = 1.1
     every: int = 100
 
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     paper: ClassVar[str] = "Yu et al., Learning-based Tensor Decomposition with Adaptive Rank Penalty, ICPR 2020"
     knob: ClassVar[Knob] = Knob("rank", 1e-6, 1.0)
     default_select: ClassVar[Select] = Select(skip_first=1)
