@@ -4,8 +4,8 @@
 
 A tenth of every class's training images is held out. The dense model is trained on the others as the suite has it, by
 the entry's baseline or, for packaged weights, by the recipe that made them. From there every combination of the
-settings is trained at each of the row's budgets by the entry's recipe; what is printed is measured on the tenth. Weights
-that a suite takes from a file may have been trained on the tenth, too: all combinations start from the same ones.
+settings is trained at each of the row's budgets by the entry's recipe; what is printed is measured on the tenth.
+Weights that a suite takes from a file may have been trained on the tenth, too: all combinations start from the same.
 """
 
 from __future__ import annotations
