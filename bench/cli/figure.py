@@ -48,7 +48,7 @@ def figure_command(
     ] = 17,
     results: Results = DEFAULT_RESULTS,
 ) -> None:
-    """Draw quality against cost, layers, curves, singular values, penalties or ranks. Equal records give equal files."""
+    """Draw quality against cost, layers, curves, singular values, penalties or ranks: equal records, equal files."""
     from ...common.names import suggestion
     from ..base.errors import BenchError
     from ..reports.figures import FigureKind, Options, make_figure, save

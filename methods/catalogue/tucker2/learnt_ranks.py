@@ -74,6 +74,15 @@ class LearntRanksPart(LearnedPart):
                 own["ranks"] = [float(rank) for rank in latest["ranks"]]
         return numbers
 
+    def state_dict(self) -> dict[str, Any]:
+        latest = {path: None if isinstance(own, Skip) else list(own["ranks"]) for path, own in self._latest.items()}
+        return super().state_dict() | {"latest": latest}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        super().load_state_dict(state)
+        self._latest = {path: STAYS_DENSE if ranks is None else {"ranks": tuple(ranks)}
+                        for path, ranks in state["latest"].items()}  # fmt: skip
+
     def chosen(self) -> Chosen:
         if self._final is None:
             self._final = self._choose()

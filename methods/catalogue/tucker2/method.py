@@ -42,6 +42,9 @@ class Tucker2(Method):
     works before the stride, at the input's size, so that a strided layer may need more MACs than before though it has
     fewer weights; only where the layer itself is 1×1 is the stride taken first.
 
+    The first convolution is left alone unless a selection says otherwise (``skip_first=0``): of the three colours it
+    reads, ``r_in = 1`` keeps 44 to 47 % of its squared norm in trained CIFAR ResNets, for a few hundred weights saved.
+
     Parameters
     ----------
     rank
