@@ -26,7 +26,7 @@ from ..planning.build import (
     import_plugins,
 )
 from ..planning.choice import plan_size, why_nothing
-from ..records.record import Decomposition, Latency, StartingWeights, Training
+from ..records.record import Decomposition, Latency, Moment, Spectrum, StartingWeights, Training
 from ..suite.form_name import EAGER, FormError
 from ..suite.trial import Trial
 from ..tasks import Task
@@ -95,6 +95,10 @@ def _run(emit: Emit, trial: Trial, key: str | None, baseline: str | None, made_w
         return
 
     small = _finish(emit, session, begin_seconds)
+    if session.plan is not plan:  # training has chosen sizes
+        plan = session.plan
+        emit("measured", ("plan", plan.to_json()))
+        emit("measured", ("planned", plan_size(plan)))
     finished = examiner.evaluate("finished", small)
     if not trial.is_dense:
         at = session.decomposes_at
@@ -198,6 +202,8 @@ def _train(
         compiled=result.compiled,
         notes=result.notes,
         memory=peak.use(),
+        monitor=[Moment(**moment) for moment in result.monitor],
+        spectra=[Spectrum(**spectrum) for spectrum in result.spectra],
     )
     emit("measured", ("training", training))
 
