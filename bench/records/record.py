@@ -144,7 +144,9 @@ class Training(RecordPart):
     seconds: float
     """Seconds of training; of one that was ended and went on, those of all its runs."""
     history: list[dict[str, Any]]
-    """A line for each epoch: mean loss and penalty, last learning rate, seconds."""
+    """A line for each epoch: mean loss and penalty, last learning rate, seconds; with ``curves`` in ``measure`` also
+    ``train_<metric>`` and ``test_<metric>``.
+    """
     converged: bool = False
     """Whether it ended before the recipe did, as the method had reached what it trained for."""
     compiled: bool = False

@@ -152,8 +152,10 @@ class Loop:
                 "penalty": course.penalties / course.position,
                 "lr": course.lr,
                 "seconds": course.epoch_seconds,
+                **self.callbacks.on_epoch(course.epoch, self.steps.model),
             }
         )
+        self.clock = time.perf_counter()  # what a look at the model takes is no time of training
         course.epoch, course.position = course.epoch + 1, 0
         course.losses = course.penalties = course.epoch_seconds = 0.0
         self.epoch_start = self.generator.get_state()

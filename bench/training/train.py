@@ -41,7 +41,7 @@ class TrainResult:
         Wall time of the loop.
     history : list of dict
         Per epoch ``epoch`` (from 1), ``loss`` and ``penalty`` (means over its steps, the loss without the
-        penalty but with the distillation), ``lr`` (of its last step) and ``seconds``.
+        penalty but with the distillation), ``lr`` (of its last step), ``seconds``, and what ``on_epoch`` returned.
     monitor : list of dict
         At up to 40 moments ``step``, ``epoch`` and ``layers``: what the hooks' ``monitor`` told.
     spectra : list of dict
