@@ -24,10 +24,10 @@ ORDER = {
 PACKAGES = (*ORDER, "models", "common")
 #: Modules in front of the rooms. Like a package's ``__init__`` they re-export what is in rooms; no room imports them.
 FACES = {"methods.authoring"}
-#: Entries of a folder that a reader takes in at once. A verb, a conformance check and a file of static assets is found
-#: by its name alone: their folders are lists.
+#: Entries of a folder that a reader takes in at once. A verb, a conformance check, a suite and a file of static assets
+#: is found by its name alone: their folders are lists.
 MOST_ENTRIES = 12
-LISTS = {"bench/cli", "methods/conformance", "bench/reports/page/static"}
+LISTS = {"bench/cli", "bench/suite/packaged/suites", "methods/conformance", "bench/reports/page/static"}
 
 
 def modules() -> dict[str, Path]:

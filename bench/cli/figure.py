@@ -16,7 +16,7 @@ EXAMPLE = "Example: decompbench figure pareto quick -o pareto.pdf"
 
 
 def figure_command(
-    kind: Annotated[str, typer.Argument(help="pareto, layers, curves or ranks.")],
+    kind: Annotated[str, typer.Argument(help="pareto, layers, curves, spectra, penalty or ranks.")],
     suite: Annotated[
         str | None, typer.Argument(help="A suite's name or its YAML file. Default: all that have records.")
     ] = None,
@@ -48,7 +48,7 @@ def figure_command(
     ] = 17,
     results: Results = DEFAULT_RESULTS,
 ) -> None:
-    """Draw quality against cost, layers, training curves or average ranks. Equal records give equal files."""
+    """Draw quality against cost, layers, curves, singular values, penalties or ranks: equal records, equal files."""
     from ...common.names import suggestion
     from ..base.errors import BenchError
     from ..reports.figures import FigureKind, Options, make_figure, save

@@ -106,7 +106,9 @@ def _knob_range(plan: Plan) -> KnobRange | None:
     knob = plan.method.budget_knob()
     if plan.target is None or knob is None:
         return None
-    values = {getattr(group.method, knob.field) for group in plan.groups if group.method.name == plan.method.name}
+    moved = [group.method for group in plan.groups if group.method.name == plan.method.name]
+    # a layer whose size was given or chosen otherwise is not what the budget set
+    values = {getattr(method, knob.field) for method in moved if method.budget_knob() is not None}
     if not values:
         return None
     if knob.choices:

@@ -104,6 +104,36 @@ class Counts(RecordPart):
     """
 
 
+class Moment(RecordPart):
+    """How a method's training stood after a step."""
+
+    step: int
+    """Optimiser steps that were made."""
+    epoch: float
+    """Passes over the training data that were made."""
+    layers: dict[str, dict[str, list[float]]]
+    """By layer path named numbers, one for each block of each unfolding as a rule: ``strength`` of the penalty,
+    ``violation`` (squared distance from the nearest weight of the rank), ``ranks`` in and out that training chose.
+    """
+
+
+class Spectrum(RecordPart):
+    """Singular values of one unfolding of one layer's weight, before training and after it, not decomposed yet."""
+
+    layer: str
+    """Path of the layer."""
+    unfolding: str
+    """``out`` along the output channels, ``in`` along the input channels."""
+    rank: int | None
+    """Rank that the unfolding was to get; null where training chose it."""
+    places: list[int]
+    """Which of the values are kept, 1 being the largest: all, or 64 evenly spread."""
+    before: list[float]
+    """The values at these places before training."""
+    after: list[float]
+    """The values at these places after training."""
+
+
 class Training(RecordPart):
     """How the model was trained."""
 
@@ -114,7 +144,9 @@ class Training(RecordPart):
     seconds: float
     """Seconds of training; of one that was ended and went on, those of all its runs."""
     history: list[dict[str, Any]]
-    """A line for each epoch: mean loss and penalty, last learning rate, seconds."""
+    """A line for each epoch: mean loss and penalty, last learning rate, seconds; with ``curves`` in ``measure`` also
+    ``train_<metric>`` and ``test_<metric>``.
+    """
     converged: bool = False
     """Whether it ended before the recipe did, as the method had reached what it trained for."""
     compiled: bool = False
@@ -123,6 +155,12 @@ class Training(RecordPart):
     """What did not go as the recipe has it."""
     memory: MemoryUse | None = None
     """What training took on its device; null in records of before it was measured."""
+    monitor: list[Moment] = Field(default_factory=list)
+    """How a penalty went, at up to 40 moments: ends of epochs, or evenly within them where they are few. Empty for
+    methods without one, and in records of before it was kept.
+    """
+    spectra: list[Spectrum] = Field(default_factory=list)
+    """What a method lowers the rank of by training. Empty for other methods, and in records of before it was kept."""
 
 
 class StartingWeights(RecordPart):

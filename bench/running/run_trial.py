@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import itertools
 import time
 from typing import Any
@@ -16,6 +17,7 @@ from ..base.devices import is_first, run_on_devices
 from ..base.errors import BenchError
 from ..base.events import Emit
 from ..measure import PeakMemory, count_model, process_peak, state_sha256, time_deployed
+from ..measure.curves import measure_curves
 from ..measure.quality import Examiner, NotFiniteError
 from ..planning.build import (
     configure_trial,
@@ -26,11 +28,11 @@ from ..planning.build import (
     import_plugins,
 )
 from ..planning.choice import plan_size, why_nothing
-from ..records.record import Decomposition, Latency, StartingWeights, Training
+from ..records.record import Decomposition, Latency, Moment, Spectrum, StartingWeights, Training
 from ..suite.form_name import EAGER, FormError
 from ..suite.trial import Trial
 from ..tasks import Task
-from ..training.callbacks import report_to
+from ..training.callbacks import Callbacks, report_to
 from ..training.checkpoint import Checkpoint
 from ..training.load_baseline import load_baseline
 from ..training.train import Diverged, train
@@ -95,6 +97,10 @@ def _run(emit: Emit, trial: Trial, key: str | None, baseline: str | None, made_w
         return
 
     small = _finish(emit, session, begin_seconds)
+    if session.plan is not plan:  # training has chosen sizes
+        plan = session.plan
+        emit("measured", ("plan", plan.to_json()))
+        emit("measured", ("planned", plan_size(plan)))
     finished = examiner.evaluate("finished", small)
     if not trial.is_dense:
         at = session.decomposes_at
@@ -186,7 +192,7 @@ def _train(
         seed=trial.seed,
         hooks=session,
         teacher=teacher,
-        callbacks=report_to(emit),
+        callbacks=_callbacks(emit, trial, task),
         checkpoint=checkpoint,
     )
     training = Training(
@@ -198,8 +204,17 @@ def _train(
         compiled=result.compiled,
         notes=result.notes,
         memory=peak.use(),
+        monitor=[Moment(**moment) for moment in result.monitor],
+        spectra=[Spectrum(**spectrum) for spectrum in result.spectra],
     )
     emit("measured", ("training", training))
+
+
+def _callbacks(emit: Emit, trial: Trial, task: Task) -> Callbacks:
+    """Return callbacks that tell how the training goes, and measure its curves where the suite asks for them."""
+    callbacks = report_to(emit)
+    measures = trial.measure.curves and task.metrics
+    return dataclasses.replace(callbacks, on_epoch=measure_curves(task)) if measures else callbacks
 
 
 def _finish(emit: Emit, session: Session, begin_seconds: float) -> nn.Module:

@@ -28,6 +28,11 @@ class Measure(Strict):
     threads: int = Field(default=2, ge=1)
     """CPU threads for training and timing; fewer where the machine has fewer cores."""
 
+    curves: bool = False
+    """Evaluate the model after each epoch of its training, on the test data and on a fixed tenth of the training data;
+    nothing is chosen by that.
+    """
+
     @field_validator("forms")
     @classmethod
     def _forms_exist(cls, forms: tuple[str, ...]) -> tuple[str, ...]:

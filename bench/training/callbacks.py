@@ -8,6 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from torch import nn
+
 from ..base.events import Emit
 
 #: Seconds between two reports of a training's progress.
@@ -16,6 +18,11 @@ REPORT_SECONDS = 0.25
 
 def _nothing(*_: Any) -> None:
     """Take any arguments and do nothing."""
+
+
+def _no_numbers(*_: Any) -> dict[str, float]:
+    """Take any arguments and return no numbers."""
+    return {}
 
 
 @dataclass(frozen=True)
@@ -31,11 +38,15 @@ class Callbacks:
         Called with a text about what does not go as it should; gives a warning by default.
     on_resume : callable
         Called as ``on_resume(step, steps_total)`` where the training goes on from a state that was kept.
+    on_epoch : callable
+        Called as ``on_epoch(epoch, model)`` at the end of each epoch; the numbers it returns by name stand in that
+        epoch's line of the history. It leaves the model as it is.
     """
 
     on_step: Callable[[int, int, int, float], Any] = _nothing
     on_note: Callable[[str], Any] = warnings.warn
     on_resume: Callable[[int, int], Any] = _nothing
+    on_epoch: Callable[[int, nn.Module], dict[str, float]] = _no_numbers
 
 
 NO_CALLBACKS = Callbacks()

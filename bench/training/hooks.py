@@ -6,6 +6,8 @@ from typing import Any, Protocol
 
 from torch import Tensor
 
+from ...methods.numerics.unfolding import Spectrum
+
 
 class Hooks(Protocol):
     """A method's part in a training. A `Session` of ``decompbench.methods`` has all of it.
@@ -23,6 +25,14 @@ class Hooks(Protocol):
     def converged(self) -> bool:
         """Return whether training may end before the recipe does."""
         return False
+
+    def monitor(self) -> dict[str, dict[str, list[float]]]:
+        """Return, by layer path, numbers that the training's record keeps of some moments; they tell how it goes."""
+        return {}
+
+    def spectra(self) -> list[Spectrum]:
+        """Return singular values of which the training's record keeps those before it and those after it."""
+        return []
 
     def state_dict(self) -> dict[str, Any]:
         """Return what training changes beside the model: numbers, tensors, strings, lists and mappings."""

@@ -7,6 +7,7 @@ import itertools
 import math
 import time
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from accelerate.utils import gather_object
@@ -16,6 +17,7 @@ from ..tasks.base import device_of
 from .callbacks import Callbacks
 from .checkpoint import Checkpoint
 from .step import Stepper
+from .watch import moments
 
 READ_EVERY = {"cpu": 1}
 """Steps between two looks at the losses; 20 on other devices, where a look has to wait for the device."""
@@ -55,6 +57,10 @@ class Course:
         Of all.
     lr
         Of the last step.
+    monitor
+        What the method told at some moments: ``step``, ``epoch`` and ``layers``.
+    before
+        Singular values before the first step.
     """
 
     epoch: int = 1
@@ -65,8 +71,10 @@ class Course:
     lr: float = 0.0
     epoch_seconds: float = 0.0
     seconds: float = 0.0
-    history: list[dict[str, float]] = field(default_factory=list)
+    history: list[dict[str, Any]] = field(default_factory=list)
     converged: bool = False
+    monitor: list[dict[str, Any]] = field(default_factory=list)
+    before: list[dict[str, Any]] = field(default_factory=list)
 
 
 class Loop:
@@ -93,18 +101,23 @@ class Loop:
         self.unread: list[Tensor] = []
         self.generator = torch.Generator().manual_seed(seed)
         self.course = Course()
+        self.steps_per_epoch = steps.task.steps_per_epoch(steps.recipe.batch_size)
+        self.moments = moments(total, self.steps_per_epoch)
         self.epoch_start = self.generator.get_state()
         self.clock = self.kept = time.perf_counter()
         self.age = 0.0  # of what is kept, in s; the first process's, so that all agree on it
 
     def run(self) -> Course:
         """Train to the end, from where the checkpoint is."""
+        self.course.before = [dataclasses.asdict(spectrum) for spectrum in self.steps.hooks.spectra()]
         self._restore()
         while self.course.done < self.total and not self.course.converged:
             self._take_steps()
             self._end_epoch()
         if self.course.position:  # gone on from a state that was kept between the last step and here
             self._end_epoch()
+        if not self.course.monitor or self.course.monitor[-1]["step"] != self.course.done:
+            self._look_at_layers()
         self.steps.end()
         self._count_seconds()
         return self.course
@@ -120,6 +133,8 @@ class Loop:
             course.done += 1
             course.position += 1
             self.unread.append(self.steps.step(images, target, course.done))
+            if course.done in self.moments:
+                self._look_at_layers()
             if course.done % self.read_every == 0:
                 self._read()
                 if course.converged:
@@ -137,8 +152,10 @@ class Loop:
                 "penalty": course.penalties / course.position,
                 "lr": course.lr,
                 "seconds": course.epoch_seconds,
+                **self.callbacks.on_epoch(course.epoch, self.steps.model),
             }
         )
+        self.clock = time.perf_counter()  # what a look at the model takes is no time of training
         course.epoch, course.position = course.epoch + 1, 0
         course.losses = course.penalties = course.epoch_seconds = 0.0
         self.epoch_start = self.generator.get_state()
@@ -176,6 +193,12 @@ class Loop:
         course.converged = enough
         if self.checkpoint is not None and self.age >= self.checkpoint.seconds:
             self._keep()
+
+    def _look_at_layers(self) -> None:
+        """Keep what the method tells at this moment, if it tells anything."""
+        if layers := self.steps.hooks.monitor():
+            done = self.course.done
+            self.course.monitor.append({"step": done, "epoch": done / self.steps_per_epoch, "layers": layers})
 
     def _keep(self) -> None:
         """Write the state."""

@@ -6,10 +6,12 @@ import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import nn
 
+from ...methods.numerics.unfolding import Spectrum
 from ..base.errors import BenchError
 from ..base.runtime import accelerator
 from ..suite.recipe import Recipe
@@ -18,8 +20,9 @@ from ..tasks.base import device_of
 from .callbacks import NO_CALLBACKS, Callbacks
 from .checkpoint import Checkpoint
 from .hooks import NO_HOOKS, Hooks
-from .loop import Course, Diverged, Loop
+from .loop import Diverged, Loop
 from .step import Stepper
+from .watch import beside
 
 __all__ = ["Diverged", "TrainResult", "train"]
 
@@ -38,7 +41,11 @@ class TrainResult:
         Wall time of the loop.
     history : list of dict
         Per epoch ``epoch`` (from 1), ``loss`` and ``penalty`` (means over its steps, the loss without the
-        penalty but with the distillation), ``lr`` (of its last step) and ``seconds``.
+        penalty but with the distillation), ``lr`` (of its last step), ``seconds``, and what ``on_epoch`` returned.
+    monitor : list of dict
+        At up to 40 moments ``step``, ``epoch`` and ``layers``: what the hooks' ``monitor`` told.
+    spectra : list of dict
+        What the hooks' ``spectra`` told before the training and after it, see ``watch.beside``.
     converged : bool
         Whether it ended because the hooks' ``converged`` said so.
     compiled : bool
@@ -50,10 +57,12 @@ class TrainResult:
     epochs: float
     steps: int
     seconds: float
-    history: list[dict[str, float]]
+    history: list[dict[str, Any]]
     converged: bool = False
     compiled: bool = False
     notes: list[str] = field(default_factory=list)
+    monitor: list[dict[str, Any]] = field(default_factory=list)
+    spectra: list[dict[str, Any]] = field(default_factory=list)
 
 
 def train(
@@ -119,7 +128,19 @@ def train(
         steps = Stepper(model, task, recipe, helper, hooks=hooks, teacher=teacher, note=note)
         course = Loop(steps, total, seed, callbacks, checkpoint).run()
     _require_finite(model, recipe, course.done)
-    return _result(course, recipe, steps_per_epoch, steps.compiled, notes)
+    spectra = beside((Spectrum(**one) for one in course.before), hooks.spectra())
+    epochs = course.done / steps_per_epoch if course.converged else recipe.total_epochs
+    return TrainResult(
+        epochs,
+        course.done,
+        course.seconds,
+        course.history,
+        course.converged,
+        steps.compiled,
+        notes,
+        course.monitor,
+        spectra,
+    )
 
 
 def _require_finite(model: nn.Module, recipe: Recipe, steps: int) -> None:
@@ -127,11 +148,6 @@ def _require_finite(model: nn.Module, recipe: Recipe, steps: int) -> None:
     wrong = [name for name, tensor in model.state_dict().items() if not tensor.isfinite().all()]
     if wrong:
         raise Diverged(f"{', '.join(wrong[:3])} not finite after the last step,", math.ceil(recipe.total_epochs), steps)
-
-
-def _result(course: Course, recipe: Recipe, steps_per_epoch: int, compiled: bool, notes: list[str]) -> TrainResult:
-    epochs = course.done / steps_per_epoch if course.converged else recipe.total_epochs
-    return TrainResult(epochs, course.done, course.seconds, course.history, course.converged, compiled, notes)
 
 
 @contextmanager

@@ -20,9 +20,15 @@ from ..numerics.linear import largest_divisor
 from ..numerics.quantisation import from_levels, to_levels
 
 STRIDE = 2
-"""Step between neighbouring filters in the two spatial dimensions of the summary."""
+"""Elements of the summary for each of its ``K1`` and ``K2`` in the two spatial dimensions."""
 DEPTH = {12: 2, 16: 4, 32: 2, 64: 4, 128: 4, 256: 4, 512: 8}
 """``K3``, the number of filters that share one spatial place, by number of filters (yang2020)."""
+
+
+SPREADS = {1: (1, 1), 2: (2, 1), 4: (2, 2)}
+"""Rows and columns between two spatial places at which further filters start, by how many they are together."""
+Gradient = Literal["mean", "sum"]
+"""What the gradient of a summary's element is, of those at the places it is used."""
 
 
 class MeanGather(torch.autograd.Function):
@@ -51,7 +57,7 @@ def mean_gather(summary: Tensor, index: Tensor, uses: Tensor) -> Tensor:
 
 
 class SummaryConv2d(VirtualWeightConv2d):
-    """A convolution whose filters are read out of a filter summary.
+    """A convolution whose filters are read out of a filter summary, or that is only quantised where it has none.
 
     Shapes: ``summary`` ``(F1, F2, C)``; ``index`` ``(n, c / groups, kh, kw)``, the element of the summary that each
     weight is; ``uses``, how often each element is read. The last two follow from the settings and are not stored.
@@ -64,6 +70,8 @@ class SummaryConv2d(VirtualWeightConv2d):
         Where its filters start.
     weight_bits
         8 for a summary that `quantise` will round to 256 levels between ``ends``; None for one that stays as it is.
+    gradient
+        Of an element: mean or sum over the places it is used.
     """
 
     index: Tensor
@@ -71,9 +79,12 @@ class SummaryConv2d(VirtualWeightConv2d):
     ends: Tensor
     summary: Tensor
 
-    def __init__(self, spec: ConvSpec, places: Places, weight_bits: int | None = None) -> None:
+    def __init__(
+        self, spec: ConvSpec, places: Places | Whole, weight_bits: int | None = None, gradient: Gradient = "mean"
+    ) -> None:
         super().__init__(spec)
         self.weight_bits = weight_bits
+        self.gradient = gradient
         self.quantised = False
         shape = places.summary_shape(spec)
         self.summary = nn.Parameter(torch.zeros(shape))
@@ -88,6 +99,8 @@ class SummaryConv2d(VirtualWeightConv2d):
     def dense_weight(self) -> Tensor:
         if self.quantised and self.weight_bits is not None:
             return from_levels(self.summary, self.ends, self.weight_bits).flatten()[self.index]
+        if self.gradient == "sum":
+            return self.summary.flatten()[self.index]
         return mean_gather(self.summary.flatten(), self.index, self.uses)
 
     def quantise(self) -> None:
@@ -120,12 +133,26 @@ class SummaryPart(SessionPart):
 
 @dataclass(frozen=True)
 class Places:
-    """The starting places of a layer's ``n = k1 · k2 · k3`` filters in a summary of ``channels``."""
+    """The starting places of a layer's filters in a summary of ``channels``.
+
+    Attributes
+    ----------
+    k1, k2
+        The summary has ``2·k1`` rows and ``2·k2`` columns, or ``k1`` and ``k2`` of a kernel of size 1.
+    k3
+        Filters that start at one spatial place.
+    channels
+        Of the summary.
+    between
+        Rows and columns at which filters start in each of the ``k1 · k2`` parts: there are
+        ``k1 · k2 · k3`` filters for each of these ``between[0] · between[1]``.
+    """
 
     k1: int
     k2: int
     k3: int
     channels: int
+    between: tuple[int, int] = (1, 1)
 
     def summary_shape(self, spec: ConvSpec) -> tuple[int, int, int]:
         """Return ``(F1, F2, C)``; a kernel of size 1 needs no overlap."""
@@ -136,13 +163,31 @@ class Places:
         """Return, for each weight of ``(n, c / groups, kh, kw)``, the index of its element in the flattened summary."""
         c, (kh, kw) = spec.in_channels // spec.groups, spec.kernel_size
         rows, columns, channels = self.summary_shape(spec)
-        row = (torch.arange(self.k1)[:, None] * min(STRIDE, kh) + torch.arange(kh)) % rows
-        column = (torch.arange(self.k2)[:, None] * min(STRIDE, kw) + torch.arange(kw)) % columns
+        row = (_starts(self.k1, rows, self.between[0])[:, None] + torch.arange(kh)) % rows
+        column = (_starts(self.k2, columns, self.between[1])[:, None] + torch.arange(kw)) % columns
         # z = C / K3 need not be whole: filters then start at the nearest element below
         depth = (torch.arange(self.k3)[:, None] * channels // self.k3 + torch.arange(c)) % channels
         # dimensions: k1, k2, k3, c, kh, kw
         place = row[:, None, None, None, :, None] * columns + column[None, :, None, None, None, :]
         return (place * channels + depth[None, None, :, :, None, None]).reshape(-1, c, kh, kw)
+
+
+def _starts(parts: int, size: int, between: int) -> Tensor:
+    """Return where filters start along one dimension of ``size`` elements in so many parts."""
+    return torch.arange(parts * between) * (size // parts) // between
+
+
+@dataclass(frozen=True)
+class Whole:
+    """The weight itself as its own summary: of a layer that is quantised and not made smaller."""
+
+    def summary_shape(self, spec: ConvSpec) -> tuple[int, int, int]:
+        """Return ``(n, c / groups, kh · kw)``."""
+        return spec.out_channels, spec.in_channels // spec.groups, spec.kernel_area
+
+    def index(self, spec: ConvSpec) -> Tensor:
+        """Return each weight's own index."""
+        return torch.arange(spec.weights).reshape(-1, spec.in_channels // spec.groups, *spec.kernel_size)
 
 
 @register("fsnet")
@@ -151,22 +196,26 @@ class FSNet(Method):
     """Filter summary: the ``n = K1·K2·K3`` filters are overlapping blocks of one tensor, with wrap-around.
 
     Filter ``(k1, k2, k3)`` starts at ``(2·k1, 2·k2, z·k3)`` of the ``2·K1 × 2·K2 × c`` summary, ``z = c / K3``; a 1×1
-    conv's filters start at even distances in a 1-D summary. Where ``K3`` is more than the channels, as in a stem of
-    three colours, some filters are one and the same; in a grouped conv ``K3`` is at most the channels of a group.
-    Starting values are the means of the trained weights that fall on an element.
+    conv's filters start at even distances in a 1-D summary. Filters that start at one spatial place are never more than
+    the channels: in a stem of three colours further ones start between the places, at the same size, so that no two
+    filters are one and the same. Starting values are the means of the trained weights that fall on an element.
 
     Parameters
     ----------
     depth
         ``K3``: the ratio of a 3×3 conv is ``9·K3/4``. None takes the paper's value for the number of filters; a layer
-        takes the largest divisor of its filters up to this.
+        takes the largest divisor of its filters up to this, and up to four times its input channels.
     pointwise_ratio
         How much smaller the summary of a 1×1 conv is than its weight.
     init
         ``"trained"``: from the dense weights; ``"random"``: as the paper trains, from scratch.
     weight_bits
-        8: after training each summary is put on 256 even levels between its minimum and its maximum (FSNet-WQ); None:
-        summaries stay as they are. Layers that are not compressed, batch-norm and linear layers are never quantised.
+        8: after training each summary is put on 256 even levels between its minimum and its maximum (FSNet-WQ), and so
+        is the weight of every convolution without a summary, such as a 7×7 stem; None: all stay. Batch-norm
+        and linear layers are never quantised.
+    gradient
+        Of a summary's element: ``"mean"`` over the places it is used (yang2020, eq. 2), or their ``"sum"``, which is
+        what an indexed tensor has and what public code trains with.
 
     Notes
     -----
@@ -177,8 +226,9 @@ class FSNet(Method):
     pointwise_ratio: float = 8.0
     init: Literal["trained", "random"] = "trained"
     weight_bits: Literal[None, 8] = None
+    gradient: Gradient = "mean"
 
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     paper: ClassVar[str] = (
         "Yang et al., FSNet: Compression of Deep Convolutional Neural Networks by Filter Summary, 2020"
     )
@@ -195,21 +245,25 @@ class FSNet(Method):
     def at_full(self) -> Skip:
         return Skip("a filter summary is smaller than the weight at every size: its filters overlap")
 
-    def places(self, spec: ConvSpec) -> Places:
+    def places(self, spec: ConvSpec) -> Places | Whole:
         """Return where the filters of one layer start."""
         n, c = spec.out_channels, spec.in_channels // spec.groups
+        if not has_summary(spec):
+            return Whole()
         if spec.kernel_area == 1:
             return Places(1, 1, n, max(1, round(n * c / self.pointwise_ratio)))
         depth = self.depth
         if depth is None:
             depth = DEPTH[min(DEPTH, key=lambda known: (abs(known - n), known))]
-        # of one channel, all filters at one spatial place would start at the same element
-        k3 = largest_divisor(n, depth if spec.groups == 1 else min(depth, c))
-        k1 = largest_divisor(n // k3, math.isqrt(n // k3))
-        return Places(k1, n // k3 // k1, k3, c)
+        # of fewer channels than K3 some filters at one spatial place would start at the same element
+        candidates = [(k3 * spread, k3) for spread in SPREADS for k3 in range(1, min(c, depth) + 1)
+                      if k3 * spread <= depth and n % (k3 * spread) == 0]  # fmt: skip
+        share, k3 = max(candidates)
+        k1 = largest_divisor(n // share, math.isqrt(n // share))
+        return Places(k1, n // share // k1, k3, c, SPREADS[share // k3])
 
     def layer_cost(self, spec: ConvSpec) -> Cost | Skip:
-        if spec.kernel_size not in ((1, 1), (3, 3)):
+        if not has_summary(spec) and self.weight_bits is None:
             return Skip(f"filter summaries are for 1×1 and 3×3 kernels, not {spec.kernel_size}")
         weights = math.prod(self.places(spec).summary_shape(spec))
         if self.weight_bits is None:
@@ -218,7 +272,7 @@ class FSNet(Method):
         return Cost(weights, spec.cost.macs, self.weight_bits * weights + ends, weights)
 
     def _layer(self, spec: ConvSpec) -> SummaryConv2d:
-        return SummaryConv2d(spec, self.places(spec), self.weight_bits)
+        return SummaryConv2d(spec, self.places(spec), self.weight_bits, self.gradient)
 
     def skeleton_group(self, convs: Mapping[str, nn.Conv2d], specs: Sequence[ConvSpec]) -> dict[str, nn.Module]:
         layers = {spec.path: self._layer(spec) for spec in specs}
@@ -236,7 +290,7 @@ class FSNet(Method):
         weight = conv.weight.detach()
         layer.to(weight.device)
         with torch.no_grad():
-            if self.init == "trained":
+            if self.init == "trained" or not has_summary(spec):
                 summary = layer.summary.view(-1)
                 summary.index_add_(0, layer.index.flatten(), weight.flatten().to(summary.dtype)).div_(layer.uses)
             else:
@@ -244,3 +298,8 @@ class FSNet(Method):
                 layer.summary.copy_(values)
         copy_bias(conv, layer)
         return layer
+
+
+def has_summary(spec: ConvSpec) -> bool:
+    """Return whether a layer's filters can be read out of a summary: those of 1×1 and 3×3."""
+    return spec.kernel_size in ((1, 1), (3, 3))

@@ -22,7 +22,7 @@ from .failure import NotApplicable, demand
 def check_saved_model_is_bit_equal(method: Method, case: Case) -> None:
     """A model that is saved, built again from its plan over other weights, and loaded gives the same bits."""
     model, x = compressed(method, case), case.example()
-    again = _saved_and_loaded(model, case)
+    again = saved_and_loaded(model, case)
     demand(
         torch.equal(again(x), model(x)),
         "the loaded model computes something else: keep all that forward() needs in parameters and buffers, or let it "
@@ -30,7 +30,8 @@ def check_saved_model_is_bit_equal(method: Method, case: Case) -> None:
     )
 
 
-def _saved_and_loaded(model: nn.Module, case: Case) -> nn.Module:
+def saved_and_loaded(model: nn.Module, case: Case) -> nn.Module:
+    """Return a compressed model of a case, saved and loaded again over other dense weights."""
     with tempfile.TemporaryDirectory() as folder:
         path = save(model, Path(folder) / "model.safetensors")
         try:
@@ -93,7 +94,7 @@ def check_shared_parameters_stay_shared(method: Method, case: Case) -> None:
     expected = _sharing(model)
     if not expected:
         raise NotApplicable("no two layers share a parameter with these settings")
-    ways = {"deepcopy": copy.deepcopy(model), "load": _saved_and_loaded(model, case), "double()": model.double()}
+    ways = {"deepcopy": copy.deepcopy(model), "load": saved_and_loaded(model, case), "double()": model.double()}
     for way, found in ways.items():
         demand(
             _sharing(found) == expected,

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import math
 import tempfile
 
 import torch
 
+from ..contract.cost import Target
 from ..contract.method import Method
-from ..lifecycle.session import Session
+from ..lifecycle.counting import count_stored
+from ..lifecycle.session import Session, begin
+from ..plan.planner import plan
+from .checks_state import saved_and_loaded
 from .compressing import Case, begin_case
-from .failure import demand
+from .failure import NotApplicable, demand
 
 
 def check_gradients_reach_every_parameter(method: Method, case: Case) -> None:
@@ -111,6 +116,38 @@ def check_trains_under_autocast(method: Method, case: Case) -> None:
         and (parameter.grad.dtype != parameter.dtype or not parameter.grad.isfinite().all())
     ]
     demand(not wrong, f"under torch.autocast the gradients of {', '.join(wrong)} are not finite or of another dtype")
+
+
+def check_monitor_names_layers_of_the_plan(method: Method, case: Case) -> None:
+    """What a session tells of its training is of layers of the plan, and in finite numbers."""
+    session, x = _training(method, case), case.example()
+    paths = {path for group in session.plan.groups for path in group.paths}
+    for _ in range(2):
+        told, spectra = session.monitor(), session.spectra()
+        demand({*told, *(spectrum.layer for spectrum in spectra)} <= paths,
+               "monitor() and spectra() tell of layers that the plan does not compress")  # fmt: skip
+        values = [value for numbers in told.values() for own in numbers.values() for value in own]
+        values += [value for spectrum in spectra for value in spectrum.values]
+        demand(all(math.isfinite(value) for value in values), "monitor() and spectra() tell finite numbers")
+        _step(session, x)
+
+
+def check_sizes_chosen_in_training_are_in_the_plan(method: Method, case: Case) -> None:
+    """Sizes that training chose keep the budget, and are in the plan, from which a saved model is rebuilt."""
+    if not method.sizes_from_training:
+        raise NotApplicable("the sizes are those of the plan")
+    for target in (None, Target(params=0.3)):
+        model, x = case.model().train(), case.example()
+        session = begin(model, plan(model, method, x, target, unreachable="nearest"), calibration=[x])
+        planned = session.plan.after.weights
+        for _ in range(3):
+            _step(session, x)
+        small = session.finish().eval()
+        stored, said = count_stored(small).weights, session.plan.after.weights
+        demand(stored == said, f"the layers store {stored:,} weights, the plan says {said:,}: let chosen() tell it")
+        demand(target is None or stored <= planned, f"the budget is {planned:,} weights, the layers store {stored:,}")
+        again = saved_and_loaded(small, case)
+        demand(torch.equal(again(x), small(x)), "the loaded model computes something else")
 
 
 def _training(method: Method, case: Case) -> Session:

@@ -74,12 +74,23 @@ CHECKS: tuple[tuple[Callable[..., None], Lists], ...] = (
     (training.check_a_training_loop_ends_in_a_small_model, (NETWORKS,)),
     (training.check_a_session_goes_on_from_its_state, (FEW,)),
     (training.check_trains_under_autocast, (FEW, NETWORKS)),
+    (training.check_monitor_names_layers_of_the_plan, (NETWORKS,)),
+    (training.check_sizes_chosen_in_training_are_in_the_plan, (NETWORKS, BUDGETS)),
     (extremes.check_zero_weights_stay_zero, (FEW,)),
     (extremes.check_weights_that_are_no_numbers_are_told, (FEW,)),
 )
 """Every check with the cases it runs on."""
 OF_LAYERS = {contract.check_plain_convolutions_are_compressed, training.check_a_training_loop_ends_in_a_small_model}
 """Checks that look at the replacement of each layer, which a whole-model method has not."""
+
+WHATEVER_THE_SIZES = {
+    training.check_penalty_is_a_finite_scalar,
+    training.check_a_session_goes_on_from_its_state,
+    training.check_trains_under_autocast,
+    training.check_monitor_names_layers_of_the_plan,
+    training.check_sizes_chosen_in_training_are_in_the_plan,
+}
+"""The checks with cases that a method keeps whose sizes are chosen in training, and are not those of its plan."""
 
 
 @dataclass(frozen=True)
@@ -143,6 +154,8 @@ class Check:
         return [case for one in lists for case in one()]
 
     def _run_one(self, case: Case | None) -> None:
+        if case is not None and self.method.sizes_from_training and self.function not in WHATEVER_THE_SIZES:
+            raise NotApplicable("training chooses the sizes: layers of planned sizes are checked at other settings")
         with untouched_random_numbers():
             torch.default_generator.manual_seed(0)
             try:

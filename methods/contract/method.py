@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from ...common.names import did_you_mean
+from ..numerics.unfolding import Spectrum
 from .cost import Cost, Knob, Skip
 from .errors import SettingError
 from .select import Select
@@ -36,9 +37,13 @@ class SessionPart:
     ----------
     decomposes_at
         ``"begin"`` if the layers are compressed while training, ``"finish"`` if only afterwards.
+    limit
+        Set by `begin` where the plan has a budget: the count it is set on, and what the part's layers come to in the
+        plan. A part that chooses sizes in training stays within it.
     """
 
     decomposes_at: Literal["begin", "finish"] = "begin"
+    limit: tuple[str, int] | None = None
 
     def __init__(self, replacements: Mapping[str, nn.Module] | None = None) -> None:
         self.replacements = dict(replacements or {})
@@ -63,6 +68,25 @@ class SessionPart:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Continue from the `state_dict` of another session of the same plan."""
+
+    def monitor(self) -> dict[str, dict[str, list[float]]]:
+        """Return, by layer path, named numbers that the history of a training keeps; by default nothing."""
+        return {}
+
+    def spectra(self) -> list[Spectrum]:
+        """Return the singular values of what the part lowers the rank of, at the current weights; by default nothing.
+
+        The history of a training keeps those before it and those after it.
+        """
+        return []
+
+    def chosen(self) -> Mapping[str, Mapping[str, Any] | Skip]:
+        """Return, by path, settings that training has chosen, or a `Skip` for a layer that is to stay as it is.
+
+        Asked once when training has ended, before `finish`, whose modules have this structure. The plan takes them
+        over: it is what a saved model is rebuilt from. By default nothing.
+        """
+        return {}
 
     def finish(self) -> dict[str, nn.Module]:
         """Return the modules to put into the model when training has ended."""
@@ -169,6 +193,18 @@ class Method(ABC):
     def reads_weights(self) -> bool:
         """Whether `resolve` reads weights with these settings; a plan then needs a model with real weights."""
         return type(self).resolve is not Method.resolve
+
+    @property
+    def sizes_from_training(self) -> bool:
+        """Whether training chooses sizes with these settings (`SessionPart.chosen`); a plan is then where it starts."""
+        return False
+
+    def trained_as(self) -> Self:
+        """Return the settings under which layers train: layers for which they are equal have one `SessionPart`.
+
+        By default these settings. A method that chooses sizes in training leaves the planned ones out.
+        """
+        return self
 
     def resolve(self, convs: Mapping[str, nn.Conv2d], specs: Sequence[ConvSpec]) -> Mapping[str, Mapping[str, Any]]:
         """Return, by path, settings that are computed from the weights when a plan is made; by default none.

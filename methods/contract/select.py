@@ -46,9 +46,11 @@ class Select:
             if fnmatchcase(spec.path, pattern):
                 return Skip(f"excluded by {pattern}")
         if spec.position < self.skip_first:
-            return Skip("first convolution" if self.skip_first == 1 else f"among the first {self.skip_first}")
+            which = "first convolution" if self.skip_first == 1 else f"among the first {self.skip_first}"
+            return Skip(f"{which}: left alone by skip_first={self.skip_first}")
         if spec.position >= convs - self.skip_last:
-            return Skip("last convolution" if self.skip_last == 1 else f"among the last {self.skip_last}")
+            which = "last convolution" if self.skip_last == 1 else f"among the last {self.skip_last}"
+            return Skip(f"{which}: left alone by skip_last={self.skip_last}")
         if self.kernel_sizes and spec.kernel_size not in self.kernel_sizes:
             return Skip(f"kernel {spec.kernel_size} not selected")
         if self.strides and spec.stride not in self.strides:

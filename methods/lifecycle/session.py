@@ -19,6 +19,7 @@ from ..contract.rewrite import adopt, carry_requires_grad, replace_conv
 from ..contract.spec import ConvSpec, has_own_weight
 from ..contract.whole_model import WholeModelMethod
 from ..numerics.linear import without_autocast
+from ..numerics.unfolding import Spectrum
 from ..plan.arguments import require_model, require_plan
 from ..plan.plan import Plan
 from ..plan.planner import plan as make_plan
@@ -47,7 +48,7 @@ class Session:
     model
         The model to train; the one given to `begin`, changed in place.
     plan
-        What is done to the model.
+        What is done to the model. `finish` takes over what training has chosen (`Method.sizes_from_training`).
     decomposes_at
         ``"begin"`` if `begin` has compressed the layers, ``"finish"`` if `finish` will.
     """
@@ -87,6 +88,14 @@ class Session:
         """Return whether further training is of no use: there are parts, and all of them say so."""
         return bool(self._parts) and all(part.converged() for part in self._parts)
 
+    def monitor(self) -> dict[str, dict[str, list[float]]]:
+        """Return, by layer path, numbers that tell how training goes; none for methods that only swap layers."""
+        return {path: numbers for part in self._parts for path, numbers in part.monitor().items()}
+
+    def spectra(self) -> list[Spectrum]:
+        """Return the singular values of what training lowers the rank of, at the current weights."""
+        return [spectrum for part in self._parts for spectrum in part.spectra()]
+
     def state_dict(self) -> dict[str, Any]:
         """Return what training has changed apart from the model; keep it beside ``session.model.state_dict()``.
 
@@ -115,6 +124,8 @@ class Session:
         If the model was compressed in an earlier stage, too, the plan attached is that of both stages.
         """
         if not self._finished:
+            chosen = {path: own for part in self._parts for path, own in part.chosen().items()}
+            self.plan = self.plan.settled(chosen) if chosen else self.plan
             for part in self._parts:
                 self._install(part.finish())
             before: Plan | None = getattr(self.model, "decompbench_plan", None)
@@ -161,10 +172,11 @@ def begin(model: nn.Module, plan: Plan, *, seed: int = 0, calibration: Iterable[
     convs = planned_convs(model, plan)
     batches = take(calibration, plan)
     original = copy.deepcopy(model) if batches else None
-    parts = [
-        method.start({s.path: convs[s.path] for specs in groups for s in specs}, groups, generator)
-        for method, groups in groups_by_method(plan).items()
-    ]
+    parts = []
+    for method, groups in groups_by_method(plan, training=True).items():
+        own = {spec.path: convs[spec.path] for specs in groups for spec in specs}
+        parts.append(method.start(own, groups, generator))
+        parts[-1].limit = plan.limit_of(own)
     session = Session(model, plan, parts, convs)
     if original is not None:
         refit_layers(original, model, plan, batches, generator)
@@ -196,12 +208,13 @@ def make_smaller(model: nn.Module, plan: Plan, *, seed: int) -> None:
     shrink_checked(model, method, plan.example, frozenset(plan.kept), seed)
 
 
-def groups_by_method(plan: Plan) -> dict[Method, list[list[ConvSpec]]]:
-    """Return the plan's sharing groups by the method, with its settings, that compresses them."""
+def groups_by_method(plan: Plan, *, training: bool = False) -> dict[Method, list[list[ConvSpec]]]:
+    """Return the plan's sharing groups by the method, with its settings, that compresses them or has them trained."""
     specs = {layer.path: layer.spec for layer in plan.layers}
     grouped: dict[Method, list[list[ConvSpec]]] = {}
     for group in plan.groups:
-        grouped.setdefault(group.method, []).append([specs[path] for path in group.paths])
+        method = group.method.trained_as() if training else group.method
+        grouped.setdefault(method, []).append([specs[path] for path in group.paths])
     return grouped
 
 

@@ -51,6 +51,40 @@ class Unfolding:
         return columns.transpose(1, 2).reshape(shape)
 
 
+@dataclass(frozen=True)
+class Spectrum:
+    """The singular values of one unfolding of one layer's weight.
+
+    Attributes
+    ----------
+    layer
+        Module path.
+    unfolding
+        ``"out"`` along the output channels, ``"in"`` along the input channels.
+    rank
+        The rank it is to have, all its blocks together; None where training chooses it.
+    values
+        Those of all its blocks, largest first, in single precision.
+    """
+
+    layer: str
+    unfolding: str
+    rank: int | None
+    values: tuple[float, ...]
+
+    @classmethod
+    def of(cls, layer: str, weight: Tensor, unfolding: Unfolding, *, chosen: bool = True) -> Spectrum:
+        """Return the spectrum of a weight ``(n, c, kh, kw)``; ``chosen`` is whether the unfolding's rank counts."""
+        values = spectra(weight, unfolding).sqrt().flatten().sort(descending=True).values.float()
+        side = "in" if unfolding.mode else "out"
+        return cls(layer, side, unfolding.rank if chosen else None, tuple(shortest(values)))
+
+
+def shortest(values: Tensor) -> list[float]:
+    """Return numbers in single precision as the shortest decimals that give them back."""
+    return [float(f"{value:.9g}") for value in values.float().flatten().tolist()]
+
+
 def stack_weights(weights: Sequence[Tensor]) -> Tensor:
     """Return weights ``(n, c, kh, kw)`` of one shape as ``(layers, n, kh·kw, c)``, half precision as single.
 

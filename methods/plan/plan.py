@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ..contract.cost import Cost, Target
+from ..contract.cost import Cost, Skip, Target
 from ..contract.errors import MethodError
 from ..contract.example import ExampleForm
 from ..contract.method import Method
@@ -149,6 +150,36 @@ class Plan:
         """Number of calibration inputs that the methods need; 0 if they read weights only."""
         return max((group.method.calibration_samples for group in self.groups), default=0)
 
+    def limit_of(self, paths: Collection[str]) -> tuple[str, int] | None:
+        """Return the count that the budget is set on, and what these layers come to in it; None without a budget."""
+        if self.target is None:
+            return None
+        costs = [layer.after for layer in self.layers if layer.path in paths]
+        costs += [group.shared for group in self.groups if set(group.paths) <= set(paths)]
+        return self.target.count, Cost.total(costs).count(self.target.count)
+
+    def settled(self, chosen: Mapping[str, Mapping[str, Any] | Skip]) -> Plan:
+        """Return the plan with settings that training has chosen for layers, or with the reason why one stays dense.
+
+        The layers of a sharing group are given the same.
+        """
+        groups: list[GroupPlan] = []
+        layers = {layer.path: layer for layer in self.layers}
+        for group in self.groups:
+            own = chosen.get(group.paths[0], {})
+            method = group.method if isinstance(own, Skip) else group.method.with_settings(**own)
+            result = own if isinstance(own, Skip) else method.group_costs([layers[path].spec for path in group.paths])
+            if isinstance(result, Skip):
+                for path in group.paths:
+                    layers[path] = LayerPlan(layers[path].spec, layers[path].before, layers[path].before,
+                                             reason=result.reason)  # fmt: skip
+                continue
+            costs, shared = result
+            for path, cost in zip(group.paths, costs, strict=True):
+                layers[path] = replace(layers[path], after=cost, group=len(groups))
+            groups.append(GroupPlan(method, group.paths, shared))
+        return replace(self, layers=tuple(layers.values()), groups=tuple(groups))
+
     def followed_by(self, later: Plan) -> Plan:
         """Return one plan for this stage and a ``later`` one, which was made for the model that this plan gave.
 
@@ -204,6 +235,9 @@ class Plan:
             f"{before.macs:,} → {after.macs:,} conv MACs ({100 * self.ratio('macs'):.2f} %), "
             f"{100 * self.ratio('bits'):.2f} % of the bits"
         )
+        if any(group.method.sizes_from_training for group in self.groups):
+            lines.append("training chooses the ranks: these sizes are where it starts"
+                         + (f", and {self.target} is kept" if self.target else ""))  # fmt: skip
         if self.note:
             lines.append(f"note: {self.note}")
         return "\n".join(lines)

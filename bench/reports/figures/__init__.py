@@ -4,7 +4,9 @@ from .curves import draw_curves
 from .layers import draw_layers
 from .make import FigureKind, Options, make_figure
 from .pareto import draw_pareto
+from .penalty import draw_penalty
 from .ranks import draw_ranks
+from .spectra import draw_spectra
 from .style import save
 
 __all__ = [
@@ -13,7 +15,9 @@ __all__ = [
     "draw_curves",
     "draw_layers",
     "draw_pareto",
+    "draw_penalty",
     "draw_ranks",
+    "draw_spectra",
     "make_figure",
     "save",
 ]

@@ -24,7 +24,9 @@ from .curves import draw_curves
 from .layers import LayerCost, draw_layers
 from .panels import tables_of
 from .pareto import draw_pareto
+from .penalty import draw_penalty
 from .ranks import draw_ranks
+from .spectra import draw_spectra
 from .style import DEFAULT_WIDTH
 
 #: The columns that identify a row of the leaderboard.
@@ -41,6 +43,8 @@ class FigureKind(StrEnum):
     PARETO = "pareto"
     LAYERS = "layers"
     CURVES = "curves"
+    SPECTRA = "spectra"
+    PENALTY = "penalty"
     RANKS = "ranks"
 
 
@@ -116,7 +120,18 @@ def make_figure(
             if all(_epochs(record) < 2 for record in chosen if record.table == table):
                 on_note(f"{table}: trained for one epoch at most, which is a point and no curve")
         return draw_curves(chosen, linear=options.linear, width=options.width)
-    return _layers(chosen, options) if kind is FigureKind.LAYERS else _ranks(chosen, options)
+    if kind is FigureKind.RANKS:
+        return _ranks(chosen, options)
+    if kind is FigureKind.LAYERS:
+        return _layers(chosen, options)
+    draw, field = (draw_spectra, "spectra") if kind is FigureKind.SPECTRA else (draw_penalty, "monitor")
+    told = [record for record in chosen if getattr(record.measured.training, field, None)]
+    if not told:
+        raise BenchError(
+            f"nothing to draw: no row has training.{field}, which methods have that lower ranks by training (learn of "
+            "tucker2), in records of schema version 3.1 or later"
+        )
+    return draw(_rows(told), linear=options.linear, width=options.width)
 
 
 def _pareto(frame: pd.DataFrame, options: Options, on_note: Callable[[str], None]) -> Figure:
@@ -146,16 +161,20 @@ def _layers(records: Sequence[Record], options: Options) -> Figure:
     if options.cost not in LAYER_COSTS:
         near = suggestion(options.cost, LAYER_COSTS)
         raise BenchError(f"layers have no cost '{options.cost}'{near}; theirs are {', '.join(LAYER_COSTS)}")
+    return draw_layers(_rows(records), LAYER_COSTS[options.cost], linear=options.linear, width=options.width)
+
+
+def _rows(records: Sequence[Record]) -> list[Record]:
+    """Return a record of each row of compressed models, the first of its seeds."""
     rows = {_place(record): record for record in reversed(records) if not record.trial.is_dense}
     if not rows:
-        raise BenchError("nothing to draw: the dense model has no plan, and no other row is left")
+        raise BenchError("nothing to draw: the dense model has no such thing, and no other row is left")
     if len(rows) > MOST_ROWS:
         raise BenchError(
             f"{len(rows)} rows, of which {MOST_ROWS} fit in a figure: choose some, "
             "as with --filter method=tucker2 --filter budget=params=30%"
         )
-    cost = LAYER_COSTS[options.cost]
-    return draw_layers(list(reversed(rows.values())), cost, linear=options.linear, width=options.width)
+    return list(reversed(rows.values()))
 
 
 def _ranks(records: Sequence[Record], options: Options) -> Figure:

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from ...numerics.linear import leading_eigenvectors, refreshed_basis
-from ...numerics.unfolding import Unfolding, apply_short, short_gram, stack_weights, unstack_weights
+from ...numerics.unfolding import Unfolding, apply_short, short_gram, shortest, stack_weights, unstack_weights
 from .regulariser import Regulariser
 
 
@@ -51,9 +51,15 @@ class RankPenalty(Regulariser):
     ) -> None:
         self.eta, self.max_strength, self.refresh, self.exact = eta, max_strength, refresh, exact
         batches: dict[tuple[Any, ...], list[Tensor]] = {}
+        places: list[tuple[tuple[Any, ...], int]] = []  # of each weight, its batch and its number there
         for weight, wanted in zip(weights, unfoldings, strict=True):
-            batches.setdefault((weight.shape, weight.dtype, weight.device, *wanted), []).append(weight)
-        self._batches = [_Batch(members, key[3:]) for key, members in batches.items()]
+            key = (weight.shape, weight.dtype, weight.device, *wanted)
+            members = batches.setdefault(key, [])
+            places.append((key, len(members)))
+            members.append(weight)
+        made = {key: _Batch(members, key[3:]) for key, members in batches.items()}
+        self._batches = list(made.values())
+        self._places = [(made[key], number) for key, number in places]
         self._steps = 0
         self._seen = False  # whether the penalty was asked for in this step
         self._refreshed = self._exact = -1  # steps of the last ones
@@ -93,6 +99,21 @@ class RankPenalty(Regulariser):
     def strengths(self) -> Tensor:
         """Return ``λ`` of every block, in the order of `violations`."""
         return torch.cat([mode.strength for mode in self._modes()] or [torch.zeros(0)])
+
+    def monitor(self) -> list[dict[str, list[float]]]:
+        """Return each weight's strengths and, after the first `penalty`, violations.
+
+        There is one of each block of each unfolding.
+        """
+        return [
+            {"strength": shortest(torch.cat([mode.of("strength", number) for mode in batch.modes]))}
+            | (
+                {"violation": shortest(torch.cat(seen))}
+                if (seen := [m.of("violation", number) for m in batch.modes if m.violation.numel()])
+                else {}
+            )
+            for batch, number in self._places
+        ]
 
     def state_dict(self) -> dict[str, Any]:
         modes = [{name: getattr(mode, name) for name in _Mode.CHANGED} for mode in self._modes()]
@@ -162,6 +183,10 @@ class _Mode:
         self.violation = torch.empty(0)  # none seen yet
         self.basis = torch.empty(0)  # (layers · N, d, rank), on the shorter side
         self.complement = torch.empty(0)  # I − BBᵀ, where one product with it is cheaper than two with B
+
+    def of(self, name: str, layer: int) -> Tensor:
+        """Return the strengths or the violations of one layer's blocks."""
+        return getattr(self, name).unflatten(0, (-1, self.unfolding.groups))[layer]
 
     def move(self, device: torch.device) -> None:
         """Follow a model that has been moved since the session began."""

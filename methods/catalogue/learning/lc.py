@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ...numerics.unfolding import shortest
 from .regulariser import Regulariser
 
 
@@ -67,6 +68,11 @@ class LearningCompression(Regulariser):
     def violations(self) -> Tensor:
         """Return ``‖W − Δ(Θ)‖²`` of every layer at the last `penalty`."""
         return self._violations
+
+    def monitor(self) -> list[dict[str, list[float]]]:
+        """Return each weight's strength and, after the first `penalty`, violation."""
+        seen = [{"violation": [value]} for value in shortest(self._violations)] or [{} for _ in self.weights]
+        return [{"strength": [self.strength]} | own for own in seen]
 
     def state_dict(self) -> dict[str, Any]:
         changed = {"strength": self.strength, "targets": self._targets}

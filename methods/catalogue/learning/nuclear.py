@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import islice
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from ...numerics.unfolding import Unfolding, apply_short, short_gram, stack_weights, unstack_weights
+from ...numerics.unfolding import Unfolding, apply_short, short_gram, shortest, stack_weights, unstack_weights
 from .regulariser import Regulariser
 
 
@@ -52,6 +53,12 @@ class NuclearShrinkage(Regulariser):
     def violations(self) -> Tensor:
         """Return the squared singular values beyond the rank, summed, as they were after the last thresholding."""
         return self._violations
+
+    def monitor(self) -> list[dict[str, list[float]]]:
+        """Return each weight's violations, one for each block of each unfolding, after the first thresholding."""
+        left = iter(shortest(self._violations))
+        blocks = [sum(unfolding.groups for unfolding in wanted) for wanted in self.unfoldings]
+        return [{"violation": own} if (own := list(islice(left, count))) else {} for count in blocks]
 
     def state_dict(self) -> dict[str, Any]:
         return {"steps": self._steps, "violations": self._violations}

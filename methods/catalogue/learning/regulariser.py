@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from ...contract.layers import CompressedConv2d
 from ...contract.method import Method, SessionPart
 from ...contract.spec import ConvSpec
+from ...numerics.unfolding import Spectrum, Unfolding
 
 
 class Regulariser(ABC):
@@ -28,6 +29,10 @@ class Regulariser(ABC):
     @abstractmethod
     def violations(self) -> Tensor:
         """Return the latest squared distances, one for each constraint; empty before the first."""
+
+    @abstractmethod
+    def monitor(self) -> list[dict[str, list[float]]]:
+        """Return, for each weight, its latest violations and what else tells how training goes, as named numbers."""
 
     @abstractmethod
     def state_dict(self) -> dict[str, Any]:
@@ -54,7 +59,9 @@ class LearnedPart(SessionPart):
     regulariser
         Over weights that train: a frozen one comes no nearer (see `trainable_groups`).
     epsilon
-        Training has converged when every violation is below this.
+        Training has converged when every violation is below this; 0 never.
+    unfoldings
+        What is lowered in rank in a layer, whose singular values `spectra` returns; None for nothing.
     """
 
     decomposes_at = "finish"
@@ -67,10 +74,11 @@ class LearnedPart(SessionPart):
         generator: torch.Generator,
         regulariser: Regulariser,
         epsilon: float,
+        unfoldings: Callable[[ConvSpec], Sequence[Unfolding]] | None = None,
     ) -> None:
         super().__init__()
         self.method, self.convs, self.groups, self.generator = method, convs, groups, generator
-        self.regulariser, self.epsilon = regulariser, epsilon
+        self.regulariser, self.epsilon, self.unfoldings = regulariser, epsilon, unfoldings
 
     def penalty(self) -> Tensor | None:
         return self.regulariser.penalty()
@@ -81,6 +89,19 @@ class LearnedPart(SessionPart):
     def converged(self) -> bool:
         violations = self.regulariser.violations()
         return bool(violations.numel()) and bool((violations < self.epsilon).all())
+
+    def monitor(self) -> dict[str, dict[str, list[float]]]:
+        trained = [spec.path for specs in trainable_groups(self.convs, self.groups) for spec in specs]
+        return dict(zip(trained, self.regulariser.monitor(), strict=True))
+
+    def spectra(self) -> list[Spectrum]:
+        chosen = not self.method.sizes_from_training
+        return [
+            Spectrum.of(spec.path, self.convs[spec.path].weight, unfolding, chosen=chosen)
+            for specs in self.groups
+            for spec in specs
+            for unfolding in (self.unfoldings(spec) if self.unfoldings else ())
+        ]
 
     def state_dict(self) -> dict[str, Any]:
         return {"regulariser": self.regulariser.state_dict(), "generator": self.generator.get_state()}

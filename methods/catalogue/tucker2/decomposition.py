@@ -50,3 +50,18 @@ def _projected(weight: Tensor, blocks: Tensor) -> Tensor:
     """Return ``weight (d, …)`` multiplied by the transpose of a block-diagonal ``(d, r)`` matrix: ``(r, …)``."""
     slices = weight.reshape(len(blocks), blocks.shape[1], -1)
     return (blocks.mT @ slices).reshape(-1, *weight.shape[1:])
+
+
+def kept_squares(weight: Tensor, groups: tuple[int, int]) -> Tensor:
+    """Return the squared norm that a decomposition keeps, for all ranks at once: ``(n, c)`` at ``[r_out−1, r_in−1]``.
+
+    It is that of the leading part of the core of full rank; what is kept at ranks that are no multiples of the groups
+    has no meaning. Parameters are those of `decompose`.
+    """
+    n, c = weight.shape[:2]
+    _, core, _ = decompose(weight, (c, n), groups, 0)
+    squares = core.square().sum((2, 3))
+    # the leading ranks of all blocks come first
+    squares = squares.unflatten(0, (groups[1], -1)).transpose(0, 1).flatten(0, 1)
+    squares = squares.unflatten(1, (groups[0], -1)).transpose(1, 2).flatten(1, 2)
+    return squares.cumsum(0).cumsum(1)

@@ -59,7 +59,7 @@ def test_one_method_that_fails_does_not_take_the_others_down():
     assert "by the plan's formula" in found["lying"].message
     assert (found["svd"].status, found["svd"].compressed, found["svd"].skipped) == ("ok", 6, 1)
     assert (found["idle"].status, found["idle"].compressed) == ("ok", 0)
-    assert found["idle"].reasons == {"first convolution": 1, "not to its taste": 6}
+    assert found["idle"].reasons == {"first convolution: left alone by skip_first=1": 1, "not to its taste": 6}
 
 
 def test_a_method_that_takes_too_much_memory_is_ended_and_the_next_one_run():

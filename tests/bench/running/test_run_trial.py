@@ -44,6 +44,24 @@ def test_a_trial_tells_each_result_when_it_is_there(tmp_path, method, halves):
     assert (decomposition.before, decomposition.after) == tuple(quality[moment] for moment in halves)
 
 
+def test_learning_curves_are_measured_where_asked_for_and_change_nothing(tmp_path):
+    trainings, states = [], []
+    for number, curves in enumerate((False, True)):
+        measure = {"batch_sizes": [1], "seconds": 0.05, "curves": curves}
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        recipe = {"epochs": 2, "batch_size": 4, "lr": 0.01}
+        events = events_of(folder, "svd", recipe=recipe, measure=measure)
+        measured = dict(value for name, value in events if name == "measured")
+        trainings.append(measured["training"].history)
+        states.append(measured["state_sha256"])
+    plain, curved = trainings
+    assert states[0] == states[1]
+    # ten images are too few for a tenth of the training data
+    assert [set(line) - set(plain[0]) for line in curved] == 2 * [{"test_top1", "test_cross_entropy"}]
+    assert curved[-1]["test_top1"] == measured["quality"]["trained"]["top1"]
+
+
 def test_a_model_whose_quality_is_not_finite_has_diverged_where_it_was_finished(tmp_path, monkeypatch):
     from decompbench.bench.tasks.classification.task import Classification
 

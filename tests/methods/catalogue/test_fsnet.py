@@ -89,6 +89,43 @@ def test_the_ratio_is_that_of_the_papers_table(filters, depth):
     assert spec.weights / FSNet().layer_cost(spec).weights == 9 * depth / 4
 
 
+@pytest.mark.parametrize(
+    ("c", "n", "depth", "expected"),
+    [(3, 64, None, 4), (3, 512, None, 8), (1, 64, None, 4), (3, 16, 4, 4), (16, 32, 64, 32), (1, 64, 64, 4)],
+)
+def test_no_two_filters_are_the_same_where_channels_are_few(c, n, depth, expected):
+    conv = nn.Conv2d(c, n, 3)
+    layer = compressed(conv, FSNet(depth=depth), torch.randn(1, c, 4, 4))
+    assert len(layer.index.flatten(1).unique(dim=0)) == n
+    # the size is that of the paper's K3, and every element is used
+    assert conv.weight.numel() / layer.summary.numel() == 9 * expected / 4
+    assert len(layer.index.unique()) == layer.summary.numel()
+
+
+def test_a_gradient_is_the_mean_or_the_sum_over_the_uses():
+    conv, x = nn.Conv2d(8, 64, 3), torch.randn(1, 8, 6, 6)
+    gradients = {}
+    for kind in ("mean", "sum"):
+        layer = compressed(conv, FSNet(gradient=kind), x)
+        layer(x).square().sum().backward()
+        gradients[kind] = layer.summary.grad.flatten()
+    assert torch.allclose(gradients["sum"], gradients["mean"] * layer.uses, rtol=1e-4)
+    assert (layer.uses > 1).any()
+
+
+@pytest.mark.parametrize("kernel", [7, (1, 3), 5])
+def test_what_has_no_summary_is_quantised_whole(kernel):
+    net = nn.Sequential(nn.Conv2d(3, 16, kernel, stride=2))
+    weight = net[0].weight.detach().clone()
+    x = torch.randn(1, 3, 16, 16)
+    assert "not" in (plan(net, FSNet(), x).layers[0].reason or "")
+    todo = plan(net, FSNet(weight_bits=8), x)
+    assert (todo.after.weights, todo.after.quantised) == (weight.numel(), weight.numel())
+    layer = compress(net, FSNet(weight_bits=8), x)[0]
+    assert (layer.dense_weight() - weight).abs().max() <= 0.5001 * (weight.max() - weight.min()) / 255
+    assert count_stored(net).bits == todo.after.bits == 8 * weight.numel() + 64
+
+
 def test_summaries_end_on_256_levels_between_their_ends():
     net = nn.Sequential(nn.Conv2d(8, 64, 3), nn.Conv2d(64, 32, 1))
     session = begin(net, plan(net, FSNet(weight_bits=8), torch.randn(1, 8, 8, 8)))

@@ -28,6 +28,8 @@ VARIANTS = [
     ("kmeans", {"clusters": 20, "symmetry": "D4", "scale_bits": 8}),
     ("tucker2", {"learn": "arp"}),
     ("tucker2", {"learn": "lc", "groups": 4, "coefficients": "identity"}),
+    ("tucker2", {"learn": "nuclear"}),
+    ("tucker2", {"learn": "lc", "ranks_from": "training", "groups_pointwise": 2}),
     ("tucker2", {"choose": "energy"}),
     ("tucker2", {"coefficients": "identity"}),
 ]

@@ -49,7 +49,7 @@ def reasons(todo):
 
 def test_untouched_layers_say_why():
     found = reasons(plan(small_net(), get_method("group"), EXAMPLE))
-    assert found["stem"] == "first convolution"
+    assert found["stem"] == "first convolution: left alone by skip_first=1"
     assert found["depthwise"] == "depthwise convolution"
     assert found["pointwise"] == "1×1 convolution"
     assert found["stage1.0.0"] is None

@@ -1,0 +1,136 @@
+"""Layers trained towards ranks that training itself chooses: by what they cost, or by the singular values left."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from ...contract.cost import Skip
+from ...contract.spec import ConvSpec
+from ..learning.lc import LearningCompression
+from ..learning.nuclear import NuclearShrinkage
+from ..learning.regulariser import LearnedPart, nearest_weights, trainable_groups
+from .rank_choice import STAYS_DENSE, Chosen, RankChoice
+
+if TYPE_CHECKING:
+    from .method import Tucker2
+
+
+class LearntRanksPart(LearnedPart):
+    """Dense layers trained without planned ranks, which are chosen as training goes on, and for good when it has ended.
+
+    Under a budget the ranks are those that lose least of the weights within it: for ``"lc"`` of the summed
+    ``‖W − Ŵ‖²``, which is what it penalises; for ``"nuclear"`` of that divided by each layer's ``‖W‖²``. Without a
+    budget ``"lc"`` takes those of least ``α·weights + μ/2 ‖W − Ŵ‖²`` (Idelbayev and Carreira-Perpiñán, CVPR 2020),
+    and ``"nuclear"`` the smallest that keep the fraction ``energy`` of the squared norm of each unfolding.
+
+    Parameters
+    ----------
+    method, convs, groups, generator
+        As for `Method.start`.
+    """
+
+    def __init__(
+        self,
+        method: Tucker2,
+        convs: Mapping[str, nn.Conv2d],
+        groups: Sequence[Sequence[ConvSpec]],
+        generator: torch.Generator,
+    ) -> None:
+        self._specs = {spec.path: spec for specs in groups for spec in specs}
+        self._trained = {
+            spec.path: convs[spec.path].weight for specs in trainable_groups(convs, groups) for spec in specs
+        }
+        weights, full = list(self._trained.values()), method.at_full()
+        assert not isinstance(full, Skip)
+        if method.learn == "lc":
+            regulariser = LearningCompression(weights, self._nearest, **method.lc_schedule())
+        else:
+            unfoldings = [full.unfoldings(self._specs[path]) for path in self._trained]
+            regulariser = NuclearShrinkage(weights, unfoldings, shrink=method.shrink, refresh=method.refresh)
+        super().__init__(method, convs, groups, generator, regulariser, method.epsilon, full.unfoldings)
+        self.tucker2, self._lc = method, regulariser if isinstance(regulariser, LearningCompression) else None
+        self._latest: Chosen = {}
+        self._final: Chosen | None = None
+
+    def converged(self) -> bool:
+        if self._lc is not None:
+            return super().converged()
+        return bool(self.epsilon and self._trained) and bool((self._distances() < self.epsilon).all())
+
+    def monitor(self) -> dict[str, dict[str, list[float]]]:
+        numbers = super().monitor()
+        if self._lc is None:
+            for own, distance in zip(numbers.values(), self._distances().tolist(), strict=True):
+                own["violation"] = [distance]
+        for path, own in numbers.items():
+            latest = self._latest.get(path, STAYS_DENSE)
+            if not isinstance(latest, Skip):
+                own["ranks"] = [float(rank) for rank in latest["ranks"]]
+        return numbers
+
+    def state_dict(self) -> dict[str, Any]:
+        latest = {path: None if isinstance(own, Skip) else list(own["ranks"]) for path, own in self._latest.items()}
+        return super().state_dict() | {"latest": latest}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        super().load_state_dict(state)
+        self._latest = {path: STAYS_DENSE if ranks is None else {"ranks": tuple(ranks)}
+                        for path, ranks in state["latest"].items()}  # fmt: skip
+
+    def chosen(self) -> Chosen:
+        if self._final is None:
+            self._final = self._choose()
+        return self._final
+
+    def finish(self) -> dict[str, nn.Module]:
+        layers: dict[str, nn.Module] = {}
+        for path, own in self.chosen().items():
+            if not isinstance(own, Skip):
+                layers[path] = self._with(own).compress_layer(self.convs[path], self._specs[path], self.generator)
+        return layers
+
+    def _with(self, own: Mapping[str, Any]) -> Tucker2:
+        return replace(self.tucker2, **own)
+
+    @cached_property
+    def _choice(self) -> RankChoice:
+        """The ranks there are to choose from; made when it is known whether there is a budget."""
+        return RankChoice(self.tucker2, list(self._specs.values()), self.limit[0] if self.limit else "params")
+
+    def _choose(self) -> Chosen:
+        """Return the ranks that the weights of this moment are given."""
+        weights = {path: conv.weight for path, conv in self.convs.items()}
+        if self.limit is not None:
+            return self._choice.within(weights, self.limit[1], relative=self._lc is None)
+        if self._lc is not None:
+            return self._choice.at_price(weights, 2 * self.tucker2.alpha / self._lc.strength)
+        chosen: Chosen = {}
+        for path, spec in self._specs.items():
+            ranks = self.tucker2.ranks_by_energy(weights[path], spec)
+            smaller = self._with({"ranks": ranks}).layer_cost(spec).weights < spec.cost.weights  # pyright: ignore[reportAttributeAccessIssue]
+            chosen[path] = {"ranks": ranks} if smaller else STAYS_DENSE
+        return chosen
+
+    def _nearest(self) -> list[Tensor]:
+        """Return the dense weights that the trained layers' decompositions stand for; a dense layer's is its own."""
+        self._latest = self._choose()
+        nearest: list[Tensor] = []
+        for path, weight in self._trained.items():
+            own = self._latest[path]
+            if isinstance(own, Skip):
+                nearest.append(weight.detach().clone())
+            else:
+                method = self._with(own)
+                nearest += nearest_weights(method, self.convs, [[self._specs[path]]], self.generator).values()
+        return nearest
+
+    def _distances(self) -> Tensor:
+        """Return ``‖W − Ŵ‖²`` of every trained layer."""
+        pairs = zip(self._trained.values(), self._nearest(), strict=True)
+        return torch.stack([(weight.detach() - target).float().square().sum() for weight, target in pairs])
