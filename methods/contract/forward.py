@@ -46,6 +46,8 @@ def require_example(example: Any) -> None:
         "the example is an input that the model accepts, such as torch.zeros(1, 3, 224, 224), or a tuple of arguments "
         f"whose first is one; got {example!r}",
     )
+    shape = tuple(first.shape)
+    require(len(shape) > 0 and shape[0] > 0, f"the example is a batch of at least one input; its shape is {shape}")
 
 
 def first_argument(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Tensor:

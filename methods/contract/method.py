@@ -15,7 +15,7 @@ from ...common.names import did_you_mean
 from .cost import Cost, Knob, Skip
 from .errors import SettingError
 from .select import Select
-from .setting_types import require_types
+from .settings.types import require_types
 from .spec import ConvSpec
 
 Kind = Literal["weight-space", "architectural", "none"]

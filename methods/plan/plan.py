@@ -10,6 +10,7 @@ from ..contract.errors import MethodError
 from ..contract.method import Method
 from ..contract.registry import get_method
 from ..contract.rewrite import is_inside
+from ..contract.soundness.example import ExampleForm
 from ..contract.spec import ConvSpec
 
 PLAN_VERSION = 1
@@ -87,6 +88,8 @@ class Plan:
         Why the budget was not met; None if it was, or if there is none.
     model
         Name and arguments from which the model source rebuilds the dense model; None for a model without them.
+    example
+        The form of the example, by which it is checked that what is replaced is what runs; None if it cannot be kept.
     """
 
     method: Method
@@ -96,6 +99,7 @@ class Plan:
     target: Target | None = None
     note: str | None = None
     model: dict[str, Any] | None = None
+    example: ExampleForm | None = None
 
     @property
     def before(self) -> Cost:
@@ -145,7 +149,8 @@ class Plan:
             layers.append(layer if new is None else new._shifted(len(self.groups), layer.spec.position))
         layers += [new._shifted(len(self.groups), new.spec.position) for new in then.values()]
         groups = self.groups + later.groups
-        return Plan(later.method, tuple(layers), groups, self.linear_macs, model=self.model)
+        example = later.example or self.example
+        return Plan(later.method, tuple(layers), groups, self.linear_macs, model=self.model, example=example)
 
     def rows(self) -> list[dict[str, Any]]:
         """Return one mapping per convolution, for tables."""
@@ -212,6 +217,7 @@ class Plan:
             "target": self.target.to_json() if self.target else None,
             "note": self.note,
             "model": self.model,
+            "example": self.example.to_json() if self.example else None,
         }
 
     @classmethod
@@ -246,6 +252,7 @@ class Plan:
             Target.from_json(data["target"]) if data["target"] else None,
             data["note"],
             data["model"],
+            ExampleForm.from_json(data["example"]) if data.get("example") else None,
         )
 
 
