@@ -140,3 +140,8 @@ class ConvSpec:
         """Rebuild a spec from `to_json`, lists turned back into tuples."""
         values: dict[str, Any] = {key: tuple(v) if isinstance(v, list) else v for key, v in data.items()}
         return cls(**values)
+
+
+def has_own_weight(conv: nn.Module) -> bool:
+    """Return whether a convolution's weight is a parameter of its own and not computed by a hook."""
+    return isinstance(conv._parameters.get("weight"), nn.Parameter)

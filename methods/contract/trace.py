@@ -11,11 +11,11 @@ from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd
 from torch.overrides import TorchFunctionMode
 
-from .forward import evaluating, first_argument, require_example
+from .forward import elements, evaluating, first_argument, require_example
 from .layers import CompressedConv2d
 from .soundness.memory import Extent, extent
 from .soundness.models import require_plain
-from .soundness.running import require_batch, run_example
+from .soundness.running import require_fit, run_example
 from .soundness.usage import Usage
 from .spec import ConvSpec
 
@@ -79,7 +79,8 @@ def trace(model: nn.Module, example: Tensor | tuple[Any, ...]) -> Trace:
             specs[module] = (
                 ConvSpec.of(module, path) if known is None else replace(known, aliases=(*known.aliases, path))
             )
-    weights = {conv: conv.weight for conv in specs}  # kept: a computed one would else leave its place to the next
+    # kept: a computed one would else leave its place to the next
+    weights: dict[nn.Module, Any] = {conv: conv.weight for conv in specs}
     holders: dict[Extent | int, str] = {}
     for conv, spec in specs.items():
         holder = holders.setdefault(extent(weights[conv]) or id(weights[conv]), spec.path)
@@ -93,18 +94,17 @@ def trace(model: nn.Module, example: Tensor | tuple[Any, ...]) -> Trace:
         nonlocal called
         spec = specs[conv]
         seen = first_argument(args, kwargs)
-        require_batch(example, spec, seen)
+        require_fit(example, spec, weights[conv], seen)
         rows = -len(spec.kernel_size)
         if spec.position < 0:
             sizes = tuple(seen.shape[rows:]), tuple(output.shape[rows:])
             spec = replace(spec, input_size=sizes[0], output_size=sizes[1], position=called)
             called += 1
-        # divided by the example's batch: a conv may be applied to more images than that (folded windows)
-        inputs = seen.numel() // (spec.in_channels * batch)
+        inputs = elements(seen) // spec.in_channels
         specs[conv] = replace(
             spec,
             input_positions=spec.input_positions + inputs,
-            output_positions=spec.output_positions + output.numel() // (spec.out_channels * batch),
+            output_positions=spec.output_positions + elements(output) // spec.out_channels,
             row_positions=spec.row_positions + inputs // seen.shape[rows] * output.shape[rows],
         )
 
@@ -124,11 +124,22 @@ def trace(model: nn.Module, example: Tensor | tuple[Any, ...]) -> Trace:
     finally:
         for hook in hooks:
             hook.remove()
+    specs = {conv: per_image(spec, batch) for conv, spec in specs.items()}
     of_modules = sum(spec.cost.macs for spec in specs.values() if "Transpose" not in spec.type)
     last = len(specs)
     ordered = sorted(specs.values(), key=lambda spec: last if spec.position < 0 else spec.position)
     rest = linear_macs + counter.macs // batch - of_modules
     return Trace(tuple(ordered), rest, usage.obstacles(), frozenset(usage.looked_at))
+
+
+def per_image(spec: ConvSpec, batch: int) -> ConvSpec:
+    """Return a spec whose positions were summed over a batch; a conv may be applied to more images (folded windows)."""
+    return replace(
+        spec,
+        input_positions=spec.input_positions // batch,
+        output_positions=spec.output_positions // batch,
+        row_positions=spec.row_positions // batch,
+    )
 
 
 class ConvolutionCounter(TorchFunctionMode):
@@ -155,5 +166,5 @@ class ConvolutionCounter(TorchFunctionMode):
         output = func(*args, **given)
         if func in CONVOLUTIONS:
             weight = args[1] if len(args) > 1 else given["weight"]
-            self.macs += output.numel() * weight[0].numel()
+            self.macs += elements(output) * weight[0].numel()
         return output

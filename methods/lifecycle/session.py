@@ -19,7 +19,7 @@ from ..contract.method import Method, SessionPart
 from ..contract.rewrite import adopt, carry_requires_grad, replace_conv
 from ..contract.soundness.obstacles import obstacles, require_finite
 from ..contract.soundness.replaced import called_layers, put_back_on_failure, require_replaced
-from ..contract.spec import ConvSpec
+from ..contract.spec import ConvSpec, has_own_weight
 from ..numerics.linear import without_autocast
 from ..plan.arguments import require_model, require_plan
 from ..plan.plan import Plan
@@ -145,7 +145,7 @@ class Session:
             example = self.plan.example.draw_for(self.model)
         layers = {path: self.model.get_submodule(path) for path in self._originals}
         called = called_layers(self.model, layers, example)
-        with put_back_on_failure(self.model, planned_paths(self.plan)):
+        with put_back_on_failure(self.model):
             yield
             if called is not None:
                 self._called |= called
@@ -203,7 +203,7 @@ def _begin(
     require_finite(convs)
     batches = take(calibration, plan)
     original = copy.deepcopy(model) if batches else None
-    with put_back_on_failure(model, planned_paths(plan)):
+    with put_back_on_failure(model):
         parts = [
             method.start({s.path: convs[s.path] for specs in groups for s in specs}, groups, generator)
             for method, groups in groups_by_method(plan).items()
@@ -221,11 +221,6 @@ def groups_by_method(plan: Plan) -> dict[Method, list[list[ConvSpec]]]:
     for group in plan.groups:
         grouped.setdefault(group.method, []).append([specs[path] for path in group.paths])
     return grouped
-
-
-def planned_paths(plan: Plan) -> list[str]:
-    """Return the paths of the convolutions that ``plan`` compresses, under all their names."""
-    return [path for layer in plan.layers if layer.group is not None for path in (layer.path, *layer.spec.aliases)]
 
 
 def planned_convs(model: nn.Module, plan: Plan) -> dict[str, nn.Conv2d]:
@@ -252,6 +247,9 @@ def planned_convs(model: nn.Module, plan: Plan) -> dict[str, nn.Conv2d]:
             if getattr(spec, name) != getattr(found, name):
                 raise MethodError(f"the plan was made for another model: {layer.path} has {name} "
                                   f"{getattr(found, name)}, the plan says {getattr(spec, name)}")  # fmt: skip
+        if not has_own_weight(conv):
+            raise MethodError(f"the weight of {layer.path} is computed by a hook, which it was not when the plan was "
+                              "made: remove the hook first")  # fmt: skip
         # only a method that expresses transposed convolutions is given one
         convs[layer.path] = cast(nn.Conv2d, conv)
     for path, reason in obstacles(model, convs).items():
@@ -290,7 +288,7 @@ def compress(
     >>> small = compress(net, Group(refit="ridge"), example, calibration=(images for images, _ in loader))
     """
     todo = make_plan(model, method, example, target, **options)
-    with put_back_on_failure(model, planned_paths(todo)):
+    with put_back_on_failure(model):
         return _begin(model, todo, seed, calibration, example).finish()
 
 

@@ -16,7 +16,7 @@ from ..contract.rewrite import compressed_layers, is_inside
 from ..contract.select import Select, paths_in_short
 from ..contract.soundness.example import ExampleForm
 from ..contract.soundness.obstacles import obstacles, require_finite
-from ..contract.spec import ConvSpec
+from ..contract.spec import ConvSpec, has_own_weight
 from ..contract.trace import Trace, trace
 from .arguments import require_dense, require_method, require_model, require_target
 from .budget import KnobValue, meet, why_stuck
@@ -87,7 +87,9 @@ def plan(
     if select is not None:
         select.require_matches(traced.specs, some=not overrides)
     count = target.count if target else None
-    planner = _Planner(model, traced, method, select or method.default_select, overrides or {}, inefficient, count)
+    planner = _Planner(
+        model, traced.specs, method, select or method.default_select, overrides or {}, inefficient, count, traced
+    )
     note = None
     if target is None:
         layers, groups = planner.draft(lambda _: method)
@@ -102,16 +104,16 @@ class _Planner:
     """The layers of a model, and the method that compresses each."""
 
     model: nn.Module
-    traced: Trace
+    specs: Sequence[ConvSpec]
     method: Method
     select: Select
     overrides: Overrides
     inefficient: Literal["skip", "replace"]
     count: str | None
     """The count that the budget is set on; None without a budget."""
+    traced: Trace
 
     def __post_init__(self) -> None:
-        self.specs = self.traced.specs
         self.fixed: dict[str, Method] = {}
         self.skips: dict[str, str] = {}
         for pattern in self.overrides:
@@ -119,7 +121,9 @@ class _Planner:
                 raise SettingError(f"override {pattern!r} matches no convolution; {paths_in_short(self.specs)}")
         convs = sum(spec.position >= 0 for spec in self.specs)
         self.compressed = compressed_layers(self.model)
-        self.obstacles = obstacles(self.model, {spec.path: self.model.get_submodule(spec.path) for spec in self.specs})
+        modules = dict(self.model.named_modules(remove_duplicate=False))
+        layers = {spec.path: modules[spec.path] for spec in self.specs if spec.path in modules}
+        self.obstacles = {**obstacles(self.model, layers), **self.traced.obstacles}
         for spec in self.specs:
             chosen = self._choose(spec, convs)
             if isinstance(chosen, Skip):
@@ -142,12 +146,14 @@ class _Planner:
             return skip
         if is_inside(spec.path, self.compressed):
             return Skip("part of a compressed layer")
-        if spec.position < 0 and spec.path not in self.traced.obstacles:
+        if spec.position < 0 and spec.path not in self.obstacles:
             return Skip("never called by the example's forward pass")
+        if not has_own_weight(self.model.get_submodule(spec.path)):
+            return Skip("its weight is computed by a hook (weight norm, spectral norm, pruning): remove that first")
         holder = spec.shares_weight_with or spec.path
         if holder and any(other.shares_weight_with == holder for other in self.specs):
             return Skip("shares its weight with another convolution")
-        if reason := self.obstacles.get(spec.path) or self.traced.obstacles.get(spec.path):
+        if reason := self.obstacles.get(spec.path):
             return Skip(reason)
         own = [value for pattern, value in self.overrides.items() if fnmatchcase(spec.path, pattern)]
         if own:  # the last matching pattern wins

@@ -29,7 +29,8 @@ def _both(own: type[nn.Module], kind: type[nn.Module]) -> type[nn.Module]:
     def absent(self: nn.Module) -> None:
         raise AttributeError(f"a {own.__name__} cannot draw its weight anew")
 
-    return type(own)(
+    metaclass: Any = type(own)
+    return metaclass(
         own.__name__,
         (own, kind),
         {

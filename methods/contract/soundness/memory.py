@@ -29,7 +29,7 @@ def extent(tensor: Tensor) -> Extent | None:
         return None
     try:
         storage = tensor.untyped_storage()
-        offset = tensor.storage_offset()
+        offset = int(tensor.storage_offset())
     except (RuntimeError, NotImplementedError):
         return None
     # without memory there are no addresses: then it is the storage itself that tells
@@ -38,6 +38,14 @@ def extent(tensor: Tensor) -> Extent | None:
     last = sum((size - 1) * stride for size, stride in zip(tensor.shape, tensor.stride(), strict=True))
     size = tensor.element_size()
     return Extent(memory, start + offset * size, start + (offset + last + 1) * size)
+
+
+def storage_id(tensor: Tensor) -> int | None:
+    """Return a number that tells a tensor's storage from others as long as both are alive; None if it has none."""
+    try:
+        return tensor.untyped_storage()._cdata
+    except (RuntimeError, NotImplementedError):
+        return None
 
 
 class _Held(NamedTuple):

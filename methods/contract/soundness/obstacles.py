@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor, nn
@@ -34,8 +34,8 @@ def obstacles(model: nn.Module, convs: Mapping[str, nn.Module]) -> dict[str, str
 def _obstacle(conv: nn.Module) -> str | None:
     """Return what about the module itself keeps it from being replaced."""
     for name in ("weight", "bias"):
-        if name not in conv._parameters or (name, conv._parameters[name]) == ("weight", None):
-            return f"its {name} is computed by a hook (weight norm, spectral norm, pruning): remove that first"
+        if name not in conv._parameters:
+            return f"its {name} is computed by a hook: remove that first"
         if (tensor := conv._parameters[name]) is not None and (reason := _obstacle_of(tensor)) is not None:
             return f"its {name} {reason}"
     further = [*(conv._parameters.keys() - {"weight", "bias"}), *conv._buffers, *conv._modules]
@@ -44,11 +44,16 @@ def _obstacle(conv: nn.Module) -> str | None:
     patched = [name for name, own in vars(conv).items() if callable(own) and callable(getattr(type(conv), name, None))]
     if patched:
         return f"its {patched[0]} is not that of a {type(conv).__name__}"
-    if any(getattr(conv, name) for name in _STATE_HOOKS):
+    if any(_is_foreign(hook) for name in _STATE_HOOKS for hook in getattr(conv, name).values()):
         return "a hook takes part in its state dict, which a replacement has other tensors in"
     if conv._backward_hooks and not conv._is_full_backward_hook:
         return "it has a backward hook of the old kind: use register_full_backward_hook"
     return None
+
+
+def _is_foreign(hook: Callable[..., object]) -> bool:
+    """Return whether a hook of the state dict is somebody's: torch leaves some of its own that read older files."""
+    return not getattr(getattr(hook, "hook", hook), "__module__", "").startswith("torch.")
 
 
 def _obstacle_of(tensor: Tensor) -> str | None:

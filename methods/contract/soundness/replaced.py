@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+import torch
 from torch import nn
 
 from ..errors import MethodError
-from ..forward import evaluating
+from ..forward import evaluating, untouched_random_numbers
 from .running import run_example
-from .usage import Usage
+from .usage import Running, Usage
 
 
 def called_layers(model: nn.Module, layers: Mapping[str, nn.Module], example: Any) -> set[str] | None:
@@ -34,7 +35,7 @@ def called_layers(model: nn.Module, layers: Mapping[str, nn.Module], example: An
         if example is None:
             raise MethodError("there is no example of its input")
         with evaluating(model), usage:
-            run_example(model, example, usage.running)
+            _run(model, example, usage.running)
     except MethodError as error:
         warnings.warn(f"it is not checked whether the layers that are replaced are those that run: {error}",
                       stacklevel=3)  # fmt: skip
@@ -72,7 +73,7 @@ def require_replaced(
     before = Usage(replaced)
     after = Usage({path: model.get_submodule(path) for path in replaced})
     with evaluating(model), before, after:
-        run_example(model, example, after.running)
+        _run(model, example, after.running)
     used = before.called | before.applied
     used |= {path for path, name in before.outside if not _keeps(after.layers[path], replaced[path], name)}
     for path in sorted(used):
@@ -85,7 +86,8 @@ def require_replaced(
     for path in sorted(idle):
         raise MethodError(
             f"{path!r} was replaced, but the forward pass does not call the {type(after.layers[path]).__name__} that "
-            f"stands there now: it asks what a layer is before it calls it. Leave it out: {_exclude(idle)}"
+            "stands there now: it asks what a layer is before it calls it, or its values decide which layers run. "
+            f"Leave it out: {_exclude(idle)}"
         )
 
 
@@ -95,17 +97,24 @@ def _keeps(new: nn.Module, conv: nn.Module, name: str) -> bool:
 
 
 def _exclude(paths: Iterable[str]) -> str:
-    return f"select=Select(exclude=({', '.join(map(repr, sorted(paths)))},))"
+    return f"select=Select(exclude={tuple(sorted(paths))!r})"
 
 
 @contextmanager
-def put_back_on_failure(model: nn.Module, paths: Iterable[str]) -> Iterator[None]:
-    """Put the modules at ``paths`` back where they were if what is done inside raises anything."""
-    modules = {path: model.get_submodule(path) for path in paths}
+def put_back_on_failure(model: nn.Module) -> Iterator[None]:
+    """Put every module of ``model`` back where it was if what is done inside raises anything."""
+    children = [(module, dict(module._modules)) for module in model.modules() if isinstance(module._modules, dict)]
     try:
         yield
     except BaseException:
-        for path, module in modules.items():
-            parent, _, name = path.rpartition(".")
-            setattr(model.get_submodule(parent), name, module)
+        for module, before in children:
+            module._modules.clear()
+            module._modules.update(before)
         raise
+
+
+def _run(model: nn.Module, example: Any, running: Sequence[Running]) -> None:
+    """Run an example with random numbers that are the same each time, for a model that draws its way."""
+    with untouched_random_numbers():
+        torch.manual_seed(0)
+        run_example(model, example, running)

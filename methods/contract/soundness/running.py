@@ -71,8 +71,11 @@ def _reason_before(model: nn.Module, example: Any) -> str | None:
     return None
 
 
-def require_batch(example: Any, layer: ConvSpec, given: Tensor) -> None:
-    """Raise `SettingError` if what a layer is given shows that the example's first dimension is not the batch."""
+def require_fit(example: Any, layer: ConvSpec, weight: Tensor, given: Tensor) -> None:
+    """Raise `SettingError` if what a layer is given shows that the example is on another device, or is no batch."""
+    if given.device != weight.device:  # the meta device goes with any other
+        raise SettingError(f"the example does not fit the model: {layer.path!r} is on {weight.device} and was given a "
+                           f"tensor on {given.device}")  # fmt: skip
     first = example[0] if isinstance(example, tuple) else example
     sizes = len(layer.kernel_size)
     images = given.shape[0] if given.dim() == sizes + 2 else None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -11,7 +10,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from ..forward import first_argument
-from .memory import Extent, extent, tensors_in
+from .memory import Extent, extent, storage_id, tensors_in
 
 _PROPERTIES = ("shape", "dtype", "device", "layout", "ndim", "requires_grad", "is_cuda", "is_meta", "is_leaf")
 LOOKS: frozenset[Any] = frozenset(
@@ -66,16 +65,14 @@ class Usage(TorchFunctionMode):
         self.looked_at: set[str] = set()
         self.running: list[Running] = []
         self._hooks: list[Any] = []
-        held = [
-            (where, path, name)
-            for path, layer in layers.items()
-            for name in ("weight", "bias")
-            if isinstance(tensor := layer._parameters.get(name), Tensor) and (where := extent(tensor))
-        ]
-        self._held: dict[Any, list[tuple[Extent, str, str]]] = {}
-        for one in sorted(held, key=lambda one: one[0].start):
-            self._held.setdefault(one[0].memory, []).append(one)
-        self._starts = {memory: [one[0].start for one in own] for memory, own in self._held.items()}
+        self._own: dict[int, tuple[str, str]] = {}
+        self._held: dict[int | None, list[tuple[Extent, tuple[str, str]]]] = {}
+        for path, layer in layers.items():
+            for name in ("weight", "bias"):
+                tensor = layer._parameters.get(name)
+                if tensor is not None and (where := extent(tensor)) is not None:
+                    self._own[id(tensor)] = (path, name)
+                    self._held.setdefault(storage_id(tensor), []).append((where, (path, name)))
 
     def __enter__(self) -> Usage:
         for path, layer in self.layers.items():
@@ -123,13 +120,12 @@ class Usage(TorchFunctionMode):
 
     def _owner(self, tensor: Tensor) -> tuple[str, str] | None:
         """Return the path of the layer that holds a tensor's memory, and under which name."""
-        if (where := extent(tensor)) is None or where.memory not in self._held:
+        if (own := self._own.get(id(tensor))) is not None:
+            return own
+        held = self._held.get(storage_id(tensor), ())
+        if not held or (where := extent(tensor)) is None:
             return None
-        index = bisect_right(self._starts[where.memory], where.end - 1) - 1
-        if index < 0:
-            return None
-        held, path, name = self._held[where.memory][index]
-        return (path, name) if held.overlaps(where) else None
+        return next((own for memory, own in held if memory.overlaps(where)), None)
 
     def _note(self, path: str, name: str, func: Callable[..., Any], place: int) -> None:
         if self.running and self.running[-1].path == path:
