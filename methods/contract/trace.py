@@ -81,6 +81,7 @@ def trace(model: nn.Module, example: Tensor | tuple[Any, ...]) -> Trace:
             )
     # kept: a computed one would else leave its place to the next
     weights: dict[nn.Module, Any] = {conv: conv.weight for conv in specs}
+    devices = {conv: weight.device for conv, weight in weights.items()}
     holders: dict[Extent | int, str] = {}
     for conv, spec in specs.items():
         holder = holders.setdefault(extent(weights[conv]) or id(weights[conv]), spec.path)
@@ -94,7 +95,7 @@ def trace(model: nn.Module, example: Tensor | tuple[Any, ...]) -> Trace:
         nonlocal called
         spec = specs[conv]
         seen = first_argument(args, kwargs)
-        require_fit(example, spec, weights[conv], seen)
+        require_fit(example, spec, devices[conv], seen)
         rows = -len(spec.kernel_size)
         if spec.position < 0:
             sizes = tuple(seen.shape[rows:]), tuple(output.shape[rows:])

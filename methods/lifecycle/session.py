@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any, Literal, cast
 
 import torch
@@ -18,7 +18,7 @@ from ..contract.layers import GEOMETRY
 from ..contract.method import Method, SessionPart
 from ..contract.rewrite import adopt, carry_requires_grad, replace_conv
 from ..contract.soundness.obstacles import obstacles, require_finite
-from ..contract.soundness.replaced import called_layers, put_back_on_failure, require_replaced
+from ..contract.soundness.replaced import checked_replacement, put_back_on_failure
 from ..contract.spec import ConvSpec, has_own_weight
 from ..numerics.linear import without_autocast
 from ..plan.arguments import require_model, require_plan
@@ -67,9 +67,8 @@ class Session:
         self._originals = dict(originals)
         self._specs = {layer.path: layer.spec for layer in plan.layers}
         self._example = example
-        self._called: set[str] = set()
         self._finished = False
-        with self._replacing():
+        with self._checked():
             for part in self._parts:
                 self._install(part.replacements)
 
@@ -129,7 +128,7 @@ class Session:
             If the forward pass goes around a layer that has been replaced. The model is then as before.
         """
         if not self._finished:
-            with self._replacing():
+            with self._checked():
                 for part in self._parts:
                     self._install(part.finish())
             before: Plan | None = getattr(self.model, "decompbench_plan", None)
@@ -137,19 +136,10 @@ class Session:
             self._finished = True
         return self.model
 
-    @contextmanager
-    def _replacing(self) -> Iterator[None]:
-        """Check, after what is done inside, that the replacements are what runs; on failure put the layers back."""
-        example = self._example
-        if example is None and self.plan.example is not None:
-            example = self.plan.example.draw_for(self.model)
-        layers = {path: self.model.get_submodule(path) for path in self._originals}
-        called = called_layers(self.model, layers, example)
-        with put_back_on_failure(self.model):
-            yield
-            if called is not None:
-                self._called |= called
-                require_replaced(self.model, self._originals, self._called, example)
+    def _checked(self) -> AbstractContextManager[None]:
+        """Return a context after which it is checked that the replacements are what runs."""
+        example = self.plan.draw_example(self.model) if self._example is None else self._example
+        return checked_replacement(self.model, self._originals, example)
 
     def _install(self, replacements: Mapping[str, nn.Module]) -> None:
         for path, new in replacements.items():

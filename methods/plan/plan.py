@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
+from torch import nn
+
 from ..contract.cost import Cost, Target
 from ..contract.errors import MethodError
 from ..contract.method import Method
@@ -133,6 +135,10 @@ class Plan:
     def calibration_samples(self) -> int:
         """Number of calibration inputs that the methods need; 0 if they read weights only."""
         return max((group.method.calibration_samples for group in self.groups), default=0)
+
+    def draw_example(self, model: nn.Module) -> tuple[Any, ...] | None:
+        """Return arguments of the example's form that ``model`` can take; None if the form is not known."""
+        return None if self.example is None else self.example.draw_for(model)
 
     def followed_by(self, later: Plan) -> Plan:
         """Return one plan for this stage and a ``later`` one, which was made for the model that this plan gave.

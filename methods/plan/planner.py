@@ -123,7 +123,7 @@ class _Planner:
         self.compressed = compressed_layers(self.model)
         modules = dict(self.model.named_modules(remove_duplicate=False))
         layers = {spec.path: modules[spec.path] for spec in self.specs if spec.path in modules}
-        self.obstacles = {**obstacles(self.model, layers), **self.traced.obstacles}
+        self.obstacles = {**self.traced.obstacles, **obstacles(self.model, layers)}
         for spec in self.specs:
             chosen = self._choose(spec, convs)
             if isinstance(chosen, Skip):

@@ -101,6 +101,26 @@ def _exclude(paths: Iterable[str]) -> str:
 
 
 @contextmanager
+def checked_replacement(model: nn.Module, originals: Mapping[str, nn.Module], example: Any) -> Iterator[None]:
+    """Check that the layers replaced inside are those that run (`require_replaced`); on failure put all back.
+
+    Parameters
+    ----------
+    model
+        The model whose layers are replaced.
+    originals
+        By path, the convolutions that do not run any more afterwards.
+    example
+        An input, or a tuple of arguments; None if there is none: then a warning says that nothing is checked.
+    """
+    called = called_layers(model, {path: model.get_submodule(path) for path in originals}, example)
+    with put_back_on_failure(model):
+        yield
+        if called is not None:
+            require_replaced(model, originals, called, example)
+
+
+@contextmanager
 def put_back_on_failure(model: nn.Module) -> Iterator[None]:
     """Put every module of ``model`` back where it was if what is done inside raises anything."""
     children = [(module, dict(module._modules)) for module in model.modules() if isinstance(module._modules, dict)]

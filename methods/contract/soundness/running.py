@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from ..errors import MethodError, SettingError
@@ -71,10 +72,10 @@ def _reason_before(model: nn.Module, example: Any) -> str | None:
     return None
 
 
-def require_fit(example: Any, layer: ConvSpec, weight: Tensor, given: Tensor) -> None:
+def require_fit(example: Any, layer: ConvSpec, device: torch.device, given: Tensor) -> None:
     """Raise `SettingError` if what a layer is given shows that the example is on another device, or is no batch."""
-    if given.device != weight.device:  # the meta device goes with any other
-        raise SettingError(f"the example does not fit the model: {layer.path!r} is on {weight.device} and was given a "
+    if given.device != device:  # the meta device goes with any other
+        raise SettingError(f"the example does not fit the model: {layer.path!r} is on {device} and was given a "
                            f"tensor on {given.device}")  # fmt: skip
     first = example[0] if isinstance(example, tuple) else example
     sizes = len(layer.kernel_size)
