@@ -153,6 +153,8 @@ def randomise(module: nn.Module, seed: int) -> None:
 
     with torch.no_grad():
         for part in module.modules():
+            if isinstance(part, CompressedConv2d):
+                continue  # its weight is that of the parts inside
             if isinstance(part, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
                 draw(part.weight, part.weight[0].numel() ** -0.5)
                 if part.bias is not None:

@@ -46,8 +46,19 @@ def require_example(example: Any) -> None:
         "the example is an input that the model accepts, such as torch.zeros(1, 3, 224, 224), or a tuple of arguments "
         f"whose first is one; got {example!r}",
     )
+    assert isinstance(first, Tensor)
+    shape = tuple(first.shape)
+    require(bool(shape) and shape[0] > 0, f"the example is a batch of at least one input; its shape is {shape}")
 
 
 def first_argument(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Tensor:
     """Return the one input of a module from what a hook is given: ``conv(x)`` or ``conv(input=x)``."""
     return args[0] if args else next(iter(kwargs.values()))
+
+
+def elements(tensor: Tensor) -> int:
+    """Return how many elements a tensor has, those of all that `torch.vmap` maps over counted."""
+    functorch: Any = torch._C._functorch  # pyright: ignore[reportAttributeAccessIssue] - there is no public name
+    while functorch.is_batchedtensor(tensor):
+        tensor = functorch.get_unwrapped(tensor)
+    return tensor.numel()

@@ -45,7 +45,7 @@ class CompressedConv2d(nn.Module, ABC):
         return super().__call__(input)
 
     def __getattr__(self, name: str) -> Any:
-        """Give the layer the attributes of a convolution that a network may read: its geometry and its weight.
+        """Give the layer the attributes of a convolution that a network may read: its geometry, weight and bias.
 
         Reading ``weight`` computes `dense_weight`. EdgeNeXt, for one, reads its dtype and device.
         """
@@ -54,8 +54,14 @@ class CompressedConv2d(nn.Module, ABC):
         except AttributeError:
             if name == "weight" and self.linear:
                 return self.dense_weight()
+            if name == "bias" and ((bias := self.bias_tensor()) is not None or not self.spec.bias):
+                return bias
             if name in GEOMETRY:
                 return getattr(self.spec, name)
+            if name == "transposed":
+                return "Transpose" in self.spec.type
+            if name == "output_padding":
+                return self.spec.output_padding or (0,) * len(self.spec.kernel_size)
             raise
 
     def weight_tensors(self) -> Iterable[tuple[Tensor, int]]:
@@ -93,7 +99,7 @@ class CompressedConv2d(nn.Module, ABC):
 
     def bias_tensor(self) -> Tensor | None:
         """Return the bias that goes with `dense_weight`: by default the layer's own ``bias``."""
-        return getattr(self, "bias", None)
+        return self._parameters.get("bias", self._buffers.get("bias"))
 
     def dense(self) -> nn.Conv2d | nn.ConvTranspose2d:
         """Return the equal convolution, its weight computed once."""

@@ -16,7 +16,7 @@ from ..numerics.unfolding import Spectrum
 from .cost import Cost, Knob, Skip
 from .errors import SettingError
 from .select import Select
-from .setting_types import require_types
+from .settings.types import require_types
 from .spec import ConvSpec
 
 Kind = Literal["weight-space", "architectural", "none"]

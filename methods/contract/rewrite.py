@@ -9,6 +9,8 @@ from torch import Tensor, nn
 
 from .errors import MethodError
 from .layers import CompressedConv2d
+from .soundness.answering import answer_as
+from .soundness.carried import carry
 from .spec import ConvSpec
 
 
@@ -27,12 +29,15 @@ def replace_conv(model: nn.Module, spec: ConvSpec, new: nn.Module) -> None:
 
 
 def adopt(new: nn.Module, conv: nn.Conv2d) -> nn.Module:
-    """Give ``new`` the device, dtype, memory format and mode of the convolution it replaces."""
+    """Give ``new`` the device, dtype, memory format, mode, hooks and class of the convolution it replaces."""
     weight = conv.weight
     new.to(device=weight.device, dtype=weight.dtype)
     if is_channels_last(weight):
         new.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
     new.train(conv.training)
+    carry(new, conv)
+    if isinstance(new, CompressedConv2d) and new.linear:
+        answer_as(new, type(conv))
     return new
 
 

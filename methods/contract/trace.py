@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -11,7 +11,12 @@ from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd
 from torch.overrides import TorchFunctionMode
 
-from .forward import call, evaluating, first_argument, require_example
+from .forward import elements, evaluating, first_argument, require_example
+from .layers import CompressedConv2d
+from .soundness.memory import Extent, extent
+from .soundness.models import require_plain
+from .soundness.running import require_fit, run_example
+from .soundness.usage import Usage
 from .spec import ConvSpec
 
 CONVOLUTIONS = (torch.conv1d, torch.conv2d, torch.conv3d)
@@ -28,10 +33,16 @@ class Trace:
         Every convolution that is a module.
     linear_macs
         MACs of the linear layers and of convolutions that no module holds.
+    obstacles
+        By path, why a convolution cannot be replaced as far as the forward pass tells.
+    looked_at
+        Paths of the convolutions of whose weight or bias anything is read outside the layer.
     """
 
     specs: tuple[ConvSpec, ...]
     linear_macs: int
+    obstacles: Mapping[str, str] = field(default_factory=dict)
+    looked_at: frozenset[str] = frozenset()
 
     @property
     def macs(self) -> int:
@@ -57,19 +68,23 @@ def trace(model: nn.Module, example: Tensor | tuple[Any, ...]) -> Trace:
     Raises
     ------
     SettingError
-        If ``example`` is no input.
+        If ``example`` is no input of the model, or the model's layers cannot be seen: it is compiled, scripted, …
     """
+    require_plain(model)
     require_example(example)
     specs: dict[nn.Module, ConvSpec] = {}
     for path, module in model.named_modules(remove_duplicate=False):
-        if isinstance(module, _ConvNd):
+        if isinstance(module, _ConvNd) and not isinstance(module, CompressedConv2d):
             known = specs.get(module)
             specs[module] = (
                 ConvSpec.of(module, path) if known is None else replace(known, aliases=(*known.aliases, path))
             )
-    holders: dict[int, str] = {}
+    # kept: a computed one would else leave its place to the next
+    weights: dict[nn.Module, Any] = {conv: conv.weight for conv in specs}
+    devices = {conv: weight.device for conv, weight in weights.items()}
+    holders: dict[Extent | int, str] = {}
     for conv, spec in specs.items():
-        holder = holders.setdefault(id(conv.weight), spec.path)
+        holder = holders.setdefault(extent(weights[conv]) or id(weights[conv]), spec.path)
         if holder != spec.path:
             specs[conv] = replace(spec, shares_weight_with=holder)
     batch = (example[0] if isinstance(example, tuple) else example).shape[0]
@@ -80,16 +95,17 @@ def trace(model: nn.Module, example: Tensor | tuple[Any, ...]) -> Trace:
         nonlocal called
         spec = specs[conv]
         seen = first_argument(args, kwargs)
-        if spec.position < 0:
-            spec = replace(spec, input_size=tuple(seen.shape[2:]), output_size=tuple(output.shape[2:]), position=called)
-            called += 1
-        # divided by the example's batch: a conv may be applied to more images than that (folded windows)
-        inputs = seen.numel() // (spec.in_channels * batch)
+        require_fit(example, spec, devices[conv], seen)
         rows = -len(spec.kernel_size)
+        if spec.position < 0:
+            sizes = tuple(seen.shape[rows:]), tuple(output.shape[rows:])
+            spec = replace(spec, input_size=sizes[0], output_size=sizes[1], position=called)
+            called += 1
+        inputs = elements(seen) // spec.in_channels
         specs[conv] = replace(
             spec,
             input_positions=spec.input_positions + inputs,
-            output_positions=spec.output_positions + output.numel() // (spec.out_channels * batch),
+            output_positions=spec.output_positions + elements(output) // spec.out_channels,
             row_positions=spec.row_positions + inputs // seen.shape[rows] * output.shape[rows],
         )
 
@@ -97,20 +113,34 @@ def trace(model: nn.Module, example: Tensor | tuple[Any, ...]) -> Trace:
         nonlocal linear_macs
         linear_macs += output.numel() // batch * first_argument(args, kwargs).shape[-1]
 
-    hooks = [module.register_forward_hook(on_conv, with_kwargs=True) for module in specs]
+    # before anyone else's hook: that may change the output
+    hooks = [module.register_forward_hook(on_conv, with_kwargs=True, prepend=True) for module in specs]
     linears = [module for module in model.modules() if isinstance(module, nn.Linear)]
-    hooks += [linear.register_forward_hook(on_linear, with_kwargs=True) for linear in linears]
+    hooks += [linear.register_forward_hook(on_linear, with_kwargs=True, prepend=True) for linear in linears]
     counter = ConvolutionCounter()
+    usage = Usage({spec.path: conv for conv, spec in specs.items()})
     try:
-        with evaluating(model), counter:
-            call(model, example)
+        with evaluating(model), counter, usage:
+            run_example(model, example, usage.running)
     finally:
         for hook in hooks:
             hook.remove()
+    specs = {conv: per_image(spec, batch) for conv, spec in specs.items()}
     of_modules = sum(spec.cost.macs for spec in specs.values() if "Transpose" not in spec.type)
     last = len(specs)
     ordered = sorted(specs.values(), key=lambda spec: last if spec.position < 0 else spec.position)
-    return Trace(tuple(ordered), linear_macs + counter.macs // batch - of_modules)
+    rest = linear_macs + counter.macs // batch - of_modules
+    return Trace(tuple(ordered), rest, usage.obstacles(), frozenset(usage.looked_at))
+
+
+def per_image(spec: ConvSpec, batch: int) -> ConvSpec:
+    """Return a spec whose positions were summed over a batch; a conv may be applied to more images (folded windows)."""
+    return replace(
+        spec,
+        input_positions=spec.input_positions // batch,
+        output_positions=spec.output_positions // batch,
+        row_positions=spec.row_positions // batch,
+    )
 
 
 class ConvolutionCounter(TorchFunctionMode):
@@ -137,5 +167,5 @@ class ConvolutionCounter(TorchFunctionMode):
         output = func(*args, **given)
         if func in CONVOLUTIONS:
             weight = args[1] if len(args) > 1 else given["weight"]
-            self.macs += output.numel() * weight[0].numel()
+            self.macs += elements(output) * weight[0].numel()
         return output

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from ..contract.errors import SettingError
-from ..contract.forward import call, evaluating
+from ..contract.forward import call, evaluating, first_argument
 from ..plan.plan import Plan
 
 Batch = Tensor | tuple[Any, ...]
@@ -52,22 +52,23 @@ class LayerActivations:
             yield from zip(self._inputs(batch), self._targets(batch), strict=True)
 
     def _inputs(self, batch: Batch) -> list[Tensor]:
-        return self._watch(self.compressed, batch, lambda args, _: args[0])
+        return self._watch(self.compressed, batch, lambda given, _: given)
 
     def _targets(self, batch: Batch) -> list[Tensor]:
         return self._watch(self.original, batch, lambda _, output: output)
 
-    def _watch(self, model: nn.Module, batch: Batch, what: Callable[[tuple[Any, ...], Tensor], Tensor]) -> list[Tensor]:
+    def _watch(self, model: nn.Module, batch: Batch, what: Callable[[Tensor, Tensor], Tensor]) -> list[Tensor]:
         """Run ``model`` until the layer's last call and return what was seen at each."""
         seen: list[Tensor] = []
 
-        def note(_: nn.Module, args: tuple[Any, ...], output: Tensor) -> None:
+        def note(_: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: Tensor) -> None:
             # a copy, since what follows may work in place
-            seen.append(what(args, output).clone())
+            seen.append(what(first_argument(args, kwargs), output).clone())
             if len(seen) == self.calls:
                 raise _Reached
 
-        hook = model.get_submodule(self.path).register_forward_hook(note)
+        # before other hooks, which see the layer's output and may change it
+        hook = model.get_submodule(self.path).register_forward_hook(note, with_kwargs=True, prepend=True)
         try:
             call(model, batch)
         except _Reached:

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd
 
 from ..contract.layers import CompressedConv2d
+from ..contract.soundness.memory import Extent, extent
 
 
 @dataclass(frozen=True)
@@ -31,10 +32,10 @@ class StoredCount:
 
 
 def count_stored(model: nn.Module) -> StoredCount:
-    """Count a model's conv weights as they are stored; a tensor that several layers share counts once."""
-    seen: dict[int, tuple[int, int]] = {}
+    """Count a model's conv weights as they are stored; memory that several layers share counts once."""
+    seen: dict[Extent | int, tuple[int, int]] = {}
     for tensor, bits in stored_tensors(model):
-        seen[id(tensor)] = (tensor.numel(), tensor.numel() * bits)
+        seen[extent(tensor) or id(tensor)] = (tensor.numel(), tensor.numel() * bits)
     layers = [module for module in model.modules() if isinstance(module, CompressedConv2d)]
     extra = sum(layer.extra_bits() for layer in layers)
     quantised = sum(layer.quantised_weights() for layer in layers)

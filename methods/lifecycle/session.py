@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any, Literal, cast
 
 import torch
@@ -11,11 +12,13 @@ from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd
 
 from ..contract.cost import Target
-from ..contract.errors import MethodError
+from ..contract.errors import MethodError, require
 from ..contract.forward import untouched_random_numbers
 from ..contract.layers import GEOMETRY
 from ..contract.method import Method, SessionPart
 from ..contract.rewrite import adopt, carry_requires_grad, replace_conv
+from ..contract.soundness.obstacles import obstacles, require_finite
+from ..contract.soundness.replaced import checked_replacement, put_back_on_failure
 from ..contract.spec import ConvSpec, has_own_weight
 from ..contract.whole_model import WholeModelMethod
 from ..numerics.linear import without_autocast
@@ -54,16 +57,23 @@ class Session:
     """
 
     def __init__(
-        self, model: nn.Module, plan: Plan, parts: Sequence[SessionPart], originals: Mapping[str, nn.Conv2d]
+        self,
+        model: nn.Module,
+        plan: Plan,
+        parts: Sequence[SessionPart],
+        originals: Mapping[str, nn.Conv2d],
+        example: Tensor | tuple[Any, ...] | None = None,
     ) -> None:
         self.model = model
         self.plan = plan
         self._parts = list(parts)
         self._originals = dict(originals)
         self._specs = {layer.path: layer.spec for layer in plan.layers}
+        self._example = example
         self._finished = False
-        for part in self._parts:
-            self._install(part.replacements)
+        with self._checked():
+            for part in self._parts:
+                self._install(part.replacements)
 
     @property
     def decomposes_at(self) -> Literal["begin", "finish"]:
@@ -122,16 +132,27 @@ class Session:
         """Return the compressed model, the plan attached for `save`; call it once, after training.
 
         If the model was compressed in an earlier stage, too, the plan attached is that of both stages.
+
+        Raises
+        ------
+        MethodError
+            If the forward pass goes around a layer that has been replaced. The model is then as before.
         """
         if not self._finished:
-            chosen = {path: own for part in self._parts for path, own in part.chosen().items()}
-            self.plan = self.plan.settled(chosen) if chosen else self.plan
-            for part in self._parts:
-                self._install(part.finish())
+            with self._checked():
+                chosen = {path: own for part in self._parts for path, own in part.chosen().items()}
+                self.plan = self.plan.settled(chosen) if chosen else self.plan
+                for part in self._parts:
+                    self._install(part.finish())
             before: Plan | None = getattr(self.model, "decompbench_plan", None)
             vars(self.model).update(decompbench_plan=before.followed_by(self.plan) if before else self.plan)
             self._finished = True
         return self.model
+
+    def _checked(self) -> AbstractContextManager[None]:
+        """Return a context after which it is checked that the replacements are what runs."""
+        example = self.plan.draw_example(self.model) if self._example is None else self._example
+        return checked_replacement(self.model, self._originals, example)
 
     def _install(self, replacements: Mapping[str, nn.Module]) -> None:
         for path, new in replacements.items():
@@ -157,29 +178,46 @@ def begin(model: nn.Module, plan: Plan, *, seed: int = 0, calibration: Iterable[
 
     Raises
     ------
-    ValueError
-        If the model is not the one the plan was made for.
+    MethodError
+        If the model is not the one the plan was made for, or its forward pass goes around a layer that is replaced: it
+        calls the convolution from a list, or asks what a layer is. The message names the layer.
     SettingError
-        If an argument is of the wrong type, or a method looks at activations and there is no calibration. The model
-        is then unchanged.
+        If an argument is of the wrong type, a weight is not finite, or a method looks at activations and there is no
+        calibration.
+
+    After an error of any kind the model is as it was before.
     """
+    return _begin(model, plan, seed, calibration, None)
+
+
+def _begin(
+    model: nn.Module,
+    plan: Plan,
+    seed: int,
+    calibration: Iterable[Batch] | None,
+    example: Tensor | tuple[Any, ...] | None,
+) -> Session:
+    """Do what `begin` does; ``example`` is the plan's own where it is at hand."""
     require_model(model)
     require_plan(plan)
+    require(not torch.is_inference_mode_enabled(), "layers made in inference mode cannot be trained: use torch.no_grad")
     if isinstance(plan.method, WholeModelMethod):
         make_smaller(model, plan, seed=seed)
         return Session(model, plan, (), {})
     generator = torch.Generator().manual_seed(seed)
     convs = planned_convs(model, plan)
+    require_finite(convs)
     batches = take(calibration, plan)
     original = copy.deepcopy(model) if batches else None
-    parts = []
-    for method, groups in groups_by_method(plan, training=True).items():
-        own = {spec.path: convs[spec.path] for specs in groups for spec in specs}
-        parts.append(method.start(own, groups, generator))
-        parts[-1].limit = plan.limit_of(own)
-    session = Session(model, plan, parts, convs)
-    if original is not None:
-        refit_layers(original, model, plan, batches, generator)
+    with put_back_on_failure(model):
+        parts = []
+        for method, groups in groups_by_method(plan, training=True).items():
+            own = {spec.path: convs[spec.path] for specs in groups for spec in specs}
+            parts.append(method.start(own, groups, generator))
+            parts[-1].limit = plan.limit_of(own)
+        session = Session(model, plan, parts, convs, example)
+        if original is not None:
+            refit_layers(original, model, plan, batches, generator)
     return session
 
 
@@ -223,8 +261,8 @@ def planned_convs(model: nn.Module, plan: Plan) -> dict[str, nn.Conv2d]:
 
     Raises
     ------
-    ValueError
-        If ``model`` lacks one of them, or has another convolution there.
+    MethodError
+        If ``model`` lacks one of them, has another convolution there, or one that cannot be replaced.
     """
     convs: dict[str, nn.Conv2d] = {}
     for layer in plan.layers:
@@ -233,23 +271,26 @@ def planned_convs(model: nn.Module, plan: Plan) -> dict[str, nn.Conv2d]:
         try:
             conv = model.get_submodule(layer.path)
         except AttributeError as error:
-            raise ValueError(f"the plan compresses {layer.path!r}, which the model does not have") from error
+            raise MethodError(f"the plan compresses {layer.path!r}, which the model does not have") from error
         spec, found = layer.spec, ConvSpec.of(conv, layer.path) if isinstance(conv, _ConvNd) else None
         if found is None or found.type != spec.type:
-            raise ValueError(f"the plan compresses {layer.path!r}, which is a {type(conv).__name__} and not a "
-                             f"{spec.type}: is the model compressed already?")  # fmt: skip
+            raise MethodError(f"the plan compresses {layer.path!r}, which is a {type(conv).__name__} and not a "
+                              f"{spec.type}: is the model compressed already?")  # fmt: skip
         for name in (*GEOMETRY, "bias", "output_padding"):
             if getattr(spec, name) != getattr(found, name):
-                raise ValueError(f"the plan was made for another model: {layer.path} has {name} "
-                                 f"{getattr(found, name)}, the plan says {getattr(spec, name)}")  # fmt: skip
+                raise MethodError(f"the plan was made for another model: {layer.path} has {name} "
+                                  f"{getattr(found, name)}, the plan says {getattr(spec, name)}")  # fmt: skip
         if not has_own_weight(conv):
-            raise ValueError(f"the weight of {layer.path} is computed by a hook, which it was not when the plan was "
-                             "made: remove the hook first")  # fmt: skip
+            raise MethodError(f"the weight of {layer.path} is computed by a hook, which it was not when the plan was "
+                              "made: remove the hook first")  # fmt: skip
         # only a method that expresses transposed convolutions is given one
         convs[layer.path] = cast(nn.Conv2d, conv)
+    for path, reason in obstacles(model, convs).items():
+        raise MethodError(f"the plan compresses {path!r}, which has changed since it was made: {reason}")
     return convs
 
 
+@untouched_random_numbers()
 def compress(
     model: nn.Module,
     method: Method,
@@ -280,7 +321,8 @@ def compress(
     >>> small = compress(net, Group(refit="ridge"), example, calibration=(images for images, _ in loader))
     """
     todo = make_plan(model, method, example, target, **options)
-    return begin(model, todo, seed=seed, calibration=calibration).finish()
+    with put_back_on_failure(model):
+        return _begin(model, todo, seed, calibration, example).finish()
 
 
 def _device(model: nn.Module) -> torch.device:

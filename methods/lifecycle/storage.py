@@ -16,6 +16,7 @@ from ..contract.errors import StorageError
 from ..contract.forward import untouched_random_numbers
 from ..contract.registry import entry_points
 from ..contract.rewrite import adopt, compressed_layers, is_channels_last, replace_conv
+from ..contract.soundness.replaced import checked_replacement
 from ..contract.whole_model import WholeModelMethod
 from ..numerics.bits import pack, unpack
 from ..plan.plan import Plan
@@ -148,7 +149,13 @@ def load(path: str | Path, model: nn.Module | None = None) -> nn.Module:
     Raises
     ------
     StorageError
-        If the file is not one of ours or is damaged, the dense model cannot be built, or the tensors do not fit it.
+        If the file is not one of ours or is damaged, the dense model cannot be built, the tensors do not fit it, or its
+        forward pass goes around a layer that is replaced.
+
+    Warns
+    -----
+    UserWarning
+        If the file does not tell what an input of the model looks like, so that this last is not checked.
     """
     path = Path(path)
     metadata, tensors = _read(path)
@@ -164,13 +171,18 @@ def load(path: str | Path, model: nn.Module | None = None) -> nn.Module:
         raise StorageError(f"the plan in {path} cannot be used: {error}") from error
     if model is None:
         model = _dense_model(path, ref)
+    try:
+        originals = planned_convs(model, plan) if plan else {}
+        with checked_replacement(model, originals, plan.draw_example(model) if plan else None):
+            if plan is not None:
+                _rebuild(model, plan)
+            _assign(model, tensors, channels_last, path)
+    except StorageError:
+        raise
+    except ValueError as error:
+        raise StorageError(f"{path} does not fit the model: {error}") from error
     if plan is not None:
-        try:
-            _rebuild(model, plan)
-        except ValueError as error:
-            raise StorageError(f"{path} does not fit the model: {error}") from error
         vars(model).update(decompbench_plan=plan)
-    _assign(model, tensors, channels_last, path)
     return model.eval()
 
 

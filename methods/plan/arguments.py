@@ -10,13 +10,15 @@ from ..contract.cost import Target
 from ..contract.errors import MethodError, require
 from ..contract.method import Method
 from ..contract.rewrite import compressed_layers
+from ..contract.soundness.models import require_plain
 from ..contract.whole_model import WholeModelMethod
 from .plan import Plan
 
 
 def require_model(model: Any) -> None:
-    """Raise `SettingError` unless ``model`` is a module."""
+    """Raise `SettingError` unless ``model`` is a module whose layers can be seen and replaced."""
     require(isinstance(model, nn.Module), f"the model is a torch.nn.Module, got {model!r}")
+    require_plain(model)
 
 
 def require_method(method: Any) -> None:

@@ -6,12 +6,14 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from torch import nn
+
 from ..contract.cost import Cost, Skip, Target
 from ..contract.errors import MethodError
-from ..contract.example import ExampleForm
 from ..contract.method import Method
 from ..contract.registry import get_method
 from ..contract.rewrite import is_inside
+from ..contract.soundness.example import ExampleForm
 from ..contract.spec import ConvSpec
 
 PLAN_VERSION = 1
@@ -89,11 +91,11 @@ class Plan:
         Why the budget was not met; None if it was, or if there is none.
     model
         Name and arguments from which the model source rebuilds the dense model; None for a model without them.
-    linear_macs_after
-        What ``linear_macs`` become, where a method makes the network smaller as a whole; None if they stay.
-    example, kept
-        For a method that makes the network smaller as a whole: the form of the example, and the convolutions that are
-        to keep their shape.
+    example
+        The form of the example, by which it is checked that what is replaced is what runs; None if it cannot be kept.
+    linear_macs_after, kept
+        For a method that makes the network smaller as a whole: what ``linear_macs`` become, and the convolutions that
+        are to keep their shape.
     """
 
     method: Method
@@ -103,8 +105,8 @@ class Plan:
     target: Target | None = None
     note: str | None = None
     model: dict[str, Any] | None = None
-    linear_macs_after: int | None = None
     example: ExampleForm | None = None
+    linear_macs_after: int | None = None
     kept: tuple[str, ...] = ()
 
     @property
@@ -180,6 +182,10 @@ class Plan:
             groups.append(GroupPlan(method, group.paths, shared))
         return replace(self, layers=tuple(layers.values()), groups=tuple(groups))
 
+    def draw_example(self, model: nn.Module) -> tuple[Any, ...] | None:
+        """Return arguments of the example's form that ``model`` can take; None if the form is not known."""
+        return None if self.example is None else self.example.draw_for(model)
+
     def followed_by(self, later: Plan) -> Plan:
         """Return one plan for this stage and a ``later`` one, which was made for the model that this plan gave.
 
@@ -195,7 +201,8 @@ class Plan:
             layers.append(layer if new is None else new._shifted(len(self.groups), layer.spec.position))
         layers += [new._shifted(len(self.groups), new.spec.position) for new in then.values()]
         groups = self.groups + later.groups
-        return Plan(later.method, tuple(layers), groups, self.linear_macs, model=self.model)
+        example = later.example or self.example
+        return Plan(later.method, tuple(layers), groups, self.linear_macs, model=self.model, example=example)
 
     def rows(self) -> list[dict[str, Any]]:
         """Return one mapping per convolution, for tables."""
@@ -265,16 +272,14 @@ class Plan:
             "target": self.target.to_json() if self.target else None,
             "note": self.note,
             "model": self.model,
-            **self._whole_json(),
+            "example": self.example.to_json() if self.example else None,
+            **({} if self.linear_macs_after is None else self._whole_json()),
         }
 
     def _whole_json(self) -> dict[str, Any]:
         """Return what only the plan of a whole-model method has."""
-        if self.example is None:
-            return {}
         return {
             "linear_macs_after": self.linear_macs_after,
-            "example": self.example.to_json(),
             "kept": list(self.kept),
         }
 
@@ -310,8 +315,8 @@ class Plan:
             Target.from_json(data["target"]) if data["target"] else None,
             data["note"],
             data["model"],
+            ExampleForm.from_json(data["example"]) if data.get("example") else None,
             data.get("linear_macs_after"),
-            ExampleForm.from_json(data["example"]) if "example" in data else None,
             tuple(data.get("kept", ())),
         )
 

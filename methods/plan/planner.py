@@ -14,6 +14,8 @@ from ..contract.errors import SettingError, require
 from ..contract.method import Method
 from ..contract.rewrite import compressed_layers, is_inside
 from ..contract.select import Select, paths_in_short
+from ..contract.soundness.example import ExampleForm
+from ..contract.soundness.obstacles import obstacles, require_finite
 from ..contract.spec import ConvSpec, has_own_weight
 from ..contract.trace import Trace, trace
 from ..contract.whole_model import WholeModelMethod
@@ -99,14 +101,15 @@ def plan(
         )
     count = target.count if target else None
     planner = _Planner(
-        model, traced.specs, method, select or method.default_select, overrides or {}, inefficient, count
+        model, traced.specs, method, select or method.default_select, overrides or {}, inefficient, count, traced
     )
     note = None
     if target is None:
         layers, groups = planner.draft(lambda _: method)
     else:
         layers, groups, note = planner.fit(target, nearest=unreachable == "nearest")
-    return Plan(method, layers, groups, traced.linear_macs, target, note, getattr(model, "decompbench_ref", None))
+    reference, form = getattr(model, "decompbench_ref", None), ExampleForm.of(example)
+    return Plan(method, layers, groups, traced.linear_macs, target, note, reference, form)
 
 
 @dataclass
@@ -121,6 +124,7 @@ class _Planner:
     inefficient: Literal["skip", "replace"]
     count: str | None
     """The count that the budget is set on; None without a budget."""
+    traced: Trace
 
     def __post_init__(self) -> None:
         self.fixed: dict[str, Method] = {}
@@ -130,6 +134,9 @@ class _Planner:
                 raise SettingError(f"override {pattern!r} matches no convolution; {paths_in_short(self.specs)}")
         convs = sum(spec.position >= 0 for spec in self.specs)
         self.compressed = compressed_layers(self.model)
+        modules = dict(self.model.named_modules(remove_duplicate=False))
+        layers = {spec.path: modules[spec.path] for spec in self.specs if spec.path in modules}
+        self.obstacles = {**self.traced.obstacles, **obstacles(self.model, layers)}
         for spec in self.specs:
             chosen = self._choose(spec, convs)
             if isinstance(chosen, Skip):
@@ -152,13 +159,15 @@ class _Planner:
             return skip
         if is_inside(spec.path, self.compressed):
             return Skip("part of a compressed layer")
-        if spec.position < 0:
+        if spec.position < 0 and spec.path not in self.obstacles:
             return Skip("never called by the example's forward pass")
         if not has_own_weight(self.model.get_submodule(spec.path)):
             return Skip("its weight is computed by a hook (weight norm, spectral norm, pruning): remove that first")
         holder = spec.shares_weight_with or spec.path
         if holder and any(other.shares_weight_with == holder for other in self.specs):
             return Skip("shares its weight with another convolution")
+        if reason := self.obstacles.get(spec.path):
+            return Skip(reason)
         own = [value for pattern, value in self.overrides.items() if fnmatchcase(spec.path, pattern)]
         if own:  # the last matching pattern wins
             if own[-1] is None:
@@ -174,6 +183,8 @@ class _Planner:
                 users.setdefault(self.fixed.get(spec.path, self.method), []).append(spec)
         for method, specs in users.items():
             convs = {spec.path: cast(nn.Conv2d, self.model.get_submodule(spec.path)) for spec in specs}
+            if method.reads_weights:
+                require_finite(convs)
             for path, settings in method.resolve(convs, specs).items():
                 self.fixed[path] = method.with_settings(**settings)
 
@@ -183,6 +194,8 @@ class _Planner:
             return Skip(f"a {spec.type} may compute more than a convolution")
         own = [value for pattern, value in self.overrides.items() if fnmatchcase(spec.path, pattern)]
         method = own[-1] if own and isinstance(own[-1], Method) else self.method
+        if spec.path in self.traced.looked_at and method.kind == "architectural":
+            return Skip(f"its weight or bias is read outside the layer, and {method.name} leaves it none")
         return None if spec.type in method.expresses else Skip(f"{method.name} does not express a {spec.type}")
 
     def _share(self, method: Method, specs: list[ConvSpec]) -> list[list[ConvSpec]]:

@@ -12,9 +12,9 @@ from torch.utils._pytree import tree_leaves
 
 from ..contract.cost import Cost, Target
 from ..contract.errors import MethodError, require
-from ..contract.example import ExampleForm
 from ..contract.forward import call, evaluating, untouched_random_numbers
 from ..contract.select import Select
+from ..contract.soundness.example import ExampleForm
 from ..contract.trace import Trace, trace
 from ..contract.whole_model import WholeModelMethod
 from .budget import KnobValue, meet
@@ -40,7 +40,10 @@ def plan_whole(
     reasons = {
         spec.path: skip.reason for spec in traced.specs if (skip := select.reason_to_skip(spec, convs)) is not None
     }
-    smaller = _Smaller(model, ExampleForm.of(example), frozenset(reasons), traced)
+    form = ExampleForm.of(example)
+    require(form is not None, f"{method.name} needs an example of tensors and plain values, which a plan can keep")
+    assert form is not None
+    smaller = _Smaller(model, form, frozenset(reasons), traced)
     note = None
     if target is not None:
         knob = method.budget_knob()
@@ -67,7 +70,7 @@ def plan_whole(
     reference = getattr(model, "decompbench_ref", None)
     return Plan(
         method, layers, groups, traced.linear_macs, target, note, reference,
-        linear_macs_after=made.linear_macs, example=smaller.form, kept=tuple(sorted(reasons)),
+        example=form, linear_macs_after=made.linear_macs, kept=tuple(sorted(reasons)),
     )  # fmt: skip
 
 

@@ -16,7 +16,7 @@ from ...contract.layers import Between, CompressedConv2d, copy_bias
 from ...contract.method import Kind, Method, SessionPart
 from ...contract.registry import register
 from ...contract.select import Select, refuse_grouped
-from ...contract.sharing import require_sharing, sharing_groups
+from ...contract.settings.sharing import require_sharing, sharing_groups
 from ...contract.spec import ConvSpec
 from ...numerics.linear import nearest_divisor, ratio_rank, truncated_svd
 from .layers import BasisConv2d

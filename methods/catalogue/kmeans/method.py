@@ -15,7 +15,7 @@ from ...contract.layers import copy_bias
 from ...contract.method import Method, SessionPart
 from ...contract.registry import register
 from ...contract.select import refuse_pointwise
-from ...contract.sharing import require_sharing, sharing_groups
+from ...contract.settings.sharing import require_sharing, sharing_groups
 from ...contract.spec import ConvSpec
 from ...numerics.clustering import kmeans
 from ...numerics.kmeans_init import KMeansInit

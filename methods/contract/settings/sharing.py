@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from .errors import require
-from .spec import ConvSpec
+from ..errors import require
+from ..spec import ConvSpec
 
 
 def require_sharing(sharing: str, setting: str, alone: str = "none") -> None:

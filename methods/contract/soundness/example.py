@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from .errors import MethodError, require
+from ..errors import MethodError
 
 
 @dataclass(frozen=True)
@@ -25,21 +25,11 @@ class ExampleForm:
     arguments: tuple[tuple[tuple[int, ...] | None, Any], ...]
 
     @classmethod
-    def of(cls, example: Tensor | tuple[Any, ...]) -> ExampleForm:
-        """Return the form of an input or a tuple of arguments.
-
-        Raises
-        ------
-        SettingError
-            If an argument is neither a tensor nor a plain value.
-        """
+    def of(cls, example: Tensor | tuple[Any, ...]) -> ExampleForm | None:
+        """Return the form of an input or a tuple of arguments; None if one is neither a tensor nor a plain value."""
         given = example if isinstance(example, tuple) else (example,)
-        for argument in given:
-            require(
-                isinstance(argument, Tensor | int | float | str | None),
-                f"an argument of the example is a {type(argument).__name__}: only tensors and plain values can be kept "
-                "with a plan",
-            )
+        if not all(isinstance(argument, Tensor | int | float | str | None) for argument in given):
+            return None
         return cls(
             tuple(
                 (tuple(x.shape), str(x.dtype).removeprefix("torch.")) if isinstance(x, Tensor) else (None, x)
@@ -53,6 +43,17 @@ class ExampleForm:
             value if shape is None else _drawn(shape, getattr(torch, value), generator).to(device)
             for shape, value in self.arguments
         )
+
+    def draw_for(self, model: nn.Module) -> tuple[Any, ...]:
+        """Return arguments of this form on a model's device and, where its weights have but one, in its precision."""
+        tensors = [*model.parameters(), *model.buffers()]
+        device = tensors[0].device if tensors else torch.device("cpu")
+        precisions = {tensor.dtype for tensor in tensors if tensor.is_floating_point()}
+        drawn = self.draw(torch.Generator().manual_seed(0), device)
+        if len(precisions) != 1:
+            return drawn
+        (precision,) = precisions
+        return tuple(x.to(precision) if isinstance(x, Tensor) and x.is_floating_point() else x for x in drawn)
 
     def to_json(self) -> list[Any]:
         """Return the form as plain lists."""

@@ -7,7 +7,7 @@ from functools import cache
 from types import UnionType
 from typing import TYPE_CHECKING, Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from .errors import SettingError
+from ..errors import SettingError
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
