@@ -18,9 +18,10 @@ from ..contract.rewrite import adopt, carry_requires_grad, replace_conv
 from ..contract.spec import ConvSpec, has_own_weight
 from ..numerics.linear import without_autocast
 from ..plan.arguments import require_model, require_plan
+from ..plan.inputs import Batch
 from ..plan.plan import Plan
 from ..plan.planner import plan as make_plan
-from .calibration import Batch, refit_layers, take
+from .calibration import refit_layers, take
 
 
 class Session:

@@ -188,15 +188,30 @@ class Basis(Method):
 
     def _fit(self, weights: Sequence[Tensor], specs: Sequence[ConvSpec]) -> tuple[list[Tensor], Tensor]:
         """Return each layer's coefficients ``(n·s, r)`` and the basis ``(r, p·kh·kw)``, ``r`` at most the full rank."""
-        split, size = self.shape(specs)
-        columns = split * specs[0].kernel_area
+        _, size = self.shape(specs)
         if self.sliced:
             matrices = [weight.flatten(1) for weight in weights]
+            columns = max(matrix.shape[1] for matrix in matrices)
             return sliced_basis(matrices, min(size, columns, sum(map(len, matrices))))
-        matrices = [weight.reshape(-1, columns) for weight in weights]
+        matrices = self._split_filters(weights, specs)
         stacked = torch.cat(matrices)
         mixing, basis = truncated_svd(stacked, min(size, *stacked.shape))
         return list(mixing.split([len(matrix) for matrix in matrices])), basis
+
+    def _split_filters(self, weights: Sequence[Tensor], specs: Sequence[ConvSpec]) -> list[Tensor]:
+        """Return the splits of each layer's filters as rows: ``(n·s, p·kh·kw)``."""
+        split, _ = self.shape(specs)
+        return [weight.reshape(-1, split * specs[0].kernel_area) for weight in weights]
+
+    def truncations(self, convs: Mapping[str, nn.Conv2d], specs: Sequence[ConvSpec]) -> list[Tensor]:
+        if self.sliced:
+            return []  # a slice of a truncated basis is no truncated slice
+        return [torch.cat(self._split_filters([convs[spec.path].weight for spec in specs], specs))[None]]
+
+    def truncation_ranks(self, specs: Sequence[ConvSpec]) -> list[int]:
+        split, size = self.shape(specs)
+        rows = sum(spec.out_channels * spec.in_channels for spec in specs) // split
+        return [min(size, rows, split * specs[0].kernel_area)]
 
     def start(
         self, convs: Mapping[str, nn.Conv2d], groups: Sequence[Sequence[ConvSpec]], generator: torch.Generator

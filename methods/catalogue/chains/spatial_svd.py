@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from ...contract.cost import Cost, Knob, Skip
 from ...contract.errors import require
@@ -68,9 +68,20 @@ class SpatialSVD(Method):
 
     def compress_layer(self, conv: nn.Conv2d, spec: ConvSpec, generator: torch.Generator) -> nn.Module:
         layer = ChainConv2d(spec, self.links(spec))
-        n, c, height, width = conv.weight.shape
-        matrix = conv.weight.detach().permute(0, 3, 1, 2).reshape(n * width, c * height)
-        left, right = truncated_svd(matrix, self.width(spec))
+        n, _, _, width = conv.weight.shape
+        left, right = truncated_svd(_rows_by_columns(conv.weight.detach()), self.width(spec))
         layer.set_weights(right, left.reshape(n, width, -1).transpose(1, 2))
         copy_bias(conv, layer.last)
         return layer
+
+    def truncations(self, convs: Mapping[str, nn.Conv2d], specs: Sequence[ConvSpec]) -> list[Tensor]:
+        return [_rows_by_columns(convs[spec.path].weight)[None] for spec in specs]
+
+    def truncation_ranks(self, specs: Sequence[ConvSpec]) -> list[int]:
+        return [self.width(spec) for spec in specs]
+
+
+def _rows_by_columns(weight: Tensor) -> Tensor:
+    """Return a weight ``(n, c, kh, kw)`` as the matrix ``(n·kw, c·kh)``."""
+    n, c, height, width = weight.shape
+    return weight.permute(0, 3, 1, 2).reshape(n * width, c * height)

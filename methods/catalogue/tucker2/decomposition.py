@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from torch import Tensor
+from torch.nn.functional import pad
 
 from ...numerics.linear import leading_eigenvectors
 
@@ -38,6 +39,28 @@ def decompose(
         first = _leading_blocks(_projected(weight, last).transpose(0, 1), groups_in, rank_in)
     core = _projected(_projected(weight, last).transpose(0, 1), first).transpose(0, 1)
     return first.mT, core, last
+
+
+def kept_squares(weight: Tensor, groups: tuple[int, int]) -> Tensor:
+    """Return the squared norm of the core that `decompose` gives without sweeps, for all ranks at once.
+
+    Leading singular vectors of a lower rank are those of a higher one, the last left out: so is its core.
+
+    Parameters
+    ----------
+    weight : Tensor ``(n, c, kh, kw)``
+    groups
+        ``(N_in, N_out)``.
+
+    Returns
+    -------
+    Tensor ``(n/N_out + 1, c/N_in + 1)``
+        Element ``(i, j)`` is for ``r_out = i·N_out`` and ``r_in = j·N_in``; the last is the squared norm of the weight.
+    """
+    (n, c), (groups_in, groups_out) = weight.shape[:2], groups
+    _, core, _ = decompose(weight, (c, n), groups, 0)
+    squares = core.square().sum((2, 3)).reshape(groups_out, n // groups_out, groups_in, c // groups_in)
+    return pad(squares.sum((0, 2)).cumsum(0).cumsum(1), (1, 0, 1, 0))
 
 
 def _leading_blocks(weight: Tensor, groups: int, rank: int) -> Tensor:

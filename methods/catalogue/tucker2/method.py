@@ -18,12 +18,13 @@ from ...contract.select import Select, refuse_grouped
 from ...contract.spec import ConvSpec
 from ...numerics.linear import largest_divisor, truncated_svd
 from ...numerics.ranks import energy_rank, evbmf_rank
-from ...numerics.unfolding import Unfolding, spectra
+from ...numerics.spectrum import discarded_squares, squared_spectra
+from ...numerics.unfolding import Unfolding, spectra, stack_weights
 from ..learning.arp import RankPenalty
 from ..learning.lc import LearningCompression
 from ..learning.nuclear import NuclearShrinkage
 from ..learning.regulariser import LearnedPart, Regulariser, nearest_weights, trainable_groups
-from .decomposition import decompose
+from .decomposition import decompose, kept_squares
 from .layers import IdentityPair, Tucker2Conv2d, strides_first
 
 _ALL = 2**31 - 1
@@ -257,6 +258,40 @@ class Tucker2(Method):
             layer.set_factors(filters, mixing)
             copy_bias(conv, layer.second)
         return layer
+
+    # -- errors ---------------------------------------------------------------------------------------------------
+
+    def truncations(self, convs: Mapping[str, nn.Conv2d], specs: Sequence[ConvSpec]) -> list[Tensor]:
+        matrices = []
+        for spec in specs:
+            groups_in, groups_out = self.layer_groups(spec)
+            stacked = stack_weights([convs[spec.path].weight.detach()])
+            matrices += [Unfolding(0, 0, groups_out).blocks(stacked), Unfolding(1, 0, groups_in).blocks(stacked)]
+        return matrices
+
+    def truncation_ranks(self, specs: Sequence[ConvSpec]) -> list[int]:
+        ranks = []
+        for spec in specs:
+            (rank_in, rank_out), (groups_in, groups_out) = self.layer_ranks(spec), self.layer_groups(spec)
+            ranks += [rank_out // groups_out, rank_in // groups_in]
+        return ranks
+
+    def error_curve(
+        self, convs: Mapping[str, nn.Conv2d], specs: Sequence[ConvSpec], sizes: Sequence[Self]
+    ) -> list[float]:
+        # what the core holds is kept; sweeps of orthogonal iteration can only keep more
+        errors = [0.0] * len(sizes)
+        for spec in specs:
+            weight, (groups_in, groups_out) = convs[spec.path].weight.detach().double(), self.layer_groups(spec)
+            kept = kept_squares(weight, (groups_in, groups_out))
+            lost = discarded_squares(squared_spectra(weight.flatten(1)[None])) if spec.kernel_area == 1 else None
+            for index, size in enumerate(sizes):
+                rank_in, rank_out = size.layer_ranks(spec)
+                if lost is not None and size.is_pair(spec):
+                    errors[index] += float(lost[min(rank_in, rank_out)])
+                else:
+                    errors[index] += float(kept[-1, -1] - kept[rank_out // groups_out, rank_in // groups_in])
+        return errors
 
     # -- learning -------------------------------------------------------------------------------------------------
 
