@@ -168,8 +168,9 @@ class Group(DataAware):
         return [self.shape(spec)[1] for spec in specs]
 
     def error_curve(
-        self, convs: Mapping[str, nn.Conv2d], specs: Sequence[ConvSpec], sizes: Sequence[Self]
+        self, convs: Mapping[str, nn.Conv2d], specs: Sequence[ConvSpec], values: Sequence[Any]
     ) -> list[float]:
+        sizes = [self.sized(value) for value in values]
         lost: dict[tuple[str, int], Tensor] = {}
         for spec in specs:
             for groups in {size.group_count(spec) for size in sizes}:

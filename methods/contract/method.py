@@ -262,9 +262,9 @@ class Method(ABC):
         return []
 
     def error_curve(
-        self, convs: Mapping[str, nn.Conv2d], specs: Sequence[ConvSpec], sizes: Sequence[Self]
+        self, convs: Mapping[str, nn.Conv2d], specs: Sequence[ConvSpec], values: Sequence[Any]
     ) -> list[float]:
-        """Return the squared error ``Σ ‖W − Ŵ‖²`` of a sharing group's weights at each of several ``sizes``.
+        """Return the squared error ``Σ ‖W − Ŵ‖²`` of a sharing group's weights at each of several values of the knob.
 
         An allocation of ranks asks for it (`decompbench.methods.plan`), for every group apart. Where `truncations` are
         given, the default is the sum of the discarded squared singular values: the error of one truncated SVD, and of
@@ -275,9 +275,10 @@ class Method(ABC):
         ----------
         convs, specs
             The layers of the group.
-        sizes
-            These settings with the knob at several values.
+        values
+            Of the knob, see `sized`.
         """
+        sizes = [self.sized(value) for value in values]
         matrices = self.truncations(convs, specs)
         if not matrices:
             return [size.weight_error(convs, specs) for size in sizes]
@@ -288,6 +289,11 @@ class Method(ABC):
         ]
 
     # -- what is given --------------------------------------------------------------------------------------------
+
+    def sized(self, value: Any) -> Self:
+        """Return these settings with the knob of a budget at ``value``."""
+        knob = self.budget_knob()
+        return self if knob is None else self.with_settings(**{knob.field: value})
 
     def weight_error(self, convs: Mapping[str, nn.Conv2d], specs: Sequence[ConvSpec]) -> float:
         """Return the squared error ``Σ ‖W − Ŵ‖²`` of a sharing group, measured on its replacements.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from ..contract.cost import Cost, Target
@@ -32,6 +32,31 @@ class GroupPlan:
     method: Method
     paths: tuple[str, ...]
     shared: Cost
+
+
+@dataclass(frozen=True)
+class Allocation:
+    """What sharing a budget out over the layers, instead of one value of the knob for all, does to the errors.
+
+    Attributes
+    ----------
+    by
+        How: a word of ``plan(…, allocate=…)``.
+    error
+        ``Σ ‖W − Ŵ‖² / ‖W‖²`` over the groups of layers that the budget is for, measured on the layers at once. For
+        ``"sensitivity"`` each term is weighted with the group's sensitivity: the sum is then the relative squared
+        change of the network's output, as far as the changes add up.
+    uniform_error
+        The same with one value of the knob for all.
+    """
+
+    by: str
+    error: float
+    uniform_error: float
+
+    def __str__(self) -> str:
+        what = "expected relative change of the output" if self.by == "sensitivity" else "summed relative error"
+        return f"allocate={self.by}: {what} {self.error:.4g}, with one setting for all layers {self.uniform_error:.4g}"
 
 
 @dataclass(frozen=True)
@@ -87,6 +112,8 @@ class Plan:
         Why the budget was not met; None if it was, or if there is none.
     model
         Name and arguments from which the model source rebuilds the dense model; None for a model without them.
+    allocation
+        What was won by sharing the budget out over the layers; None where one value of the knob serves all.
     """
 
     method: Method
@@ -96,6 +123,7 @@ class Plan:
     target: Target | None = None
     note: str | None = None
     model: dict[str, Any] | None = None
+    allocation: Allocation | None = None
 
     @property
     def before(self) -> Cost:
@@ -185,6 +213,8 @@ class Plan:
             f"{before.macs:,} → {after.macs:,} conv MACs ({100 * self.ratio('macs'):.2f} %), "
             f"{100 * self.ratio('bits'):.2f} % of the bits"
         )
+        if self.allocation:
+            lines.append(str(self.allocation))
         if self.note:
             lines.append(f"note: {self.note}")
         return "\n".join(lines)
@@ -212,6 +242,7 @@ class Plan:
             "target": self.target.to_json() if self.target else None,
             "note": self.note,
             "model": self.model,
+            **({"allocation": asdict(self.allocation)} if self.allocation else {}),
         }
 
     @classmethod
@@ -246,6 +277,7 @@ class Plan:
             Target.from_json(data["target"]) if data["target"] else None,
             data["note"],
             data["model"],
+            Allocation(**data["allocation"]) if "allocation" in data else None,
         )
 
 

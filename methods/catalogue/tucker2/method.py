@@ -277,8 +277,9 @@ class Tucker2(Method):
         return ranks
 
     def error_curve(
-        self, convs: Mapping[str, nn.Conv2d], specs: Sequence[ConvSpec], sizes: Sequence[Self]
+        self, convs: Mapping[str, nn.Conv2d], specs: Sequence[ConvSpec], values: Sequence[Any]
     ) -> list[float]:
+        sizes = [self.sized(value) for value in values]
         # what the core holds is kept; sweeps of orthogonal iteration can only keep more
         errors = [0.0] * len(sizes)
         for spec in specs:
