@@ -18,7 +18,7 @@ from .catalogue.factor.method import Factor
 from .catalogue.fsnet import FSNet
 from .catalogue.group import Group
 from .catalogue.kmeans.method import KMeans
-from .catalogue.refit import DataAware
+from .catalogue.refit.data_aware import DataAware
 from .catalogue.svd import SVD
 from .catalogue.tucker2.method import Tucker2
 from .contract.cost import Cost, Knob, Skip, Target

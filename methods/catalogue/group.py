@@ -20,7 +20,7 @@ from ..contract.spec import ConvSpec
 from ..numerics.linear import input_blocks, truncated_svd
 from ..numerics.ranks import energy_rank
 from ..numerics.spectrum import discarded_squares, squared_spectra
-from .refit import DataAware
+from .refit.data_aware import DataAware
 
 
 @register("group")

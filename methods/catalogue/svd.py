@@ -16,7 +16,7 @@ from ..contract.registry import register
 from ..contract.select import Select, refuse_grouped
 from ..contract.spec import ConvSpec
 from ..numerics.linear import ratio_rank, truncated_svd
-from .refit import DataAware
+from .refit.data_aware import DataAware
 
 
 @register("svd")

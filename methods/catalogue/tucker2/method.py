@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal, Self
 
@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from ...contract.cost import Cost, Knob, Skip
 from ...contract.errors import require
 from ...contract.layers import FactoredConv2d, copy_bias
-from ...contract.method import Method, SessionPart
+from ...contract.method import SessionPart
 from ...contract.registry import register
 from ...contract.select import Select, refuse_grouped
 from ...contract.spec import ConvSpec
@@ -24,8 +24,11 @@ from ..learning.arp import RankPenalty
 from ..learning.lc import LearningCompression
 from ..learning.nuclear import NuclearShrinkage
 from ..learning.regulariser import LearnedPart, Regulariser, nearest_weights, trainable_groups
+from ..refit.data_aware import DataAware
+from ..refit.last_link import LastLink
 from .decomposition import decompose, kept_squares
 from .layers import IdentityPair, Tucker2Conv2d, strides_first
+from .refit import last_coefficients, whiten_outputs
 
 _ALL = 2**31 - 1
 """A rank that is cut down to whatever is full."""
@@ -33,7 +36,7 @@ _ALL = 2**31 - 1
 
 @register("tucker2")
 @dataclass(frozen=True)
-class Tucker2(Method):
+class Tucker2(DataAware):
     """Tucker-2: ``W ≈ K ×₁ Z ×₂ A`` as 1×1, core and 1×1 convs; optionally learnt low-rank before it is decomposed.
 
     ``Z`` and ``A`` are the leading singular vectors of the unfoldings along output and input channels, ``K`` the
@@ -90,6 +93,11 @@ class Tucker2(Method):
         For ``"lc"``: factor of the strength after each further ``every`` steps.
     every
         For ``"lc"``: steps between two decompositions.
+    refit, samples, positions, damping
+        Whether and how the factors are refitted to activations: see `DataAware`. ``"ridge"`` fits the coefficients on
+        the output's side, of an identity block those beside the identity; ``"whitened"`` chooses them, and the core
+        with them, for given coefficients on the input's side (`whiten_outputs`). Only for layers that are decomposed
+        before training.
     """
 
     rank: float = 0.5
@@ -117,6 +125,12 @@ class Tucker2(Method):
     default_select: ClassVar[Select] = Select(skip_first=1)
 
     def __post_init__(self) -> None:
+        super().__post_init__()
+        require(
+            self.learn is None or self.refit == "none",
+            f"tucker2: learn={self.learn!r} decomposes when training has ended, with nothing refitted afterwards; "
+            f"got refit={self.refit!r}",
+        )
         require(0 < self.rank <= 1, f"tucker2: rank is a ratio in (0, 1], got {self.rank}")
         require(0 < self.energy <= 1, f"tucker2: energy is a fraction in (0, 1], got {self.energy}")
         if self.ranks is not None:
@@ -258,6 +272,27 @@ class Tucker2(Method):
             layer.set_factors(filters, mixing)
             copy_bias(conv, layer.second)
         return layer
+
+    # -- refitting ------------------------------------------------------------------------------------------------
+
+    def last_link(self, layer: nn.Module) -> LastLink:
+        if isinstance(layer, Tucker2Conv2d):
+            return last_coefficients(lambda x: layer.core(layer.first(x)), layer.last)
+        assert isinstance(layer, FactoredConv2d)
+        return last_coefficients(layer.first, layer.second)
+
+    def whiten(
+        self,
+        layer: nn.Module,
+        conv: nn.Conv2d,
+        activations: Iterable[tuple[Tensor, Tensor]],
+        generator: torch.Generator,
+    ) -> None:
+        if isinstance(layer, Tucker2Conv2d):
+            first, _, _ = decompose(conv.weight.detach().double(), layer.ranks, layer.blocks, self.hooi)
+            whiten_outputs(layer, conv, first, activations, self.positions, self.damping, generator)
+        else:
+            super().whiten(layer, conv, activations, generator)
 
     # -- errors ---------------------------------------------------------------------------------------------------
 
