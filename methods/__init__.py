@@ -40,13 +40,16 @@ from .lifecycle.counting import StoredCount, count_stored, stored_tensors
 from .lifecycle.deploy import deploy
 from .lifecycle.session import Session, begin, compress
 from .lifecycle.storage import load, save
-from .plan.plan import GroupPlan, LayerPlan, Plan
+from .plan.allocation.sensitivity import SENSITIVITY_SAMPLES
+from .plan.plan import Allocation, GroupPlan, LayerPlan, Plan
 from .plan.planner import plan
 
 __all__ = [
     "CP",
+    "SENSITIVITY_SAMPLES",
     "SVD",
     "TT",
+    "Allocation",
     "Basis",
     "Between",
     "CompressedConv2d",

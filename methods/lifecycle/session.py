@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import tee
 from typing import Any, Literal, cast
 
 import torch
@@ -227,17 +228,20 @@ def compress(
     model, method, example, target
         As for `decompbench.methods.plan`.
     seed, calibration
-        As for `begin`.
+        As for `begin`; the plan has the same inputs.
     **options
-        ``overrides``, ``select``, ``unreachable``, ``inefficient`` and ``traced`` of `decompbench.methods.plan`.
+        ``overrides``, ``select``, ``unreachable``, ``inefficient``, ``allocate`` and ``traced`` of
+        `decompbench.methods.plan`.
 
     Examples
     --------
     >>> small = compress(timm.create_model("resnet18"), SVD(rank=0.3), torch.zeros(1, 3, 224, 224))
     >>> small = compress(net, Group(refit="ridge"), example, calibration=(images for images, _ in loader))
     """
-    todo = make_plan(model, method, example, target, **options)
-    return begin(model, todo, seed=seed, calibration=calibration).finish()
+    # an iterator serves both the plan and the refit
+    to_plan, to_refit = (None, None) if calibration is None else tee(calibration)
+    todo = make_plan(model, method, example, target, calibration=to_plan, **options)
+    return begin(model, todo, seed=seed, calibration=to_refit).finish()
 
 
 def _device(model: nn.Module) -> torch.device:

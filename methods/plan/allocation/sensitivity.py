@@ -16,7 +16,7 @@ from ...contract.rewrite import adopt, replace_conv
 from ..inputs import Batch, first_inputs, to_device
 from .curves import Group, Point
 
-SAMPLES = 128
+SENSITIVITY_SAMPLES = 128
 """Calibration inputs that the outputs are compared on."""
 
 
@@ -35,11 +35,11 @@ def sensitivities(
     MethodError
         If the network has no floating-point output, or one that is not finite.
     """
-    batches = list(first_inputs(() if calibration is None else calibration, SAMPLES))
+    batches = list(first_inputs(() if calibration is None else calibration, SENSITIVITY_SAMPLES))
     if not batches:
         raise SettingError(
             "allocate='sensitivity' compares the network's outputs: pass calibration=batches, some "
-            f"{SAMPLES} inputs of the network in batches"
+            f"{SENSITIVITY_SAMPLES} inputs of the network in batches"
         )
     device = next((tensor.device for tensor in model.parameters()), torch.device("cpu"))
     batches = [to_device(batch, device) for batch in batches]
