@@ -14,7 +14,7 @@ from ...contract.method import Method
 from ..inputs import Batch
 from ..plan import Allocation
 from .curves import Group, Point, error_curve, noise_levels
-from .search import climb, fill, refine, steps_by_error, steps_by_gain, steps_by_level
+from .search import by_multiplier, climb, refine, steps_by_error, steps_by_level
 from .sensitivity import sensitivities
 
 Allocate = Literal["uniform", "energy", "evbmf", "global", "sensitivity"]
@@ -100,7 +100,7 @@ def _choose(
     if by == "evbmf":
         levels = [noise_levels(group, method, curve) for group, curve in zip(groups, curves, strict=True)]
         return climb(curves, steps_by_level(levels), room)
-    return fill(curves, weights, climb(curves, steps_by_gain(curves, weights), room), room)
+    return by_multiplier(curves, weights, room)
 
 
 def _total(groups: Sequence[Group], sizes: Sequence[Method | None], weights: Sequence[float]) -> float:

@@ -113,6 +113,7 @@ def error_curve(group: Group, method: Method, knob: Knob) -> list[Point]:
         With rising cost and falling error. The uniform size is among those they are chosen from, and so is the dense
         form, which loses nothing.
     """
+    group.squared_norm()  # what is not finite is named before it is decomposed
     fast = type(method).error_curve is not Method.error_curve or method.truncations(group.convs, group.specs)
     sizes = {group.price(group.uniform): group.uniform}
     sizes |= {cost: size for size in _sizes(group.price, method, knob, MANY if fast else FEW)

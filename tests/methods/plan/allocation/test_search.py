@@ -7,7 +7,7 @@ import random
 import pytest
 
 from decompbench.methods.plan.allocation.curves import Point, hull
-from decompbench.methods.plan.allocation.search import climb, fill, steps_by_error, steps_by_gain, steps_by_level
+from decompbench.methods.plan.allocation.search import by_multiplier, climb, steps_by_error, steps_by_level
 
 
 def random_curves(seed, groups=4, points=5, convex=False):
@@ -39,8 +39,7 @@ def best(curves, room, weights=None):
 
 
 def chosen(curves, room, weights=None):
-    weights = weights or [1.0] * len(curves)
-    return fill(curves, weights, climb(curves, steps_by_gain(curves, weights), room), room)
+    return by_multiplier(curves, weights or [1.0] * len(curves), room)
 
 
 def rooms(curves):
@@ -72,11 +71,18 @@ def test_the_error_is_within_one_step_of_the_least(seed, convex):
 def test_at_the_cost_of_any_multiplier_nothing_is_better(seed, convex):
     curves = random_curves(seed, convex=convex)
     at = [0] * len(curves)
-    for _, i, k in sorted(steps_by_gain(curves, [1.0] * len(curves))):
+    for _, i, k in sorted(hull_steps(curves)):
         at[i] = k
         cost, error = total(curves, at)
         assert chosen(curves, cost) == at
         assert error == pytest.approx(best(curves, cost))
+
+
+def hull_steps(curves):
+    """Yield the steps along the hulls, what gains most for its cost coming first when sorted."""
+    for i, curve in enumerate(curves):
+        for a, b in itertools.pairwise(hull(curve)):
+            yield (curve[b].error - curve[a].error) / (curve[b].cost - curve[a].cost), i, b
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -126,8 +132,18 @@ def test_levels_are_climbed_together():
     assert climb(curves, steps_by_level(levels), enough) == [4, 2, 1, 1]
 
 
+def test_inside_a_step_that_does_not_fit_there_may_be_one_that_does():
+    """The step to the dense form gains so much for its cost that no rank before it is on the hull."""
+    curve = [Point(None, 10 + 10 * k, 1.0 - 0.05 * k) for k in range(9)] + [Point(None, 100, 0.0)]
+    assert hull(curve) == [0, 9]
+    little = [Point(None, 10 + 10 * k, 1.0 - 0.04 * k) for k in range(9)]
+    assert by_multiplier([curve, little], [1.0, 1.0], 70) == [5, 0]
+    assert by_multiplier([curve, little], [1.0, 2.0], 70) == [0, 5]
+    assert by_multiplier([curve, little], [1.0, 1.0], 130) == [9, 2]
+
+
 def test_a_group_whose_step_does_not_fit_waits_and_the_others_go_on():
     big = [Point(None, 10, 1.0), Point(None, 100, 0.0)]
     small = [Point(None, 10, 0.1), Point(None, 12, 0.05), Point(None, 14, 0.0)]
-    assert climb([big, small], steps_by_gain([big, small], [1.0, 1.0]), 24) == [0, 2]
+    assert by_multiplier([big, small], [1.0, 1.0], 24) == [0, 2]
     assert climb([big, small], steps_by_error([big, small]), 23) == [0, 1]
