@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
-from functools import wraps
+from functools import lru_cache, wraps
 from typing import Any, ClassVar, Literal, Self
 
 import torch
@@ -293,7 +293,7 @@ class Method(ABC):
     def sized(self, value: Any) -> Self:
         """Return these settings with the knob of a budget at ``value``."""
         knob = self.budget_knob()
-        return self if knob is None else self.with_settings(**{knob.field: value})
+        return self if knob is None else _with_setting(self, knob.field, value)
 
     def weight_error(self, convs: Mapping[str, nn.Conv2d], specs: Sequence[ConvSpec]) -> float:
         """Return the squared error ``Σ ‖W − Ŵ‖²`` of a sharing group, measured on its replacements.
@@ -356,3 +356,9 @@ class Method(ABC):
             for name, value in self.changed_settings().items()
         )
         return f"{self.name}({', '.join(shown)})"
+
+
+# searches ask for the same sizes again for every layer, and checking the settings takes longer than their costs
+@lru_cache(maxsize=4096, typed=True)
+def _with_setting(method: Method, name: str, value: Any) -> Any:
+    return method.with_settings(**{name: value})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from torch import nn
@@ -115,35 +116,39 @@ def error_curve(group: Group, method: Method, knob: Knob) -> list[Point]:
     """
     group.squared_norm()  # what is not finite is named before it is decomposed
     fast = type(method).error_curve is not Method.error_curve or method.truncations(group.convs, group.specs)
-    sizes = {group.price(group.uniform): group.uniform}
-    sizes |= {cost: size for size in _sizes(group.price, method, knob, MANY if fast else FEW)
-              if (cost := group.price(size)) not in sizes}  # fmt: skip
-    sizes.pop(None, None)
+    sizes = _sizes(group, method, knob, MANY if fast else FEW)
     values = [getattr(size, knob.field) for size in sizes.values()]
     errors = group.relative(method.error_curve(group.convs, group.specs, values)) if sizes else []
-    points = [Point(size, cost, error) for (cost, size), error in zip(sizes.items(), errors, strict=True)
-              if cost is not None]  # fmt: skip
+    points = [Point(size, cost, error) for (cost, size), error in zip(sizes.items(), errors, strict=True)]
     if group.may_stay or not points:
         points.append(Point(None, group.dense, 0.0))
     return _worth_their_cost(points)
 
 
-def _sizes(price: Price, method: Method, knob: Knob, most: int) -> list[Method]:
-    """Return the method at up to ``most`` values of its knob, spread over those at which the group gets smaller."""
+def _sizes(group: Group, method: Method, knob: Knob, most: int) -> dict[int, Method]:
+    """Return up to ``most`` sizes of different cost, the uniform one among them, at which the group gets smaller."""
+    found: dict[int, Method] = {}
+    for size in (group.uniform, *(method.sized(value) for value in _values(knob))):
+        if (cost := group.price(size)) is not None:
+            found.setdefault(cost, size)
+    costs = sorted(found)
+    if len(costs) <= most:
+        return found
+    kept = {costs[index] for index in np.linspace(0, len(costs) - 1, most).round().astype(int)}
+    if (own := group.price(group.uniform)) is not None:
+        kept.add(own)
+    return {cost: found[cost] for cost in costs if cost in kept}
 
+
+def _values(knob: Knob) -> list[Any]:
+    """Return values of a knob from end to end: all where they are few."""
     if knob.choices:
-        chosen = np.unique(np.linspace(0, len(knob.choices) - 1, min(most, len(knob.choices))).round().astype(int))
-        return [method.sized(knob.choices[index]) for index in chosen]
+        return list(knob.choices)
     if knob.integer:
-        # a rank more changes little where there are many
+        # one more changes little where there are many
         spread = np.geomspace if min(knob.low, knob.high) >= 1 else np.linspace
-        return [method.sized(int(value)) for value in np.unique(spread(knob.low, knob.high, most).round())]
-    low, high = knob.low, knob.high
-    if price(method.sized(high)) is None and price(method.sized(low)) is not None:
-        for _ in range(20):
-            middle = (low + high) / 2
-            low, high = (low, middle) if price(method.sized(middle)) is None else (middle, high)
-    return [method.sized(float(value)) for value in np.linspace(knob.low, high, most)]
+        return [int(value) for value in np.unique(spread(knob.low, knob.high, MANY).round())]
+    return [float(value) for value in np.linspace(knob.low, knob.high, MANY)]
 
 
 def _worth_their_cost(points: Sequence[Point]) -> list[Point]:
