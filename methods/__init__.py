@@ -18,7 +18,7 @@ from .catalogue.factor.method import Factor
 from .catalogue.fsnet import FSNet
 from .catalogue.group import Group
 from .catalogue.kmeans.method import KMeans
-from .catalogue.refit import DataAware
+from .catalogue.refit.data_aware import DataAware
 from .catalogue.svd import SVD
 from .catalogue.tucker2.method import Tucker2
 from .contract.cost import Cost, Knob, Skip, Target
@@ -40,13 +40,16 @@ from .lifecycle.counting import StoredCount, count_stored, stored_tensors
 from .lifecycle.deploy import deploy
 from .lifecycle.session import Session, begin, compress
 from .lifecycle.storage import load, save
-from .plan.plan import GroupPlan, LayerPlan, Plan
+from .plan.allocation.sensitivity import SENSITIVITY_SAMPLES
+from .plan.plan import Allocation, GroupPlan, LayerPlan, Plan
 from .plan.planner import plan
 
 __all__ = [
     "CP",
+    "SENSITIVITY_SAMPLES",
     "SVD",
     "TT",
+    "Allocation",
     "Basis",
     "Between",
     "CompressedConv2d",

@@ -9,7 +9,8 @@ from .catalogue.learning.arp import RankPenalty
 from .catalogue.learning.lc import LearningCompression
 from .catalogue.learning.nuclear import NuclearShrinkage
 from .catalogue.learning.regulariser import LearnedPart, Regulariser, nearest_weights, trainable_groups
-from .catalogue.refit import DataAware
+from .catalogue.refit.data_aware import DataAware
+from .catalogue.refit.last_link import LastLink, refit_last
 from .contract.cost import Cost, Knob, Skip
 from .contract.errors import MethodError, SettingError, require
 from .contract.layers import (
@@ -47,6 +48,7 @@ from .numerics.linear import (
 )
 from .numerics.quantisation import from_levels, from_steps, to_levels, to_steps
 from .numerics.ranks import energy_rank, evbmf_rank
+from .numerics.spectrum import discarded_squares, squared_spectra
 from .numerics.symmetry import SYMMETRY_COUNT, Symmetry, symmetry_permutations
 from .numerics.unfolding import Unfolding, apply_short, short_gram, spectra, stack_weights, unstack_weights
 
@@ -64,6 +66,7 @@ __all__ = [
     "KMeansInit",
     "Kind",
     "Knob",
+    "LastLink",
     "LearnedPart",
     "LearningCompression",
     "Link",
@@ -85,6 +88,7 @@ __all__ = [
     "balancing_root",
     "chain_cost",
     "copy_bias",
+    "discarded_squares",
     "energy_rank",
     "evbmf_rank",
     "from_levels",
@@ -100,6 +104,7 @@ __all__ = [
     "padding_pairs",
     "pivot_columns",
     "ratio_rank",
+    "refit_last",
     "refreshed_basis",
     "refuse_grouped",
     "refuse_pointwise",
@@ -111,6 +116,7 @@ __all__ = [
     "sharing_groups",
     "short_gram",
     "spectra",
+    "squared_spectra",
     "stack_weights",
     "symmetry_permutations",
     "to_levels",

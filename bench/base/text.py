@@ -18,9 +18,10 @@ def seeds_in_words(ok: int, seeds: int) -> str:
     return str(seeds) if ok == seeds else f"{ok} of {seeds}"
 
 
-def row_words(label: str, name: str, settings: Mapping[str, object]) -> str:
+def row_words(label: str, name: str, settings: Mapping[str, object], allocate: str) -> str:
     """Return the name of a method's row in tables: its label, else the method's name with what is set."""
-    return label or " ".join([name, *(f"{key}={value}" for key, value in settings.items())])
+    shared_out = {} if allocate == "uniform" else {"allocate": allocate}
+    return label or " ".join([name, *(f"{key}={value}" for key, value in {**settings, **shared_out}.items())])
 
 
 def table_words(entry: str, model: str, data: str) -> str:

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from .options import (  # fmt: skip
+    Allocate,
     AsJson,
     BitsBudget,
     MacsBudget,
@@ -41,6 +42,7 @@ def compress_command(
     settings: Annotated[list[str] | None, typer.Option("--set", help="A setting of the method: key=value.")] = None,
     options: Annotated[list[str] | None, typer.Option("--option", help="An option of the model: key=value.")] = None,
     nearest: Annotated[bool, typer.Option("--nearest", help="Take the nearest size to a budget out of reach.")] = False,
+    allocate: Allocate = "uniform",
     plugin: Plugins = None,
     seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
     as_json: AsJson = False,
@@ -65,7 +67,8 @@ def compress_command(
     chosen = get_method(method, **parse_settings(settings or []))
     channels, *own_size = own_input_size(net)
     example = torch.zeros(1, channels, *(own_size if size is None else parse_size(size)))
-    planned = make_plan(net, chosen, example, target, unreachable="nearest" if nearest else "error")
+    unreachable = "nearest" if nearest else "error"
+    planned = make_plan(net, chosen, example, target, unreachable=unreachable, allocate=allocate)
     save(begin(net, planned, seed=seed).finish(), out)
     written = out.stat().st_size
     if as_json:

@@ -6,7 +6,7 @@ import importlib
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from rich.console import Console
@@ -31,6 +31,10 @@ Device = Annotated[str, typer.Option("--device", help="cpu, cuda or cuda:N.")]
 ParamsBudget = Annotated[float | None, typer.Option(help="Budget: fraction of the conv weights.")]
 MacsBudget = Annotated[float | None, typer.Option(help="Budget: fraction of the convs' MACs.")]
 BitsBudget = Annotated[float | None, typer.Option(help="Budget: fraction of the conv weights' bits.")]
+Allocate = Annotated[
+    Literal["uniform", "energy", "evbmf", "global", "sensitivity"],
+    typer.Option(help="How the budget is shared out over the layers: one setting for all, or one for each."),
+]
 Plugins = Annotated[
     list[str] | None,
     typer.Option("--plugin", help="A module with methods of its own, beside you or installed. Repeatable."),

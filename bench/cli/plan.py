@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ..base.text import counted
 from .decisions import print_decisions
-from .options import DEFAULT_RESULTS, AsJson, Results, output, print_list
+from .options import DEFAULT_RESULTS, Allocate, AsJson, Results, output, print_list
+
+if TYPE_CHECKING:
+    from ..planning.forecast import Planned
+    from ..suite.trial import Trial
 
 EXAMPLE = "Example: decompbench plan quick"
 COLUMNS = ("trial", "conv weights", "%", "MACs", "MACs %", "layers", "note")
@@ -24,6 +28,7 @@ def plan_command(
     explain: Annotated[
         bool, typer.Option("--explain", help="Say of each trial whether 'run' would run it, and why. Needs the data.")
     ] = False,
+    allocate: Allocate = "uniform",
     as_json: AsJson = False,
 ) -> None:
     """List every trial with its analytic size and MACs. Nothing is trained, no record is written.
@@ -31,14 +36,18 @@ def plan_command(
     Rows that cannot be made at their budget are counted in the last line, and marked by "made" in JSON.
 
     Data and weights need not be on this machine, where the data's name tells the size of its images and the number
-    of its classes and no method reads settings off the weights.
+    of its classes and no method reads settings off the weights. With --allocate the budgets of all methods that have
+    an error to allocate by are shared out so, whatever the suite says, and the weights are read.
     """
+    from ..base.errors import BenchError
     from ..base.process import PLANNING, start_server, stop_server
     from ..suite.load import load_suite
     from ..suite.needs import left_out
     from ..suite.trial import expand, matching
 
     if explain:
+        if allocate != "uniform":
+            raise BenchError("--explain tells of the suite's trials as they are: leave out --allocate")
         start_server()
         from ..records.folders import own_results
         from ..running.progress import create_progress
@@ -57,6 +66,10 @@ def plan_command(
             print(line, file=sys.stderr)
         trials = matching(expand(read), only)
         plans = preview_trials(trials)
+        if allocate != "uniform":
+            trials = [trial.allocated(allocate) if _can_allocate(trial, planned) else trial
+                      for trial, planned in zip(trials, plans, strict=True)]  # fmt: skip
+            plans = preview_trials(trials)
     finally:
         stop_server()  # trials that this process may run later need one that has imported more
     rows = []
@@ -85,6 +98,11 @@ def plan_command(
     print_list(rows, COLUMNS, as_json)
     if not as_json:
         output().print(_out_of_reach([row["made"] for row in rows]), highlight=False)
+
+
+def _can_allocate(trial: Trial, planned: Planned) -> bool:
+    """Return whether a trial has a budget to share out, and a method with an error to share it out by."""
+    return trial.budget is not None and planned.size is not None and planned.method.kind == "weight-space"
 
 
 def _out_of_reach(made: list[str]) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from ...methods import Method, Plan
+from ...methods import SENSITIVITY_SAMPLES, Method, Plan
 from ...models import load_model
 from ..base.errors import SuiteError
 from ..base.runtime import RuntimeSettings, configure, seed_everything
@@ -53,9 +53,17 @@ def create_trial_overrides(trial: Trial) -> dict[str, Method | dict[str, Any] | 
     return choose_overrides(trial.method)
 
 
-def create_trial_plan(trial: Trial, method: Method, model: nn.Module, example: Tensor) -> Plan:
-    """Return the plan of the trial's method for its budget."""
-    return plan_choice(trial.method, method, model, example, trial.budget)
+def create_trial_plan(
+    trial: Trial, method: Method, model: nn.Module, example: Tensor, task: Task | None = None
+) -> Plan:
+    """Return the plan of the trial's method for its budget.
+
+    ``allocate: sensitivity`` needs the task: sensitivities are measured on its training data.
+    """
+    calibration = None
+    if task is not None and trial.method.allocate == "sensitivity":
+        calibration = task.calibration_batches(SENSITIVITY_SAMPLES, trial.seed, trial.device)
+    return plan_choice(trial.method, method, model, example, trial.budget, calibration=calibration)
 
 
 def import_plugins(trial: Trial) -> None:

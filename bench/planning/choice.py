@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -47,6 +48,7 @@ def plan_choice(
     example: Tensor,
     budget: Budget | None = None,
     traced: Trace | None = None,
+    calibration: Iterable[Tensor] | None = None,
 ) -> Plan:
     """Return the plan of a choice for a model.
 
@@ -62,6 +64,8 @@ def plan_choice(
         The size to reach; None plans the method at its own settings.
     traced
         What ``trace(model, example)`` gave, where several choices are planned for one model.
+    calibration
+        Training inputs without targets, for ``allocate: sensitivity``.
     """
     return plan(
         model,
@@ -72,6 +76,8 @@ def plan_choice(
         select=choice.select and replace(method.default_select, **choice.select.model_dump(exclude_none=True)),
         unreachable=choice.unreachable,
         inefficient=choice.inefficient,
+        allocate=choice.allocate,
+        calibration=calibration,
         traced=traced,
     )
 

@@ -153,6 +153,8 @@ class _Networks:
             require_usable(shape.model, weights)
             self.weights.add((network, weights))
         if _reads_weights(trial, method):
+            if trial.method.allocate == "sensitivity":
+                raise WeightsNeeded("sensitivities are measured on the training data: 'run' measures them, then plans")
             if trial.baseline is not None:
                 raise WeightsNeeded("settings are read off the weights of the baseline: 'run' trains it, then plans")
             model = create_trial_model(trial, outline_trial_task(trial).model_kwargs)
@@ -164,6 +166,8 @@ class _Networks:
 
 
 def _reads_weights(trial: Trial, method: Method) -> bool:
+    if trial.shares_out:
+        return True
     changed = [
         own if isinstance(own, Method) else method.with_settings(**own)
         for own in create_trial_overrides(trial).values()

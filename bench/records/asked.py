@@ -49,6 +49,10 @@ class AskedMethod(RecordPart):
     """By path pattern, what is different for these layers."""
     inefficient: str = "skip"
     """What to do with layers that the method would not make smaller: ``skip`` or ``replace``."""
+    allocate: str = "uniform"
+    """How the budget is shared out over the layers: one value of the method's knob for all (``uniform``), or by
+    ``energy``, ``evbmf``, ``global``, ``sensitivity``.
+    """
     variant: str = ""
     """The paper's network that all of this is taken from, where it is one."""
     budgets: list[AskedBudget] = Field(default_factory=list)
@@ -59,7 +63,7 @@ class AskedMethod(RecordPart):
     @property
     def row(self) -> str:
         """Name of the row in tables."""
-        return row_words(self.label, self.name, self.settings)
+        return row_words(self.label, self.name, self.settings, self.allocate)
 
 
 class AskedTrial(RecordPart):

@@ -75,6 +75,6 @@ def _check(trial: Trial, cache: _Cache) -> Checked:
         require(form, torch.device(trial.device).type)
     task = cache.task(trial)
     model, weights, baseline = cache.model(trial)
-    planned, method = plan_trial(trial, lambda method: create_trial_plan(trial, method, model, task.example()))
+    planned, method = plan_trial(trial, lambda method: create_trial_plan(trial, method, model, task.example(), task))
     identity = identity_of(trial, task, weights, method)
     return Checked(identity=identity, provenance=provenance_of(trial, task), baseline=baseline, **vars(planned))

@@ -88,7 +88,7 @@ def _run(emit: Emit, trial: Trial, key: str | None, baseline: str | None, made_w
     examiner = Examiner(emit, task)
     loaded = examiner.evaluate("start", model)
 
-    plan = _plan(emit, trial, model, example)
+    plan = _plan(emit, trial, task, model, example)
     session, begin_seconds = _begin(emit, trial, task, model, plan)
     begun = examiner.evaluate("begun", session.model)
     _train(emit, trial, task, session, dense, _checkpoint(trial, key, start, made_with))
@@ -140,7 +140,7 @@ def _load(trial: Trial, task: Task, baseline: str | None) -> tuple[nn.Module, St
     )
 
 
-def _plan(emit: Emit, trial: Trial, model: nn.Module, example: Tensor) -> Plan:
+def _plan(emit: Emit, trial: Trial, task: Task, model: nn.Module, example: Tensor) -> Plan:
     """Return the plan; tell it and what it comes to.
 
     Raises
@@ -149,7 +149,7 @@ def _plan(emit: Emit, trial: Trial, model: nn.Module, example: Tensor) -> Plan:
         It compresses nothing, and the trial is not that of the dense model.
     """
     emit("stage", "planning")
-    plan = create_trial_plan(trial, create_trial_method(trial), model, example)
+    plan = create_trial_plan(trial, create_trial_method(trial), model, example, task)
     emit("measured", ("plan", plan.to_json()))
     emit("measured", ("planned", plan_size(plan)))
     if not trial.is_dense and not plan.groups:

@@ -80,6 +80,10 @@ class MethodChoice(Strict):
     """
     inefficient: Literal["skip", "replace"] = "skip"
     """What to do with layers that the method would not make smaller: leave them dense, or replace them all the same."""
+    allocate: Literal["uniform", "energy", "evbmf", "global", "sensitivity"] = "uniform"
+    """How a budget is shared out over the layers: one value of the method's knob for all, or one for each, see
+    ``docs/suites.md``.
+    """
     variant: str = ""
     """A network of a paper that all of this is taken from, see :mod:`.variants`; other keys change it. It has a size of
     its own: the entry's budgets are not for it.
@@ -122,7 +126,7 @@ class MethodChoice(Strict):
     @property
     def row(self) -> str:
         """Name of the row in tables."""
-        return row_words(self.label, self.name, self.settings)
+        return row_words(self.label, self.name, self.settings, self.allocate)
 
 
 class Variant(Strict):

@@ -83,6 +83,17 @@ class Trial(Strict):
         """Name that is unique in its suite: ``model/data/method/budget/seed``."""
         return trial_words(self.table, self.method.row, str(self.budget or ""), self.seed)
 
+    @property
+    def shares_out(self) -> bool:
+        """Whether a budget is shared out over the layers otherwise than by one setting for all."""
+        return self.method.allocate != "uniform"
+
+    def allocated(self, allocate: str) -> Trial:
+        """Return the same trial with its budget shared out in another way, which its name says."""
+        label = self.method.label and f"{self.method.label} allocate={allocate}"
+        method = self.method.model_copy(update={"allocate": allocate, "label": label})
+        return self.model_copy(update={"method": method})
+
     def where(self, key: str | None = None) -> str:
         """Return where the suite has what is wrong: a key of the entry, by default the method."""
         return (
@@ -97,7 +108,7 @@ class Trial(Strict):
         """
         method = self.method.model_dump(
             mode="json",
-            include={"name", "settings", "unreachable", "select", "overrides", "inefficient"},
+            include={"name", "settings", "unreachable", "select", "overrides", "inefficient", "allocate"},
             exclude_defaults=True,
         )
         start: dict[str, Any] = {"from": "pretrained" if self.pretrained else "seed"}

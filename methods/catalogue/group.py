@@ -8,7 +8,7 @@ from math import gcd
 from typing import Any, ClassVar, Literal, Self
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from ..contract.cost import Cost, Knob, Skip
 from ..contract.errors import require
@@ -19,7 +19,8 @@ from ..contract.select import Select, refuse_grouped, refuse_pointwise
 from ..contract.spec import ConvSpec
 from ..numerics.linear import input_blocks, truncated_svd
 from ..numerics.ranks import energy_rank
-from .refit import DataAware
+from ..numerics.spectrum import discarded_squares, squared_spectra
+from .refit.data_aware import DataAware
 
 
 @register("group")
@@ -157,3 +158,23 @@ class Group(DataAware):
         )
         copy_bias(conv, layer.second)
         return layer
+
+    def truncations(self, convs: Mapping[str, nn.Conv2d], specs: Sequence[ConvSpec]) -> list[Tensor]:
+        if self.budget_knob().field == "group_size":
+            return []  # the blocks themselves depend on it
+        return [input_blocks(convs[spec.path].weight, self.group_count(spec)) for spec in specs]
+
+    def truncation_ranks(self, specs: Sequence[ConvSpec]) -> list[int]:
+        return [self.shape(spec)[1] for spec in specs]
+
+    def error_curve(
+        self, convs: Mapping[str, nn.Conv2d], specs: Sequence[ConvSpec], values: Sequence[Any]
+    ) -> list[float]:
+        sizes = [self.sized(value) for value in values]
+        lost: dict[tuple[str, int], Tensor] = {}
+        for spec in specs:
+            for groups in {size.group_count(spec) for size in sizes}:
+                blocks = input_blocks(convs[spec.path].weight.detach(), groups)
+                lost[spec.path, groups] = discarded_squares(squared_spectra(blocks))
+        shapes = [[(spec.path, *size.shape(spec)) for spec in specs] for size in sizes]
+        return [float(sum(lost[path, groups][degree] for path, groups, degree in shape)) for shape in shapes]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from ..contract.cost import Cost, Knob, Skip
 from ..contract.errors import require
@@ -16,7 +16,7 @@ from ..contract.registry import register
 from ..contract.select import Select, refuse_grouped
 from ..contract.spec import ConvSpec
 from ..numerics.linear import ratio_rank, truncated_svd
-from .refit import DataAware
+from .refit.data_aware import DataAware
 
 
 @register("svd")
@@ -64,3 +64,9 @@ class SVD(DataAware):
         layer.set_factors(filters, mixing)
         copy_bias(conv, layer.second)
         return layer
+
+    def truncations(self, convs: Mapping[str, nn.Conv2d], specs: Sequence[ConvSpec]) -> list[Tensor]:
+        return [convs[spec.path].weight.flatten(1)[None] for spec in specs]
+
+    def truncation_ranks(self, specs: Sequence[ConvSpec]) -> list[int]:
+        return [self.width(spec) for spec in specs]

@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .errors import SettingError
 from .spec import ConvSpec
 
 GEOMETRY = (
@@ -257,3 +258,17 @@ def padding_pairs(spec: ConvSpec) -> list[tuple[int, int]]:
         totals = [d * (k - 1) for d, k in zip(spec.dilation, spec.kernel_size, strict=True)]
         return [(total // 2, total - total // 2) for total in totals]
     return [(int(p), int(p)) for p in spec.padding]
+
+
+def squared_error(layer: nn.Module, conv: nn.Conv2d, spec: ConvSpec) -> float:
+    """Return ``‖W − Ŵ‖²`` between a convolution's weight and the dense weight of its replacement, in double precision.
+
+    Raises
+    ------
+    SettingError
+        If the replacement has no dense weight.
+    """
+    if not isinstance(layer, CompressedConv2d) or not layer.linear:
+        raise SettingError(f"{spec.path}: a {type(layer).__name__} is equal to no convolution: it has no weight error")
+    with torch.no_grad():
+        return float((conv.weight.double() - layer.dense_weight().to(conv.weight.device).double()).square().sum())

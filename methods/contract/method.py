@@ -5,16 +5,18 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
-from functools import wraps
+from functools import lru_cache, wraps
 from typing import Any, ClassVar, Literal, Self
 
 import torch
 from torch import Tensor, nn
 
 from ...common.names import did_you_mean
+from ..numerics.spectrum import discarded_squares, squared_spectra
 from ..numerics.unfolding import Spectrum
 from .cost import Cost, Knob, Skip
 from .errors import SettingError
+from .layers import squared_error
 from .select import Select
 from .settings.types import require_types
 from .spec import ConvSpec
@@ -284,7 +286,61 @@ class Method(ABC):
             For random numbers.
         """
 
+    def truncations(self, convs: Mapping[str, nn.Conv2d], specs: Sequence[ConvSpec]) -> list[Tensor]:
+        """Return the matrices of a sharing group that the method truncates to a low rank; by default none.
+
+        Each item is a stack ``(N, a, b)`` of matrices that get one rank. They must not depend on the knob.
+        """
+        return []
+
+    def truncation_ranks(self, specs: Sequence[ConvSpec]) -> list[int]:
+        """Return the rank that these settings leave to the matrices of each item of `truncations`."""
+        return []
+
+    def error_curve(
+        self, convs: Mapping[str, nn.Conv2d], specs: Sequence[ConvSpec], values: Sequence[Any]
+    ) -> list[float]:
+        """Return the squared error ``Σ ‖W − Ŵ‖²`` of a sharing group's weights at each of several values of the knob.
+
+        An allocation of ranks asks for it (`decompbench.methods.plan`), for every group apart. Where `truncations` are
+        given, the default is the sum of the discarded squared singular values: the error of one truncated SVD, and of
+        several in turn an upper bound. Elsewhere it compresses the group at every size and compares the dense weights,
+        which is right for any weight-space method, and slow.
+
+        Parameters
+        ----------
+        convs, specs
+            The layers of the group.
+        values
+            Of the knob, see `sized`.
+        """
+        sizes = [self.sized(value) for value in values]
+        matrices = self.truncations(convs, specs)
+        if not matrices:
+            return [size.weight_error(convs, specs) for size in sizes]
+        lost = [discarded_squares(squared_spectra(stack)) for stack in matrices]
+        return [
+            float(sum(losses[rank] for losses, rank in zip(lost, size.truncation_ranks(specs), strict=True)))
+            for size in sizes
+        ]
+
     # -- what is given --------------------------------------------------------------------------------------------
+
+    def sized(self, value: Any) -> Self:
+        """Return these settings with the knob of a budget at ``value``."""
+        knob = self.budget_knob()
+        return self if knob is None else _with_setting(self, knob.field, value)
+
+    def weight_error(self, convs: Mapping[str, nn.Conv2d], specs: Sequence[ConvSpec]) -> float:
+        """Return the squared error ``Σ ‖W − Ŵ‖²`` of a sharing group, measured on its replacements.
+
+        Raises
+        ------
+        SettingError
+            If a replacement is not linear: there is no weight to compare.
+        """
+        replacements = self.compress_group(convs, specs, torch.Generator().manual_seed(0))
+        return sum(squared_error(replacements[spec.path], convs[spec.path], spec) for spec in specs)
 
     def compress_groups(
         self, convs: Mapping[str, nn.Conv2d], groups: Sequence[Sequence[ConvSpec]], generator: torch.Generator
@@ -336,3 +392,9 @@ class Method(ABC):
             for name, value in self.changed_settings().items()
         )
         return f"{self.name}({', '.join(shown)})"
+
+
+# searches ask for the same sizes again for every layer, and checking the settings takes longer than their costs
+@lru_cache(maxsize=4096, typed=True)
+def _with_setting(method: Method, name: str, value: Any) -> Any:
+    return method.with_settings(**{name: value})

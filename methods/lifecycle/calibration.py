@@ -12,10 +12,8 @@ from torch import Tensor, nn
 
 from ..contract.errors import SettingError
 from ..contract.forward import call, evaluating, first_argument
+from ..plan.inputs import Batch, first_inputs, to_device
 from ..plan.plan import Plan
-
-Batch = Tensor | tuple[Any, ...]
-"""The input of a model, or all arguments of its forward."""
 
 
 class LayerActivations:
@@ -101,9 +99,7 @@ def take(calibration: Iterable[Batch] | None, plan: Plan) -> list[Batch]:
     wanted = plan.calibration_samples
     if not wanted:
         return []
-    if isinstance(calibration, Tensor):
-        raise SettingError("calibration is an iterable of batches: put a single batch in a list, [batch]")
-    batches = list(first_inputs(calibration or (), wanted))
+    batches = list(first_inputs(() if calibration is None else calibration, wanted))
     if not batches:
         names = " and ".join(sorted({str(g.method) for g in plan.groups if g.method.calibration_samples}))
         raise SettingError(
@@ -111,36 +107,6 @@ def take(calibration: Iterable[Batch] | None, plan: Plan) -> list[Batch]:
             f"calibration: pass calibration=batches, some {wanted} inputs of the network in batches"
         )
     return batches
-
-
-def first_inputs(batches: Iterable[Batch], wanted: int) -> Iterator[Batch]:
-    """Yield the first ``wanted`` inputs, in the batches they come in; the last batch is cut to the number missing.
-
-    In a tuple, every tensor as long as the first is cut.
-
-    Raises
-    ------
-    SettingError
-        If a batch is not made of inputs.
-    """
-    for batch in batches:
-        first = batch[0] if isinstance(batch, tuple) and batch else batch
-        if not isinstance(first, Tensor):
-            raise SettingError(
-                "a calibration batch is an input tensor, or a tuple of the forward's arguments, without labels; "
-                f"got a {type(batch).__name__}"
-            )
-        yield batch if len(first) <= wanted else _cut(batch, len(first), wanted)
-        wanted -= len(first)
-        if wanted <= 0:  # before the next is asked for: there may be infinitely many
-            return
-
-
-def _cut(batch: Batch, length: int, wanted: int) -> Batch:
-    """Return the first ``wanted`` inputs of a batch of ``length``."""
-    if isinstance(batch, Tensor):
-        return batch[:wanted]
-    return tuple(x[:wanted] if isinstance(x, Tensor) and x.dim() and len(x) == length else x for x in batch)
 
 
 def refit_layers(
@@ -166,7 +132,7 @@ def refit_layers(
     """
     layers = sorted((layer for layer in plan.layers if layer.group is not None), key=lambda layer: layer.spec.position)
     device = next((tensor.device for tensor in original.parameters()), torch.device("cpu"))
-    batches = [_to(batch, device) for batch in batches]
+    batches = [to_device(batch, device) for batch in batches]
     with evaluating(original), evaluating(compressed), _random_numbers_from(generator, device):
         calls = _count_calls(original, [layer.path for layer in layers], batches[0])
         for layer in layers:
@@ -203,9 +169,3 @@ def _count_calls(model: nn.Module, paths: Sequence[str], batch: Batch) -> Counte
         for hook in hooks:
             hook.remove()
     return calls
-
-
-def _to(batch: Batch, device: torch.device) -> Batch:
-    if isinstance(batch, Tensor):
-        return batch.to(device)
-    return tuple(x.to(device) if isinstance(x, Tensor) else x for x in batch)

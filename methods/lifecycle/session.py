@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from itertools import tee
 from typing import Any, Literal, cast
 
 import torch
@@ -24,10 +25,11 @@ from ..contract.whole_model import WholeModelMethod
 from ..numerics.linear import without_autocast
 from ..numerics.unfolding import Spectrum
 from ..plan.arguments import require_model, require_plan
+from ..plan.inputs import Batch
 from ..plan.plan import Plan
 from ..plan.planner import plan as make_plan
 from ..plan.whole import shrink_checked
-from .calibration import Batch, refit_layers, take
+from .calibration import refit_layers, take
 
 
 class Session:
@@ -311,18 +313,21 @@ def compress(
     model, method, example, target
         As for `decompbench.methods.plan`.
     seed, calibration
-        As for `begin`.
+        As for `begin`; the plan has the same inputs.
     **options
-        ``overrides``, ``select``, ``unreachable``, ``inefficient`` and ``traced`` of `decompbench.methods.plan`.
+        ``overrides``, ``select``, ``unreachable``, ``inefficient``, ``allocate`` and ``traced`` of
+        `decompbench.methods.plan`.
 
     Examples
     --------
     >>> small = compress(timm.create_model("resnet18"), SVD(rank=0.3), torch.zeros(1, 3, 224, 224))
     >>> small = compress(net, Group(refit="ridge"), example, calibration=(images for images, _ in loader))
     """
-    todo = make_plan(model, method, example, target, **options)
+    # an iterator serves both the plan and the refit
+    to_plan, to_refit = (None, None) if calibration is None else tee(calibration)
+    todo = make_plan(model, method, example, target, calibration=to_plan, **options)
     with put_back_on_failure(model):
-        return _begin(model, todo, seed, calibration, example).finish()
+        return _begin(model, todo, seed, to_refit, example).finish()
 
 
 def _device(model: nn.Module) -> torch.device:

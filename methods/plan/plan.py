@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from torch import nn
@@ -36,6 +36,31 @@ class GroupPlan:
     method: Method
     paths: tuple[str, ...]
     shared: Cost
+
+
+@dataclass(frozen=True)
+class Allocation:
+    """What sharing a budget out over the layers, instead of one value of the knob for all, does to the errors.
+
+    Attributes
+    ----------
+    by
+        How: a word of ``plan(…, allocate=…)``.
+    error
+        ``Σ ‖W − Ŵ‖² / ‖W‖²`` over the groups of layers that the budget is for, measured on the layers at once. For
+        ``"sensitivity"`` each term is weighted with the group's sensitivity: the sum is then the relative squared
+        change of the network's output, as far as the changes add up.
+    uniform_error
+        The same with one value of the knob for all.
+    """
+
+    by: str
+    error: float
+    uniform_error: float
+
+    def __str__(self) -> str:
+        what = "expected relative change of the output" if self.by == "sensitivity" else "summed relative error"
+        return f"allocate={self.by}: {what} {self.error:.4g}, with one setting for all layers {self.uniform_error:.4g}"
 
 
 @dataclass(frozen=True)
@@ -96,6 +121,8 @@ class Plan:
     linear_macs_after, kept
         For a method that makes the network smaller as a whole: what ``linear_macs`` become, and the convolutions that
         are to keep their shape.
+    allocation
+        What was won by sharing the budget out over the layers; None where one value of the knob serves all.
     """
 
     method: Method
@@ -108,6 +135,7 @@ class Plan:
     example: ExampleForm | None = None
     linear_macs_after: int | None = None
     kept: tuple[str, ...] = ()
+    allocation: Allocation | None = None
 
     @property
     def macs_before(self) -> int:
@@ -245,6 +273,8 @@ class Plan:
         if any(group.method.sizes_from_training for group in self.groups):
             lines.append("training chooses the ranks: these sizes are where it starts"
                          + (f", and {self.target} is kept" if self.target else ""))  # fmt: skip
+        if self.allocation:
+            lines.append(str(self.allocation))
         if self.note:
             lines.append(f"note: {self.note}")
         return "\n".join(lines)
@@ -274,6 +304,7 @@ class Plan:
             "model": self.model,
             "example": self.example.to_json() if self.example else None,
             **({} if self.linear_macs_after is None else self._whole_json()),
+            **({"allocation": asdict(self.allocation)} if self.allocation else {}),
         }
 
     def _whole_json(self) -> dict[str, Any]:
@@ -318,6 +349,7 @@ class Plan:
             ExampleForm.from_json(data["example"]) if data.get("example") else None,
             data.get("linear_macs_after"),
             tuple(data.get("kept", ())),
+            Allocation(**data["allocation"]) if "allocation" in data else None,
         )
 
 

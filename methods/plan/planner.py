@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from functools import partial
 from typing import Any, Literal, cast
 
 from torch import Tensor, nn
@@ -19,9 +20,12 @@ from ..contract.soundness.obstacles import obstacles, require_finite
 from ..contract.spec import ConvSpec, has_own_weight
 from ..contract.trace import Trace, trace
 from ..contract.whole_model import WholeModelMethod
+from .allocation.allocate import Allocate, require_allocate, share_out
+from .allocation.curves import Group
 from .arguments import require_dense, require_method, require_model, require_target
 from .budget import KnobValue, meet, why_stuck
-from .plan import GroupPlan, LayerPlan, Plan
+from .inputs import Batch
+from .plan import Allocation, GroupPlan, LayerPlan, Plan
 from .whole import plan_whole
 
 Overrides = Mapping[str, Method | Mapping[str, Any] | None]
@@ -37,11 +41,14 @@ def plan(
     select: Select | None = None,
     unreachable: Literal["error", "nearest"] = "error",
     inefficient: Literal["skip", "replace"] = "skip",
+    allocate: Allocate = "uniform",
+    calibration: Iterable[Batch] | None = None,
     traced: Trace | None = None,
 ) -> Plan:
     """Decide what happens to every convolution of ``model``; nothing is changed.
 
-    Weights are read only where a method's settings ask for it (`Method.resolve`); what they decide becomes a setting.
+    Weights are read only where a method's settings ask for it (`Method.resolve`), or ``allocate`` does; what they
+    decide becomes a setting.
 
     Parameters
     ----------
@@ -64,6 +71,17 @@ def plan(
         For a budget that no setting meets: raise, or take the nearest size and say so in the plan's note.
     inefficient
         For layers that would not get smaller: leave them dense, or replace them all the same, as some papers do.
+    allocate
+        How the budget is shared out over the layers; those with settings of their own (``overrides``) have no part in
+        it. ``"uniform"`` gives all of them one value of the knob. The others give every layer, or group of layers that
+        share something, a value of its own, or leave it dense; they read the weights, and need a target.
+
+        ``"energy"``: the smallest at which each keeps one common fraction of its squared norm. ``"evbmf"``: the ranks
+        that empirical variational Bayes tells from noise (`evbmf_rank`), all scaled by one factor. ``"global"``: those
+        at which the sum of the relative squared errors ``‖W − Ŵ‖² / ‖W‖²`` is least. ``"sensitivity"``: the same, each
+        error weighted with what it does to the network's output, measured on 128 calibration inputs.
+    calibration
+        Batches of inputs, without labels, for ``"sensitivity"``; ignored elsewhere.
     traced
         The result of ``trace(model, example)``, to be used for several plans of one model.
 
@@ -76,20 +94,22 @@ def plan(
     UnreachableTarget
         If no setting meets the budget; the message names the reachable range.
     SettingError
-        If an argument is of the wrong type, an override or a pattern of ``select`` matches no layer, or a budget is
-        asked of a method without a knob.
+        If an argument is of the wrong type, an override or a pattern of ``select`` matches no layer, a budget is
+        asked of a method without a knob, or an allocation of one without an error.
     MethodError
-        If the model is compressed already.
+        If the model is compressed already, or an allocation meets a weight that is not finite.
     """
     require_model(model)
     require_method(method)
     require_target(target)
+    require_allocate(allocate, method, target)
     require_dense(model, stage=select is not None and target is None)
     traced = traced or trace(model, example)
     if select is not None:
         select.require_matches(traced.specs, some=not overrides)
     if isinstance(method, WholeModelMethod):
         require(not overrides, f"{method.name} makes networks smaller as a whole: it takes no overrides")
+        require(allocate == "uniform", f"{method.name} makes networks smaller as a whole: allocate is 'uniform'")
         return plan_whole(
             model,
             method,
@@ -103,13 +123,16 @@ def plan(
     planner = _Planner(
         model, traced.specs, method, select or method.default_select, overrides or {}, inefficient, count, traced
     )
-    note = None
+    note, allocation = None, None
     if target is None:
         layers, groups = planner.draft(lambda _: method)
     else:
-        layers, groups, note = planner.fit(target, nearest=unreachable == "nearest")
+        nearest = unreachable == "nearest"
+        layers, groups, note, allocation = planner.fit(target, allocate, calibration, nearest=nearest)
     reference, form = getattr(model, "decompbench_ref", None), ExampleForm.of(example)
-    return Plan(method, layers, groups, traced.linear_macs, target, note, reference, form)
+    return Plan(
+        method, layers, groups, traced.linear_macs, target, note, reference, example=form, allocation=allocation
+    )
 
 
 @dataclass
@@ -201,8 +224,8 @@ class _Planner:
     def _share(self, method: Method, specs: list[ConvSpec]) -> list[list[ConvSpec]]:
         return [group for group in method.share(specs) if group]
 
-    def draft(self, setting: Callable[[int], Method]) -> tuple[tuple[LayerPlan, ...], tuple[GroupPlan, ...]]:
-        """Return the plan in which free group ``i`` has the settings ``setting(i)``."""
+    def draft(self, setting: Callable[[int], Method | Skip]) -> tuple[tuple[LayerPlan, ...], tuple[GroupPlan, ...]]:
+        """Return the plan in which free group ``i`` has the settings ``setting(i)``, or is skipped."""
         tasks = [(setting(i), group) for i, group in enumerate(self.free)]
         for method in dict.fromkeys(self.fixed.values()):
             specs = [s for s in self.specs if self.fixed.get(s.path) == method]
@@ -211,10 +234,11 @@ class _Planner:
         reasons = dict(self.skips)
         groups: list[GroupPlan] = []
         for method, specs in tasks:
-            result = self.group_cost(method, specs)
+            result = method if isinstance(method, Skip) else self.group_cost(method, specs)
             if isinstance(result, Skip):
                 reasons |= {spec.path: result.reason for spec in specs}
                 continue
+            assert not isinstance(method, Skip)
             costs, shared = result
             after |= {spec.path: (cost, len(groups)) for spec, cost in zip(specs, costs, strict=True)}
             groups.append(GroupPlan(method, tuple(spec.path for spec in specs), shared))
@@ -226,8 +250,10 @@ class _Planner:
         )
         return layers, tuple(groups)
 
-    def fit(self, target: Target, *, nearest: bool) -> tuple[tuple[LayerPlan, ...], tuple[GroupPlan, ...], str | None]:
-        """Return the plan that meets ``target``, with a note on the reason if it cannot."""
+    def fit(
+        self, target: Target, allocate: Allocate, calibration: Iterable[Batch] | None, *, nearest: bool
+    ) -> tuple[tuple[LayerPlan, ...], tuple[GroupPlan, ...], str | None, Allocation | None]:
+        """Return the plan that meets ``target``, with a note on the reason if it cannot, and how it is shared out."""
         method, knob = self.method, self.method.budget_knob()
         if knob is None:
             raise SettingError(f"method {method.name!r} has no knob: it cannot be sized to {target}")
@@ -235,7 +261,7 @@ class _Planner:
 
         def variant(value: KnobValue) -> Method:
             if value not in variants:
-                variants[value] = method.with_settings(**{knob.field: value})
+                variants[value] = method.sized(value)
             return variants[value]
 
         def group_counts(value: KnobValue, count: str = target.count) -> list[int]:
@@ -249,8 +275,33 @@ class _Planner:
         moved = [count for count in COUNTS if group_counts(knob.low, count) != group_counts(knob.high, count)]
         stuck = None if target.count in moved else why_stuck(knob, target, layers, moved)
         chosen, note = meet(knob, group_counts, target, dense, untouched, method.name, stuck=stuck, nearest=nearest)
-        layers, groups = self.draft(lambda i: variant(chosen[i]))
-        return layers, groups, note
+        sizes: list[Method | Skip] = [variant(value) for value in chosen]
+        allocation = None
+        if allocate != "uniform" and note is None:  # at an end of the knob there is nothing to share out
+            free = self._groups(target.count, [variant(value) for value in chosen])
+            room = target.fraction * dense - untouched
+            sizes, allocation = share_out(allocate, self.model, method, knob, free, room, calibration)
+        layers, groups = self.draft(lambda i: sizes[i])
+        return layers, groups, note, allocation
+
+    def _groups(self, count: str, uniform: Sequence[Method]) -> list[Group]:
+        """Return the free groups as an allocation sees them."""
+
+        def price(method: Method, specs: Sequence[ConvSpec]) -> int | None:
+            cost = self.group_cost(method, specs)
+            return None if isinstance(cost, Skip) else _count(cost, specs, count)
+
+        return [
+            Group(
+                specs,
+                {spec.path: cast(nn.Conv2d, self.model.get_submodule(spec.path)) for spec in specs},
+                partial(price, specs=specs),
+                sum(spec.cost.count(count) for spec in specs),
+                self.inefficient == "skip",
+                size,
+            )
+            for specs, size in zip(self.free, uniform, strict=True)
+        ]
 
     def group_cost(self, method: Method, specs: Sequence[ConvSpec]) -> tuple[list[Cost], Cost] | Skip:
         """Return a sharing group's costs, or a skip if it cannot be compressed so or would not get smaller."""

@@ -87,11 +87,15 @@ class BasisConv2d(CompressedConv2d):
         self.linear = between == "none" and projection_kernel == 1
 
     def forward(self, x: Tensor) -> Tensor:
+        return self.projection(self.between(self.features(x)))
+
+    def features(self, x: Tensor) -> Tensor:
+        """Return what every basis filter gives for every split, ``(b, s·m, h', w')``."""
         if self.splits == 1:
-            return self.projection(self.between(self.basis(x)))
+            return self.basis(x)
         # the splits go into the batch: one convolution, whatever their number
         y = self.basis(x.reshape(x.shape[0] * self.splits, -1, x.shape[2], x.shape[3]))
-        return self.projection(self.between(y.reshape(x.shape[0], -1, y.shape[2], y.shape[3])))
+        return y.reshape(x.shape[0], -1, y.shape[2], y.shape[3])
 
     def basis_weight(self) -> Tensor:
         """Return the basis filters this layer applies, ``(m, p, kh, kw)``."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from math import gcd, sqrt
 from typing import ClassVar, Literal, Self
 
@@ -13,19 +13,21 @@ from torch import Tensor, nn
 from ...contract.cost import Cost, Knob, Skip
 from ...contract.errors import require
 from ...contract.layers import Between, CompressedConv2d, copy_bias
-from ...contract.method import Kind, Method, SessionPart
+from ...contract.method import Kind, SessionPart
 from ...contract.registry import register
 from ...contract.select import Select, refuse_grouped
 from ...contract.settings.sharing import require_sharing, sharing_groups
 from ...contract.spec import ConvSpec
 from ...numerics.linear import nearest_divisor, ratio_rank, truncated_svd
+from ..refit.data_aware import DataAware
+from ..refit.last_link import LastLink
 from .layers import BasisConv2d
 from .sliced_basis import sliced_basis
 
 
 @register("basis")
 @dataclass(frozen=True)
-class Basis(Method):
+class Basis(DataAware):
     """Filter basis: all ``n·s`` splits of all filters are combinations of ``m`` basis filters of ``p = c/s`` channels.
 
     Initialised by the truncated SVD of the matrix of all splits, ``(n·s) × (p·kh·kw)``: the Frobenius-optimal basis
@@ -59,6 +61,10 @@ class Basis(Method):
     gamma
         Strength ``γ`` of the joint objective's term ``γ Σ ‖W − BA‖²`` with the original weights ``W``, eq. 12. Not for
         architectural variants, which have no ``BA`` to compare.
+    refit, samples, positions, damping
+        Whether and how the coefficients are refitted to activations: see `DataAware`. ``"ridge"`` fits each layer's
+        own coefficients, also where a basis is shared. There is no ``"whitened"``: the filters serve all splits, whose
+        outputs are added, and no closed form is known for the basis that loses least of such sums.
 
     Notes
     -----
@@ -77,6 +83,7 @@ class Basis(Method):
     sliced: bool = False
     between: Between = "none"
     projection_kernel: Literal[1, 3] = 1
+    refit: Literal["none", "ridge"] = field(default="none", kw_only=True)
 
     version: ClassVar[int] = 3
     paper: ClassVar[str] = "Li et al., Learning Filter Basis for Convolutional Neural Network Compression, ICCV 2019"
@@ -88,6 +95,7 @@ class Basis(Method):
         return "weight-space" if self.between == "none" and self.projection_kernel == 1 else "architectural"
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         require(0 < self.rank <= 1, f"basis: rank is a fraction of the full basis in (0, 1], got {self.rank}")
         require(self.size is None or self.size >= 1, f"basis: size is at least 1 filter or None, got {self.size}")
         require(self.split is None or self.split >= 1, f"basis: split is at least 1 channel or None, got {self.split}")
@@ -100,6 +108,11 @@ class Basis(Method):
             not self.gamma or self.kind == "weight-space",
             f"basis: gamma compares dense weights, which a layer with between={self.between!r} and "
             f"projection_kernel={self.projection_kernel} does not have: gamma is 0, got {self.gamma}",
+        )
+        require(
+            self.kind == "weight-space" or self.refit == "none",
+            f"basis: with between={self.between!r} and projection_kernel={self.projection_kernel} there is no output "
+            f"to refit to; got refit={self.refit!r}",
         )
         require_sharing(self.sharing, "basis: sharing")
 
@@ -188,15 +201,34 @@ class Basis(Method):
 
     def _fit(self, weights: Sequence[Tensor], specs: Sequence[ConvSpec]) -> tuple[list[Tensor], Tensor]:
         """Return each layer's coefficients ``(n·s, r)`` and the basis ``(r, p·kh·kw)``, ``r`` at most the full rank."""
-        split, size = self.shape(specs)
-        columns = split * specs[0].kernel_area
+        _, size = self.shape(specs)
         if self.sliced:
             matrices = [weight.flatten(1) for weight in weights]
+            columns = max(matrix.shape[1] for matrix in matrices)
             return sliced_basis(matrices, min(size, columns, sum(map(len, matrices))))
-        matrices = [weight.reshape(-1, columns) for weight in weights]
+        matrices = self._split_filters(weights, specs)
         stacked = torch.cat(matrices)
         mixing, basis = truncated_svd(stacked, min(size, *stacked.shape))
         return list(mixing.split([len(matrix) for matrix in matrices])), basis
+
+    def _split_filters(self, weights: Sequence[Tensor], specs: Sequence[ConvSpec]) -> list[Tensor]:
+        """Return the splits of each layer's filters as rows: ``(n·s, p·kh·kw)``."""
+        split, _ = self.shape(specs)
+        return [weight.reshape(-1, split * specs[0].kernel_area) for weight in weights]
+
+    def last_link(self, layer: nn.Module) -> LastLink:
+        assert isinstance(layer, BasisConv2d)
+        return LastLink.of(layer.features, layer.projection)
+
+    def truncations(self, convs: Mapping[str, nn.Conv2d], specs: Sequence[ConvSpec]) -> list[Tensor]:
+        if self.sliced:
+            return []  # a slice of a truncated basis is no truncated slice
+        return [torch.cat(self._split_filters([convs[spec.path].weight for spec in specs], specs))[None]]
+
+    def truncation_ranks(self, specs: Sequence[ConvSpec]) -> list[int]:
+        split, size = self.shape(specs)
+        rows = sum(spec.out_channels * spec.in_channels for spec in specs) // split
+        return [min(size, rows, split * specs[0].kernel_area)]
 
     def start(
         self, convs: Mapping[str, nn.Conv2d], groups: Sequence[Sequence[ConvSpec]], generator: torch.Generator

@@ -3,26 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import ClassVar
+from dataclasses import dataclass, field
+from typing import ClassVar, Literal
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from ...contract.cost import Cost, Knob, Skip
 from ...contract.errors import require
 from ...contract.layers import copy_bias
-from ...contract.method import Method
 from ...contract.registry import register
 from ...contract.select import Select, refuse_grouped
 from ...contract.spec import ConvSpec
 from ...numerics.linear import ratio_rank, truncated_svd
+from ..refit.data_aware import DataAware
+from ..refit.last_link import LastLink
 from .chain import ChainConv2d, Link, chain_cost
 
 
 @register("spatial-svd")
 @dataclass(frozen=True)
-class SpatialSVD(Method):
+class SpatialSVD(DataAware):
     """Spatial SVD: a ``kh×1`` conv into ``r`` channels, then a ``1×kw`` conv out of them.
 
     The truncated SVD of the ``(n·kw) × (c·kh)`` matrix of the weight, Frobenius-optimal for this form (jaderberg2014,
@@ -33,9 +34,14 @@ class SpatialSVD(Method):
     ----------
     rank
         ``r`` as a fraction of the full rank ``min(n·kw, c·kh)``, in (0, 1].
+    refit, samples, positions, damping
+        Whether and how the factors are refitted to activations: see `DataAware`. ``"ridge"`` fits the ``1×kw`` conv to
+        the patches it sees. There is no ``"whitened"``: an output is a sum over ``kw`` positions of the first conv's,
+        and no closed form is known for the factors that lose least of such sums.
     """
 
     rank: float = 0.25
+    refit: Literal["none", "ridge"] = field(default="none", kw_only=True)
 
     paper: ClassVar[str] = (
         "Jaderberg, Vedaldi, Zisserman, Speeding up Convolutional Neural Networks with Low Rank Expansions, BMVC 2014; "
@@ -45,6 +51,7 @@ class SpatialSVD(Method):
     default_select: ClassVar[Select] = Select(skip_first=1)
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         require(0 < self.rank <= 1, f"spatial-svd: rank is a fraction of the full rank in (0, 1], got {self.rank}")
 
     def width(self, spec: ConvSpec) -> int:
@@ -68,9 +75,24 @@ class SpatialSVD(Method):
 
     def compress_layer(self, conv: nn.Conv2d, spec: ConvSpec, generator: torch.Generator) -> nn.Module:
         layer = ChainConv2d(spec, self.links(spec))
-        n, c, height, width = conv.weight.shape
-        matrix = conv.weight.detach().permute(0, 3, 1, 2).reshape(n * width, c * height)
-        left, right = truncated_svd(matrix, self.width(spec))
+        n, _, _, width = conv.weight.shape
+        left, right = truncated_svd(_rows_by_columns(conv.weight.detach()), self.width(spec))
         layer.set_weights(right, left.reshape(n, width, -1).transpose(1, 2))
         copy_bias(conv, layer.last)
         return layer
+
+    def last_link(self, layer: nn.Module) -> LastLink:
+        assert isinstance(layer, ChainConv2d)
+        return LastLink.of(layer.convs[:-1], layer.last)
+
+    def truncations(self, convs: Mapping[str, nn.Conv2d], specs: Sequence[ConvSpec]) -> list[Tensor]:
+        return [_rows_by_columns(convs[spec.path].weight)[None] for spec in specs]
+
+    def truncation_ranks(self, specs: Sequence[ConvSpec]) -> list[int]:
+        return [self.width(spec) for spec in specs]
+
+
+def _rows_by_columns(weight: Tensor) -> Tensor:
+    """Return a weight ``(n, c, kh, kw)`` as the matrix ``(n·kw, c·kh)``."""
+    n, c, height, width = weight.shape
+    return weight.permute(0, 3, 1, 2).reshape(n * width, c * height)

@@ -69,16 +69,31 @@ class TT(Method):
 
     def compress_layer(self, conv: nn.Conv2d, spec: ConvSpec, generator: torch.Generator) -> nn.Module:
         layer = self._layer(spec)
-        tensor = conv.weight.detach().permute(1, 2, 3, 0).reshape(_modes(spec))
+        tensor = _tensor(conv.weight.detach(), spec)
         *cores, last = tt_svd(tensor, self.ranks(spec))
         layer.set_weights(*(core.permute(2, 0, 1) for core in cores), last.squeeze(2).mT)
         copy_bias(conv, layer.last)
         return layer
 
+    def truncations(self, convs: Mapping[str, nn.Conv2d], specs: Sequence[ConvSpec]) -> list[Tensor]:
+        unfoldings = []
+        for spec in specs:
+            modes, tensor = _modes(spec), _tensor(convs[spec.path].weight, spec)
+            unfoldings += [tensor.reshape(1, prod(modes[:cut]), -1) for cut in range(1, len(modes))]
+        return unfoldings
+
+    def truncation_ranks(self, specs: Sequence[ConvSpec]) -> list[int]:
+        return [rank for spec in specs for rank in self.ranks(spec)]
+
 
 def _modes(spec: ConvSpec) -> tuple[int, ...]:
     """Return the sizes of the kernel's modes, those spatial ones of size 1 left out."""
     return (spec.in_channels, *(size for size in spec.kernel_size if size > 1), spec.out_channels)
+
+
+def _tensor(weight: Tensor, spec: ConvSpec) -> Tensor:
+    """Return a weight ``(n, c, kh, kw)`` as the tensor of `_modes`."""
+    return weight.permute(1, 2, 3, 0).reshape(_modes(spec))
 
 
 def tt_svd(tensor: Tensor, ranks: Sequence[int]) -> list[Tensor]:

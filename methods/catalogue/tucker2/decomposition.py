@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from torch import Tensor
+from torch.nn.functional import pad
 
 from ...numerics.linear import leading_eigenvectors
 
@@ -40,6 +41,28 @@ def decompose(
     return first.mT, core, last
 
 
+def kept_squares(weight: Tensor, groups: tuple[int, int]) -> Tensor:
+    """Return the squared norm of the core that `decompose` gives without sweeps, for all ranks at once.
+
+    Leading singular vectors of a lower rank are those of a higher one, the last left out: so is its core.
+
+    Parameters
+    ----------
+    weight : Tensor ``(n, c, kh, kw)``
+    groups
+        ``(N_in, N_out)``.
+
+    Returns
+    -------
+    Tensor ``(n/N_out + 1, c/N_in + 1)``
+        Element ``(i, j)`` is for ``r_out = i·N_out`` and ``r_in = j·N_in``; the last is the squared norm of the weight.
+    """
+    (n, c), (groups_in, groups_out) = weight.shape[:2], groups
+    _, core, _ = decompose(weight, (c, n), groups, 0)
+    squares = core.square().sum((2, 3)).reshape(groups_out, n // groups_out, groups_in, c // groups_in)
+    return pad(squares.sum((0, 2)).cumsum(0).cumsum(1), (1, 0, 1, 0))
+
+
 def _leading_blocks(weight: Tensor, groups: int, rank: int) -> Tensor:
     """Return, for each slice of ``weight``'s first dimension ``d``, its leading left vectors: ``(N, d/N, rank/N)``."""
     blocks = weight.reshape(groups, weight.shape[0] // groups, -1)
@@ -50,18 +73,3 @@ def _projected(weight: Tensor, blocks: Tensor) -> Tensor:
     """Return ``weight (d, …)`` multiplied by the transpose of a block-diagonal ``(d, r)`` matrix: ``(r, …)``."""
     slices = weight.reshape(len(blocks), blocks.shape[1], -1)
     return (blocks.mT @ slices).reshape(-1, *weight.shape[1:])
-
-
-def kept_squares(weight: Tensor, groups: tuple[int, int]) -> Tensor:
-    """Return the squared norm that a decomposition keeps, for all ranks at once: ``(n, c)`` at ``[r_out−1, r_in−1]``.
-
-    It is that of the leading part of the core of full rank; what is kept at ranks that are no multiples of the groups
-    has no meaning. Parameters are those of `decompose`.
-    """
-    n, c = weight.shape[:2]
-    _, core, _ = decompose(weight, (c, n), groups, 0)
-    squares = core.square().sum((2, 3))
-    # the leading ranks of all blocks come first
-    squares = squares.unflatten(0, (groups[1], -1)).transpose(0, 1).flatten(0, 1)
-    squares = squares.unflatten(1, (groups[0], -1)).transpose(1, 2).flatten(1, 2)
-    return squares.cumsum(0).cumsum(1)

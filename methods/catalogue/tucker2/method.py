@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal, Self
 
@@ -12,20 +12,24 @@ from torch import Tensor, nn
 from ...contract.cost import Cost, Knob, Skip
 from ...contract.errors import require
 from ...contract.layers import FactoredConv2d, copy_bias
-from ...contract.method import Method, SessionPart
+from ...contract.method import SessionPart
 from ...contract.registry import register
 from ...contract.select import Select, refuse_grouped
 from ...contract.spec import ConvSpec
 from ...numerics.linear import largest_divisor, truncated_svd
 from ...numerics.ranks import energy_rank, evbmf_rank
-from ...numerics.unfolding import Unfolding, spectra
+from ...numerics.spectrum import discarded_squares, squared_spectra
+from ...numerics.unfolding import Unfolding, spectra, stack_weights
 from ..learning.arp import RankPenalty
 from ..learning.lc import LearningCompression
 from ..learning.nuclear import NuclearShrinkage
 from ..learning.regulariser import LearnedPart, Regulariser, nearest_weights, trainable_groups
-from .decomposition import decompose
+from ..refit.data_aware import DataAware
+from ..refit.last_link import LastLink
+from .decomposition import decompose, kept_squares
 from .layers import IdentityPair, Tucker2Conv2d, strides_first
 from .learnt_ranks import LearntRanksPart
+from .refit import last_coefficients, whiten_outputs
 
 _ALL = 2**31 - 1
 """A rank that is cut down to whatever is full."""
@@ -33,7 +37,7 @@ _ALL = 2**31 - 1
 
 @register("tucker2")
 @dataclass(frozen=True)
-class Tucker2(Method):
+class Tucker2(DataAware):
     """Tucker-2: ``W ≈ K ×₁ Z ×₂ A`` as 1×1, core and 1×1 convs; optionally learnt low-rank before it is decomposed.
 
     ``Z`` and ``A`` are the leading singular vectors of the unfoldings along output and input channels, ``K`` the
@@ -105,6 +109,11 @@ class Tucker2(Method):
         the planned ones otherwise. Ranks that are given, or chosen when the plan is made, stay.
     alpha
         For ``"lc"``: price ``α`` of a stored weight, without a budget.
+    refit, samples, positions, damping
+        Whether and how the factors are refitted to activations: see `DataAware`. ``"ridge"`` fits the coefficients on
+        the output's side, of an identity block those beside the identity; ``"whitened"`` chooses them, and the core
+        with them, for given coefficients on the input's side (`whiten_outputs`). Only for layers that are decomposed
+        before training.
     """
 
     rank: float = 0.5
@@ -135,6 +144,12 @@ class Tucker2(Method):
     default_select: ClassVar[Select] = Select(skip_first=1)
 
     def __post_init__(self) -> None:
+        super().__post_init__()
+        require(
+            self.learn is None or self.refit == "none",
+            f"tucker2: learn={self.learn!r} decomposes when training has ended, with nothing refitted afterwards; "
+            f"got refit={self.refit!r}",
+        )
         require(0 < self.rank <= 1, f"tucker2: rank is a ratio in (0, 1], got {self.rank}")
         require(0 < self.energy <= 1, f"tucker2: energy is a fraction in (0, 1], got {self.energy}")
         if self.ranks is not None:
@@ -284,6 +299,62 @@ class Tucker2(Method):
             layer.set_factors(filters, mixing)
             copy_bias(conv, layer.second)
         return layer
+
+    # -- refitting ------------------------------------------------------------------------------------------------
+
+    def last_link(self, layer: nn.Module) -> LastLink:
+        if isinstance(layer, Tucker2Conv2d):
+            return last_coefficients(lambda x: layer.core(layer.first(x)), layer.last)
+        assert isinstance(layer, FactoredConv2d)
+        return last_coefficients(layer.first, layer.second)
+
+    def whiten(
+        self,
+        layer: nn.Module,
+        conv: nn.Conv2d,
+        activations: Iterable[tuple[Tensor, Tensor]],
+        generator: torch.Generator,
+    ) -> None:
+        if isinstance(layer, Tucker2Conv2d):
+            first, _, _ = decompose(conv.weight.detach().double(), layer.ranks, layer.blocks, self.hooi)
+            whiten_outputs(layer, conv, first, activations, self.positions, self.damping, generator)
+        else:
+            super().whiten(layer, conv, activations, generator)
+
+    # -- errors ---------------------------------------------------------------------------------------------------
+
+    def truncations(self, convs: Mapping[str, nn.Conv2d], specs: Sequence[ConvSpec]) -> list[Tensor]:
+        matrices = []
+        for spec in specs:
+            groups_in, groups_out = self.layer_groups(spec)
+            stacked = stack_weights([convs[spec.path].weight.detach()])
+            matrices += [Unfolding(0, 0, groups_out).blocks(stacked), Unfolding(1, 0, groups_in).blocks(stacked)]
+        return matrices
+
+    def truncation_ranks(self, specs: Sequence[ConvSpec]) -> list[int]:
+        ranks = []
+        for spec in specs:
+            (rank_in, rank_out), (groups_in, groups_out) = self.layer_ranks(spec), self.layer_groups(spec)
+            ranks += [rank_out // groups_out, rank_in // groups_in]
+        return ranks
+
+    def error_curve(
+        self, convs: Mapping[str, nn.Conv2d], specs: Sequence[ConvSpec], values: Sequence[Any]
+    ) -> list[float]:
+        sizes = [self.sized(value) for value in values]
+        # what the core holds is kept; sweeps of orthogonal iteration can only keep more
+        errors = [0.0] * len(sizes)
+        for spec in specs:
+            weight, (groups_in, groups_out) = convs[spec.path].weight.detach().double(), self.layer_groups(spec)
+            kept = kept_squares(weight, (groups_in, groups_out))
+            lost = discarded_squares(squared_spectra(weight.flatten(1)[None])) if spec.kernel_area == 1 else None
+            for index, size in enumerate(sizes):
+                rank_in, rank_out = size.layer_ranks(spec)
+                if lost is not None and size.is_pair(spec):
+                    errors[index] += float(lost[min(rank_in, rank_out)])
+                else:
+                    errors[index] += float(kept[-1, -1] - kept[rank_out // groups_out, rank_in // groups_in])
+        return errors
 
     # -- learning -------------------------------------------------------------------------------------------------
 

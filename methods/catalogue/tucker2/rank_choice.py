@@ -125,11 +125,12 @@ class _Options:
     def errors(self, weight: Tensor) -> Tensor:
         """Return ``‖W − Ŵ‖²`` of every pair of ranks, and 0 for dense."""
         weight = weight.detach().double().cpu()
-        index_in, index_out = torch.tensor(self.ranks, dtype=torch.long).reshape(-1, 2).T - 1
-        kept = kept_squares(weight, self.groups)[index_out, index_in]
+        rank_in, rank_out = torch.tensor(self.ranks, dtype=torch.long).reshape(-1, 2).T
+        groups_in, groups_out = self.groups
+        kept = kept_squares(weight, self.groups)[rank_out // groups_out, rank_in // groups_in]
         if self.pair.any():
             of_pair = spectra(weight, Unfolding(0, 1))[0].cumsum(0)
-            kept = torch.where(self.pair, of_pair[torch.minimum(index_in, index_out)], kept)
+            kept = torch.where(self.pair, of_pair[torch.minimum(rank_in, rank_out) - 1], kept)
         return torch.cat(((weight.square().sum() - kept).clamp(min=0), torch.zeros(1).double()))
 
 

@@ -12,7 +12,7 @@ PACKAGE = "decompbench.methods"
 ROOT = Path(methods.__file__).parent
 #: Entries of the catalogue that are no method, and why methods share them.
 SHARED = {
-    "refit": "the base class of methods with two factors, which are refitted to activations alike: svd, group",
+    "refit": "the base class of methods refitted to activations alike: svd, group, spatial-svd, tucker2, basis",
     "learning": "regularisers that lead to any decomposition; tucker2 offers three of them",
 }
 #: Modules that several methods of one folder share, and why.
@@ -99,7 +99,8 @@ def test_what_is_shared_is_no_method_and_is_shared():
 def test_a_method_does_not_reach_what_it_does_not_use():
     assert "numerics.clustering" in closure(OURS["kmeans"])
     assert not {"numerics.clustering", "numerics.ranks"} & closure(OURS["svd"])
-    assert "catalogue.refit" not in closure(OURS["basis"])
+    assert "catalogue.refit.data_aware" in closure(OURS["basis"])
+    assert "catalogue.refit.data_aware" not in closure(OURS["kmeans"])
 
 
 def test_the_closure_sees_all_ways_of_writing(tmp_path, monkeypatch):

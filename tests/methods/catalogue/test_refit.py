@@ -1,16 +1,27 @@
 """The refit to activations: never worse than the closed form, optimal where it says so, exact at full rank."""
 
+import copy
+
 import pytest
 import torch
 from torch import nn
 
-from decompbench.methods import SVD, Group, Select, SettingError, compress, load, save
-from decompbench.methods.catalogue.refit import at_positions, draw_positions, patches_at
+from decompbench.methods import SVD, Basis, Group, Select, SettingError, SpatialSVD, Tucker2, compress, load, plan, save
+from decompbench.methods.catalogue.basis.layers import BasisConv2d
+from decompbench.methods.catalogue.chains.chain import ChainConv2d
+from decompbench.methods.catalogue.refit.positions import at_positions, draw_positions, patches_at
 from decompbench.methods.numerics.linear import ridge, truncated_svd, whitened_svd
 
 from ..cases import conv_cases, relative_error, small_net, spec_of
 
 ALL = 10_000  # more positions than any map here has
+TUCKER = [
+    Tucker2(0.4),
+    Tucker2(0.5, groups=2),
+    Tucker2(0.4, coefficients="identity"),
+    Tucker2(0.5, coefficients="identity", groups=2),
+    Tucker2(0.4, hooi=2),
+]
 
 
 def correlated(*shape, seed=0):
@@ -34,7 +45,7 @@ def error(conv, method, x, seed=0):
 @pytest.mark.parametrize("bias", [True, False])
 @pytest.mark.parametrize("damping", [1e-9, 1e-3, 1.0, 1e6])
 @pytest.mark.parametrize(
-    "method", [Group(4, positions=ALL), Group(2, degree=1, positions=ALL), SVD(0.3, positions=ALL)]
+    "method", [Group(4), Group(2, degree=1), SVD(0.3), SpatialSVD(0.2), Basis(0.3), *TUCKER], ids=str
 )
 def test_ridge_never_makes_the_calibration_outputs_worse(method, damping, bias):
     torch.manual_seed(0)
@@ -62,11 +73,96 @@ def test_ridge_is_the_least_squares_fit_as_the_damping_goes():
 
 
 @pytest.mark.parametrize("refit", ["ridge", "whitened", "whitened-ridge"])
-@pytest.mark.parametrize("method", [SVD(0.3), Group(8, degree=3)])
+@pytest.mark.parametrize("method", [SVD(0.3), Group(8, degree=3), *TUCKER], ids=str)
 def test_refitting_gains_much_where_inputs_are_correlated(method, refit):
     torch.manual_seed(0)
     conv, x = nn.Conv2d(8, 16, 3, padding=1), correlated(32, 8, 10, 10)
     assert error(conv, method.with_settings(refit=refit), x) < 0.5 * error(conv, method, x)
+
+
+@pytest.mark.parametrize("method", [SpatialSVD(0.2), Basis(0.3)], ids=str)
+def test_ridge_gains_much_where_inputs_are_correlated(method):
+    torch.manual_seed(0)
+    conv, x = nn.Conv2d(8, 16, 3, padding=1), correlated(32, 8, 10, 10)
+    assert error(conv, method.with_settings(refit="ridge"), x) < 0.5 * error(conv, method, x)
+
+
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("method", TUCKER, ids=str)
+def test_whitened_tucker2_never_loses_more_of_the_output_than_any_other_basis_of_it(method, bias):
+    """The first coefficients are those of the closed form, and the last ones the best orthogonal projection."""
+    torch.manual_seed(0)
+    conv = nn.Conv2d(8, 16, 3, bias=bias)
+    for x in (torch.randn(6, 8, 8, 8), correlated(6, 8, 8, 8)):
+        closed = error(conv, method, x)
+        assert error(conv, method.with_settings(refit="whitened", damping=1e-9, positions=ALL), x) <= closed
+
+
+def test_whitened_tucker2_is_the_whitened_svd_where_all_input_channels_stay():
+    torch.manual_seed(0)
+    conv, x = nn.Conv2d(8, 16, 3), correlated(6, 8, 8, 8)
+    settings = {"refit": "whitened", "positions": ALL, "damping": 1e-9}
+    tucker = error(conv, Tucker2(ranks=(8, 4), **settings), x)
+    assert tucker == pytest.approx(error(conv, SVD(0.25, **settings), x), rel=1e-3)
+
+
+def features_of(layer, x):
+    """Return what the last convolution of a replacement multiplies, a row an output position."""
+    if isinstance(layer, ChainConv2d):
+        last = layer.last
+        patches = nn.functional.unfold(layer.convs[:-1](x), last.kernel_size, padding=last.padding, stride=last.stride)
+        return patches.transpose(1, 2).flatten(0, 1)
+    maps = layer.features(x) if isinstance(layer, BasisConv2d) else layer.core(layer.first(x))
+    return maps.flatten(2).transpose(1, 2).flatten(0, 1)
+
+
+@pytest.mark.parametrize("method", [SpatialSVD(0.2), Basis(0.3), Tucker2(0.4)], ids=str)
+@pytest.mark.parametrize("stride", [1, 2])
+def test_ridge_is_the_least_squares_fit_of_the_last_convolution_whatever_its_kernel(method, stride):
+    torch.manual_seed(0)
+    conv, x = nn.Conv2d(8, 16, 3, stride, padding=1), correlated(8, 8, 9, 9)
+    net = nn.Sequential(nn.Identity(), conv)
+    target = conv(x).detach().double().flatten(2).transpose(1, 2).flatten(0, 1)
+    fitted = method.with_settings(refit="ridge", positions=ALL, damping=1e-9)
+    compress(net, fitted, x, select=Select(), calibration=[x], inefficient="replace")
+    features = features_of(net[1], x).detach().double()
+    features = torch.cat([features, torch.ones(len(features), 1)], dim=1)
+    best = (features @ torch.linalg.lstsq(features, target).solution - target).square().sum().item()
+    reached = (net[1](x).detach().double().flatten(2).transpose(1, 2).flatten(0, 1) - target).square().sum().item()
+    assert reached == pytest.approx(best, rel=1e-4)
+
+
+@pytest.mark.parametrize("kernel", [1, 3])
+def test_ridge_leaves_the_identity_of_an_identity_block(kernel):
+    torch.manual_seed(0)
+    conv, x = nn.Conv2d(8, 16, kernel), correlated(8, 8, 9, 9)
+    method = Tucker2(0.4, coefficients="identity")
+    nets = []
+    for refit in ("none", "ridge"):
+        net = nn.Sequential(nn.Identity(), nn.Conv2d(8, 16, kernel))
+        net[1].load_state_dict(conv.state_dict())
+        chosen = method.with_settings(refit=refit)
+        compress(net, chosen, x, select=Select(), calibration=[x], inefficient="replace")
+        nets.append(net[1].last if kernel == 3 else net[1].second)
+    plain, fitted = nets
+    assert torch.equal(plain.passes, fitted.passes)
+    assert not torch.equal(plain.mixing.weight, fitted.mixing.weight)
+    rows = fitted.matrix()[fitted.passes]
+    assert torch.equal(rows, torch.eye(len(rows)))
+
+
+def test_layers_that_share_a_basis_get_coefficients_of_their_own():
+    torch.manual_seed(0)
+    net = nn.Sequential(*(nn.Conv2d(8, 8, 3, padding=1) for _ in range(3)))
+    x = correlated(8, 8, 9, 9)
+    method, expected = Basis(0.3, sharing="network", refit="ridge", positions=ALL), net(x).detach()
+    errors = []
+    for refit in ("none", "ridge"):
+        small = copy.deepcopy(net)
+        compress(small, method.with_settings(refit=refit), x, select=Select(), calibration=[x])
+        assert small[0].basis.weight is small[1].basis.weight is small[2].basis.weight
+        errors.append((small(x) - expected).square().sum().item())
+    assert errors[1] < 0.5 * errors[0]
 
 
 @pytest.mark.parametrize("shape", [(20, 9), (9, 20), (12, 12)])
@@ -128,7 +224,11 @@ def test_what_is_exact_stays_exact(refit):
     torch.manual_seed(0)
     conv, x = nn.Conv2d(6, 12, 3, padding=1), correlated(4, 6, 8, 8)
     scale = float(conv(x).detach().double().square().sum())
-    assert error(conv, Group(2, degree=100, refit=refit), x) < 1e-10 * scale
+    exact = [Group(2, degree=100), SVD(1.0), Tucker2(1.0), Tucker2(1.0, coefficients="identity")]
+    if refit == "ridge":
+        exact += [SpatialSVD(1.0), Basis(1.0)]
+    for method in exact:
+        assert error(conv, method.with_settings(refit=refit), x) < 1e-10 * scale
 
 
 def test_inputs_that_are_zero_leave_the_closed_form():
@@ -197,6 +297,33 @@ def test_other_precisions(dtype):
     ],
 )
 def test_bad_settings_are_refused(settings, message):
-    for method in (Group, SVD):
+    for method in (Group, SVD, SpatialSVD, Basis, Tucker2):
         with pytest.raises(SettingError, match=message):
             method(**settings)
+
+
+@pytest.mark.parametrize("method", [SpatialSVD, Basis])
+@pytest.mark.parametrize("refit", ["whitened", "whitened-ridge"])
+def test_a_refit_without_a_closed_form_is_refused_with_those_there_are(method, refit):
+    with pytest.raises(SettingError, match=rf"refit is 'none' or 'ridge', got '{refit}'"):
+        method(refit=refit)
+
+
+def test_a_refit_of_what_is_decomposed_later_or_has_no_weight_is_refused():
+    with pytest.raises(SettingError, match="learn='arp' decomposes when training has ended"):
+        Tucker2(learn="arp", refit="ridge")
+    with pytest.raises(SettingError, match="no output to refit to; got refit='ridge'"):
+        Basis(between="bn-relu", refit="ridge")
+
+
+@pytest.mark.parametrize("method", [SpatialSVD(), Basis(), Basis(sharing="network"), *TUCKER], ids=str)
+def test_every_convolution_of_a_network_is_refitted_and_loads_again(method, tmp_path):
+    x = correlated(4, 3, 12, 12)
+    refitted = method.with_settings(refit="ridge")
+    net = compress(small_net(), refitted, x, calibration=[x], select=Select(), inefficient="replace").eval()
+    closed = compress(small_net(), method, x, select=Select(), inefficient="replace").eval()
+    expected = small_net()(x)
+    assert (net(x) - expected).norm() < (closed(x) - expected).norm()
+    again = load(save(net, tmp_path / "a.safetensors"), model=small_net(1))
+    assert torch.equal(again(x), net(x))
+    assert plan(small_net(), refitted, x).after == plan(small_net(), method, x).after
