@@ -173,7 +173,7 @@ def load(path: str | Path, model: nn.Module | None = None) -> nn.Module:
         model = _dense_model(path, ref)
     try:
         originals = planned_convs(model, plan) if plan else {}
-        with checked_replacement(model, originals, plan.draw_example(model) if plan else None):
+        with checked_replacement(model, originals, plan.draw_example if plan else lambda _: None):
             if plan is not None:
                 _rebuild(model, plan)
             _assign(model, tensors, channels_last, path)

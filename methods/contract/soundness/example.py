@@ -45,15 +45,16 @@ class ExampleForm:
         )
 
     def draw_for(self, model: nn.Module) -> tuple[Any, ...]:
-        """Return arguments of this form on a model's device and, where its weights have but one, in its precision."""
+        """Return arguments of this form on a model's device, and in its precision where it has none of theirs."""
         tensors = [*model.parameters(), *model.buffers()]
         device = tensors[0].device if tensors else torch.device("cpu")
-        precisions = {tensor.dtype for tensor in tensors if tensor.is_floating_point()}
-        drawn = self.draw(torch.Generator().manual_seed(0), device)
-        if len(precisions) != 1:
-            return drawn
-        (precision,) = precisions
-        return tuple(x.to(precision) if isinstance(x, Tensor) and x.is_floating_point() else x for x in drawn)
+        precisions = [tensor.dtype for tensor in tensors if tensor.is_floating_point()]
+
+        def fitting(x: Any) -> Any:
+            strange = isinstance(x, Tensor) and x.is_floating_point() and x.dtype not in precisions
+            return x.to(precisions[0]) if strange and precisions else x
+
+        return tuple(map(fitting, self.draw(torch.Generator().manual_seed(0), device)))
 
     def to_json(self) -> list[Any]:
         """Return the form as plain lists."""

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch import nn
 
-from ..errors import MethodError
+from ..errors import MethodError, SettingError
 from ..forward import evaluating, untouched_random_numbers
 from .running import run_example
 from .usage import Running, Usage
@@ -62,32 +62,33 @@ def require_replaced(
     Raises
     ------
     MethodError
-        If an original still runs, its weight is still used, or its replacement does not run. The message names the
-        layer.
-    SettingError
-        If ``example`` does not run through the model.
+        If an original still runs, its weight or bias is still used, its replacement does not run, or the model does not
+        run at all any more. The message names the layer.
     """
     replaced = {path: conv for path, conv in originals.items() if model.get_submodule(path) is not conv}
     if not replaced:
         return
     before = Usage(replaced)
     after = Usage({path: model.get_submodule(path) for path in replaced})
-    with evaluating(model), before, after:
-        _run(model, example, after.running)
+    try:
+        with evaluating(model), before, after:
+            _run(model, example, after.running)
+    except SettingError as error:
+        raise MethodError(f"with its layers replaced the model does not run any more: {error}") from error
     used = before.called | before.applied
     used |= {path for path, name in before.outside if not _keeps(after.layers[path], replaced[path], name)}
-    for path in sorted(used):
+    if used:
         raise MethodError(
-            f"{path!r} was replaced, but the forward pass goes on using the convolution that was there: the model "
+            f"{min(used)!r} was replaced, but the forward pass goes on using the convolution that was there: the model "
             "holds it somewhere else as well (a list, a closure, another object). Register the layer under its name "
             f"only, or leave it out: {_exclude(used)}"
         )
     idle = {path for path in called if path in replaced} - after.called
-    for path in sorted(idle):
+    if idle:
+        kind = type(after.layers[min(idle)]).__name__
         raise MethodError(
-            f"{path!r} was replaced, but the forward pass does not call the {type(after.layers[path]).__name__} that "
-            "stands there now: it asks what a layer is before it calls it, or its values decide which layers run. "
-            f"Leave it out: {_exclude(idle)}"
+            f"{min(idle)!r} was replaced, but the forward pass does not call the {kind} that stands there now: it asks "
+            f"what a layer is before it calls it, or values decide which layers run. Leave it out: {_exclude(idle)}"
         )
 
 
@@ -101,7 +102,9 @@ def _exclude(paths: Iterable[str]) -> str:
 
 
 @contextmanager
-def checked_replacement(model: nn.Module, originals: Mapping[str, nn.Module], example: Any) -> Iterator[None]:
+def checked_replacement(
+    model: nn.Module, originals: Mapping[str, nn.Module], example_for: Callable[[nn.Module], Any]
+) -> Iterator[None]:
     """Check that the layers replaced inside are those that run (`require_replaced`); on failure put all back.
 
     Parameters
@@ -110,14 +113,15 @@ def checked_replacement(model: nn.Module, originals: Mapping[str, nn.Module], ex
         The model whose layers are replaced.
     originals
         By path, the convolutions that do not run any more afterwards.
-    example
-        An input, or a tuple of arguments; None if there is none: then a warning says that nothing is checked.
+    example_for
+        Gives the arguments of a forward pass that the model can take, which may have another precision afterwards; or
+        None if there are none: then a warning says that nothing is checked.
     """
-    called = called_layers(model, {path: model.get_submodule(path) for path in originals}, example)
+    called = called_layers(model, {path: model.get_submodule(path) for path in originals}, example_for(model))
     with put_back_on_failure(model):
         yield
         if called is not None:
-            require_replaced(model, originals, called, example)
+            require_replaced(model, originals, called, example_for(model))
 
 
 @contextmanager

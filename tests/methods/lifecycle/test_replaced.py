@@ -191,7 +191,7 @@ class MakesNotALayer(SVD):
 def test_the_model_is_as_before_after_any_failure(method, error):
     net = Net()
     layers, state = dict(net.named_modules()), copy.deepcopy(net.state_dict())
-    with pytest.raises(error):
+    with pytest.raises(error, match=r"no convergence|with its layers replaced .* any more: .*not written yet"):
         compress(net, method, X, **EVERY)
     assert dict(net.named_modules()) == layers
     assert all(torch.equal(net.state_dict()[name], tensor) for name, tensor in state.items())

@@ -31,6 +31,8 @@ def test_they_follow_the_model():
     assert x.is_meta
     (x,) = form.draw_for(nn.Sequential(Net().half(), nn.Linear(2, 2)))  # in two precisions: as it was
     assert x.dtype == X.dtype
+    (x,) = form.draw_for(nn.Sequential(Net().double(), nn.Linear(2, 2).half()))  # in two others: the first
+    assert x.dtype == torch.float64
 
 
 def test_what_json_does_not_hold_has_no_form():
