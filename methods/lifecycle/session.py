@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal, cast
 
@@ -21,6 +20,7 @@ from ..plan.arguments import require_model, require_plan
 from ..plan.plan import Plan
 from ..plan.planner import plan as make_plan
 from .calibration import Batch, refit_layers, take
+from .equivalence import copied
 
 
 class Session:
@@ -154,7 +154,7 @@ def begin(model: nn.Module, plan: Plan, *, seed: int = 0, calibration: Iterable[
     generator = torch.Generator().manual_seed(seed)
     convs = planned_convs(model, plan)
     batches = take(calibration, plan)
-    original = copy.deepcopy(model) if batches else None
+    original = copied(model) if batches else None
     parts = [
         method.start({s.path: convs[s.path] for specs in groups for s in specs}, groups, generator)
         for method, groups in groups_by_method(plan).items()
