@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import copy
-import time
 import warnings
-from collections.abc import Collection, Mapping, Sequence
-from statistics import median
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any, Literal
 
 import torch
@@ -14,16 +11,15 @@ from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
 from ..contract.errors import MethodError, require
-from ..contract.forward import first_argument, require_example, untouched_random_numbers
-from ..contract.layers import CompressedConv2d
-from ..contract.rewrite import compressed_layers, is_channels_last, replace_module
+from ..contract.forward import require_example, untouched_random_numbers
+from ..contract.rewrite import compressed_layers, is_channels_last
 from ..numerics.linear import without_autocast
 from ..plan.arguments import require_model
-from .equivalence import Reference, copied, device_of, rounding_of, run_example, summary, tensors_in
-from .fold import HOOKS, Fold, find_folds, has_hooks, wrong_folds
-
-ROUNDS = 9
-"""Timed rounds in which the forms of a layer take turns."""
+from .inference.copies import copied, summary, to_run
+from .inference.equivalence import Reference, rounding_of, tensors_in
+from .inference.fold import Fold, Folding, find_folds, wrong_folds
+from .inference.forms import choose_forms, to_channels_last
+from .inference.inputs import device_of, run_example
 
 
 @untouched_random_numbers()
@@ -79,14 +75,20 @@ def deploy(
     require_example(example)
     require(forms in ("fastest", "compact"), f"forms is 'fastest' or 'compact', got {forms!r}")
     _require_deployable(model)
-    deployed = _for_inference(model).requires_grad_(False)
     channels_last = any(map(is_channels_last, (*tensors_in(example), *model.parameters())))
     notes: list[str] = []
     with torch.no_grad(), without_autocast(device_of(model)):
-        chosen = _choose_forms(deployed, example, forms, dtype, channels_last, notes)
-        if channels_last:  # forms are new modules, in the default layout
-            _to_channels_last(deployed)
-        kept = _fold_batch_norm(deployed, model, list(chosen), example, notes)
+        # weights that are folded need not be copied
+        changed = {id(tensor) for layer in compressed_layers(model).values() for tensor in layer.parameters()}
+        made = _for_inference(model, [tensor for tensor in model.parameters() if id(tensor) not in changed])
+        chosen = choose_forms(made, example, forms, dtype, channels_last, notes)
+        kept = _fold_batch_norm(made, model, list(chosen), example, notes)
+        theirs = {id(tensor) for tensor in model.parameters()}
+        deployed = copied(made, [tensor for tensor in made.parameters() if id(tensor) not in theirs])
+    for parameter in deployed.parameters():  # a scripted module has no requires_grad_ for all of them
+        parameter.requires_grad_(False)
+    if channels_last:  # forms are new modules, in the default layout
+        to_channels_last(deployed)
     for note in notes:
         warnings.warn(note, stacklevel=3)  # where deploy was called, past the decorator
     vars(deployed).update(decompbench_forms=chosen, decompbench_folded=kept == {}, decompbench_unfolded=kept or {})
@@ -103,132 +105,13 @@ def _require_deployable(model: nn.Module) -> None:
             raise MethodError(f"the size of {name} is not known yet: call the model once before it is deployed")
 
 
-def _for_inference(model: nn.Module, *, sharing: bool = False) -> nn.Module:
+def _for_inference(model: nn.Module, sharing: Iterable[Tensor]) -> nn.Module:
     """Return a copy in eval mode."""
     try:
-        return copied(model, sharing=sharing).eval()
+        return copied(model, sharing).eval()
     except NotImplementedError as error:  # exported programs refuse
         raise MethodError(f"the model cannot be put in eval mode ({summary(error)}): deploy the one that it was made "
                           "from") from error  # fmt: skip
-
-
-def _choose_forms(
-    model: nn.Module, example: Any, forms: str, dtype: torch.dtype | None, channels_last: bool, notes: list[str]
-) -> dict[str, str]:
-    """Replace each compressed layer by one of its forms, and return the names of the forms by path."""
-    paths: dict[CompressedConv2d, list[str]] = {}
-    for path, layer in compressed_layers(model).items():
-        paths.setdefault(layer, []).append(path)
-    inputs = _inputs(copied(model, sharing=True), [names[0] for names in paths.values()], example) if paths else {}
-    chosen: dict[str, str] = {}
-    for layer, names in paths.items():
-        path, x = names[0], inputs.get(names[0])
-        # a layer whose weight is computed by a hook has the right one after a call
-        reference = None if x is None else Reference(layer, x)
-        candidates = _candidates(layer, forms == "compact" or x is None)
-        for form in candidates.values():
-            _carry_hooks(layer, form)
-            if channels_last:
-                _to_channels_last(form)
-        if reference is not None:
-            candidates = _right(candidates, layer, path, reference, notes)
-        chosen[path], form = _fastest(candidates, x, dtype)
-        for name in names:
-            replace_module(model, name, form)
-    return chosen
-
-
-def _inputs(model: nn.Module, paths: Collection[str], example: Any) -> dict[str, Tensor]:
-    """Return what each layer sees first when ``example`` goes through the model."""
-    seen: dict[str, Tensor] = {}
-
-    def keep(path: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        # inside the model, autocast may have changed the type
-        weight = next(model.get_submodule(path).parameters(), None)
-        x = first_argument(args, kwargs)
-        seen.setdefault(path, x if weight is None else x.to(weight.dtype))
-
-    for path in paths:
-        model.get_submodule(path).register_forward_pre_hook(
-            lambda _, args, kwargs, path=path: keep(path, args, kwargs), with_kwargs=True
-        )
-    run_example(model, example)
-    return seen
-
-
-def _candidates(layer: CompressedConv2d, compact: bool) -> dict[str, nn.Module]:
-    """Return the forms to choose from, in inference mode."""
-    if any(has_hooks(part) for part in layer.modules() if part is not layer):
-        return {"layer": layer}  # a form would be without what hangs on the inner modules
-    forms = {"compact": layer.compact()} if compact else layer.forms()
-    return {name: form.eval().requires_grad_(False) for name, form in forms.items()}
-
-
-def _carry_hooks(layer: nn.Module, form: nn.Module) -> None:
-    """Put the hooks of a layer on what stands for it."""
-    if form is not layer:
-        for name in HOOKS:
-            getattr(form, name).update(getattr(layer, name))
-
-
-def _right(
-    candidates: Mapping[str, nn.Module], layer: nn.Module, path: str, reference: Reference, notes: list[str]
-) -> dict[str, nn.Module]:
-    """Return the forms that compute what the layer does; the layer itself if there are none."""
-    eps = rounding_of([layer])
-    right: dict[str, nn.Module] = {}
-    for name, form in candidates.items():
-        found = None if form is layer else reference.difference(form, eps)
-        if found is None:
-            right[name] = form
-        else:
-            notes.append(f"the form {name!r} of {path}, a {type(layer).__name__}, is left out: it does not compute "
-                         f"what the layer does ({found})")  # fmt: skip
-    return right or {"layer": layer}
-
-
-def _to_channels_last(module: nn.Module) -> None:
-    for tensor in (*module.parameters(), *module.buffers()):
-        if tensor.dim() == 4 and tensor.layout is torch.strided:
-            tensor.data = tensor.data.contiguous(memory_format=torch.channels_last)
-
-
-def _fastest(forms: Mapping[str, nn.Module], x: Tensor | None, dtype: torch.dtype | None) -> tuple[str, nn.Module]:
-    """Time the forms in turn on ``x``, in precision ``dtype`` if it is given, and return the one of least median."""
-    if len(forms) == 1 or x is None:
-        return next(iter(forms.items()))
-    timed = forms
-    if dtype is not None:
-        x = x.to(dtype)
-        converted = {name: copy.deepcopy(form).to(dtype) for name, form in forms.items()}
-        timed = {name: form for name, form in converted.items() if _runs(form, x)}
-        if not timed:  # an error then comes when the model is run in this precision
-            return next(iter(forms.items()))
-    times: dict[str, list[float]] = {name: [] for name in timed}
-    for round_ in range(ROUNDS + 1):
-        for name, module in timed.items():
-            _synchronise(x.device)
-            start = time.perf_counter()
-            module(x)
-            _synchronise(x.device)
-            if round_:  # the first round warms up
-                times[name].append(time.perf_counter() - start)
-    name = min(times, key=lambda name: median(times[name]))
-    return name, forms[name]
-
-
-def _runs(module: nn.Module, x: Tensor) -> bool:
-    """Return whether a module runs on ``x``: not every operation has a kernel for every precision."""
-    try:
-        module(x)
-    except (RuntimeError, NotImplementedError):
-        return False
-    return True
-
-
-def _synchronise(device: torch.device) -> None:
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
 
 
 def _fold_batch_norm(
@@ -248,7 +131,7 @@ def _fold_batch_norm(
     folds = found.folds if found else []
     wrong: dict[str, str] = {}
     if folds or paths:
-        wrong = _wrong_folds(deployed, model, folds, paths, example, notes)
+        wrong = _wrong_folds(deployed, model, found, paths, example, notes)
         for fold in folds:
             fold.put(deployed, folded=fold.norm[0] not in wrong)
     return {**found.kept, **wrong} if found else None
@@ -257,30 +140,32 @@ def _fold_batch_norm(
 def _wrong_folds(
     deployed: nn.Module,
     model: nn.Module,
-    folds: Sequence[Fold],
+    found: Folding | None,
     paths: Collection[str],
     example: Any,
     notes: list[str],
 ) -> dict[str, str]:
     """Return the batch-norms that must not be folded, with the reasons, by comparing outputs with the model's."""
-    reference = Reference(_for_inference(model, sharing=True), example)
-    changed = [fold.before[0] for fold in folds] + [deployed.get_submodule(path) for path in paths]
-    eps = rounding_of(changed)
+    folds = found.folds if found else []
+    reference = Reference(_for_inference(model, model.parameters()), example)
+    eps = rounding_of([*(fold.before[0] for fold in folds), *map(deployed.get_submodule, paths)])
 
-    def difference(folded: Sequence[Fold]) -> str | None:
+    def difference(folded: Sequence[Fold], trial: nn.Module | None = None) -> str | None:
+        trial = trial or to_run(deployed)
         for fold in folds:
-            fold.put(deployed, folded=fold in folded)
-        return reference.difference(copied(deployed, sharing=True), eps)
+            fold.put(trial, folded=fold in folded)
+        return reference.difference(trial, eps)
 
     if reference.refusal:
-        run_example(_for_inference(model, sharing=True), example)
+        run_example(_for_inference(model, model.parameters()), example)
         reason = f"the model takes no random inputs of the example's shapes ({reference.refusal})"
-    elif difference(folds) is None:
+    # the copy that was traced is at hand, but may be the worse for it
+    elif (found and difference(folds, found.shown) is None) or difference(folds) is None:
         return {}
-    elif (found := reference.difference(_for_inference(model, sharing=True), eps)) is not None:
-        reason = f"the model does not repeat itself: called twice with one input, {found}"
-    elif (found := difference([])) is not None:
-        reason = f"{found}, though each layer computes what it did: the model makes more of rounding"
+    elif (change := reference.difference(_for_inference(model, model.parameters()), eps)) is not None:
+        reason = f"the model does not repeat itself: called twice with one input, {change}"
+    elif (change := difference([])) is not None:
+        reason = f"{change}, though each layer computes what it did: the model makes more of rounding"
     else:
         return wrong_folds(folds, difference)
     notes.append(f"it cannot be checked on the whole model that the deployed one computes the same, and no batch-norm "

@@ -20,7 +20,7 @@ from ..plan.arguments import require_model, require_plan
 from ..plan.plan import Plan
 from ..plan.planner import plan as make_plan
 from .calibration import Batch, refit_layers, take
-from .equivalence import copied
+from .inference.copies import copied
 
 
 class Session:

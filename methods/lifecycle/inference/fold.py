@@ -6,8 +6,7 @@ keeps its own forward, and all that hangs on its modules.
 
 from __future__ import annotations
 
-import inspect
-import random
+import copy
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
@@ -15,12 +14,14 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.fx import Graph, Node, Tracer
+from torch.fx import Graph, Node
 
-from ..contract.forward import first_argument
-from ..contract.layers import CompressedConv2d
-from ..contract.rewrite import replace_module
-from .equivalence import copied, run_example
+from ...contract.forward import first_argument
+from ...contract.layers import CompressedConv2d
+from ...contract.rewrite import replace_module
+from .copies import to_run
+from .inputs import run_example
+from .tracing import has_hooks, traced, untraceable
 
 LAYERS: dict[type[nn.Module], tuple[type[nn.Module], int]] = {
     nn.Conv1d: (nn.BatchNorm1d, 3),
@@ -30,12 +31,6 @@ LAYERS: dict[type[nn.Module], tuple[type[nn.Module], int]] = {
 }
 """Layers that a batch-norm can be folded into, with its class and the dimensions of what lies between the two."""
 NORMS = tuple({norm for norm, _ in LAYERS.values()})
-HOOKS = (
-    "_forward_pre_hooks", "_forward_pre_hooks_with_kwargs",
-    "_forward_hooks", "_forward_hooks_with_kwargs", "_forward_hooks_always_called",
-    "_backward_pre_hooks", "_backward_hooks",
-)  # fmt: skip
-"""Registries of what else is called when a module is."""
 
 
 @dataclass(eq=False)
@@ -74,11 +69,14 @@ class Folding:
         Paths of the batch-norms that stay, though they are right behind a layer, with the reasons.
     whole
         Modules that the graph goes around since they cannot be traced, with the reasons.
+    shown
+        The copy of the model that was traced.
     """
 
     folds: list[Fold]
     kept: dict[str, str]
     whole: dict[str, str]
+    shown: nn.Module
 
 
 def find_folds(model: nn.Module, paths: Collection[str], example: Any) -> Folding | None:
@@ -95,71 +93,10 @@ def find_folds(model: nn.Module, paths: Collection[str], example: Any) -> Foldin
         Input of the model; arguments that it leaves out have their defaults.
     """
     whole: dict[str, str] = {}
-    shown, graph = _traced(model, whole, example)
-    if graph is None and (whole := _untraceable(model, paths)):
-        shown, graph = _traced(model, whole, example)
+    shown, graph = traced(model, whole, example)
+    if graph is None and (whole := untraceable(model, paths)):
+        shown, graph = traced(model, whole, example)
     return None if graph is None else _Search(model, shown, graph, whole, example).result()
-
-
-class _Tracer(Tracer):
-    """A symbolic tracer that goes around some modules, and around all whose hooks would see its stand-ins."""
-
-    def __init__(self, whole: Collection[nn.Module] = ()) -> None:
-        super().__init__()
-        self.whole = whole
-
-    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
-        opaque = m in self.whole or isinstance(m, torch.jit.ScriptModule) or has_hooks(m)
-        return opaque or super().is_leaf_module(m, module_qualified_name)
-
-
-def has_hooks(module: nn.Module) -> bool:
-    """Return whether anything else is called when a module is."""
-    return any(getattr(module, name, None) for name in HOOKS)
-
-
-def _traced(model: nn.Module, whole: Collection[str], example: Any) -> tuple[nn.Module, Graph | None]:
-    """Return a copy of a model, which the tracer's stand-ins have gone through, and its graph.
-
-    There is none where the forward pass is more than one graph.
-    """
-    shown = copied(model, sharing=True)
-    if "forward" in vars(model) or type(model).__call__ is not nn.Module.__call__:
-        return shown, None  # the tracer would follow the forward of the class
-    before = _random_states()
-    try:
-        graph = _Tracer([shown.get_submodule(path) for path in whole]).trace(shown, _constants(model, example))
-    except Exception:  # symbolic tracing fails in as many ways as there are forwards
-        return shown, None
-    # a forward pass that draws random numbers by itself may take another way the next time
-    return shown, graph if _random_states() == before else None
-
-
-def _random_states() -> list[Any]:
-    on_gpu = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []
-    return [random.getstate(), *(bytes(state.numpy()) for state in (torch.random.get_rng_state(), *on_gpu))]
-
-
-def _constants(model: nn.Module, example: Any) -> dict[str, Any]:
-    """Return the arguments of a model's forward that are plain values for this example, such as None for a mask."""
-    signature = inspect.signature(type(model).forward)
-    try:
-        bound = signature.bind(model, *(example if isinstance(example, tuple) else [example]))
-    except TypeError:
-        return {}
-    bound.apply_defaults()
-    return {name: x for name, x in bound.arguments.items() if x is None or isinstance(x, bool | int | float | str)}
-
-
-def _untraceable(model: nn.Module, paths: Collection[str]) -> dict[str, str]:
-    """Return the modules at ``paths`` that ``torch.fx`` cannot trace, with the errors."""
-    found: dict[str, str] = {}
-    for path in paths:
-        try:
-            _Tracer().trace(copied(model.get_submodule(path), sharing=True))
-        except Exception as error:
-            found[path] = f"{type(error).__name__}: {error}"
-    return found
 
 
 class _Search:
@@ -201,7 +138,7 @@ class _Search:
 
     def result(self) -> Folding:
         """Return the pairs, and the reasons why others are none."""
-        found = Folding([], {}, self.whole)
+        found = Folding([], {}, self.whole, self.shown)
         for path in self.calls:
             norm = self.model.get_submodule(path)
             sources = {self._source(node) for node in self.calls[path]}
@@ -258,7 +195,7 @@ class _Search:
 
     def _dimensions(self, path: str) -> set[int]:
         """Return the numbers of dimensions of what a module is called on."""
-        model, seen = copied(self.model, sharing=True), set[int]()
+        model, seen = to_run(self.model), set[int]()
         model.get_submodule(path).register_forward_pre_hook(
             lambda _, args, kwargs: seen.add(first_argument(args, kwargs).dim()), with_kwargs=True
         )
@@ -293,16 +230,19 @@ def folded(layer: nn.Module, norm: nn.Module) -> nn.Module | str:
     wide = torch.promote_types(weight.dtype, torch.float32)
     new = (weight.to(wide) * scale.to(wide).view(-1, *[1] * (weight.dim() - 1))).to(weight.dtype)
     shift = shift.to(weight.dtype)
-    if _finite(weight, mean, variance) and not _finite(new, shift):
+    # other types have the range of the scale
+    if not _finite(shift) or (weight.dtype == torch.float16 and not _finite(new)):
         return f"folded, its weights would be too large for {weight.dtype}"
-    fused = copied(layer, sharing=True)
-    fused.weight = nn.Parameter(new, requires_grad=False)
-    fused.bias = nn.Parameter(shift, requires_grad=False)
+    fused = copy.copy(layer)
+    fused._parameters = {
+        "weight": nn.Parameter(new, requires_grad=False),
+        "bias": nn.Parameter(shift, requires_grad=False),
+    }
     return fused
 
 
-def _finite(*tensors: Tensor) -> bool:
-    return all(bool(tensor.isfinite().all()) for tensor in tensors)
+def _finite(tensor: Tensor) -> bool:
+    return bool(tensor.isfinite().all())
 
 
 def wrong_folds(folds: Sequence[Fold], difference: Callable[[Sequence[Fold]], str | None]) -> dict[str, str]:
