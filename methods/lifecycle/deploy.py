@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import copy
-import time
 import warnings
-from collections.abc import Callable, Collection, Mapping
-from statistics import median
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
-from torch.fx import GraphModule, Tracer
-from torch.fx.experimental.optimization import fuse
+from torch.nn.parameter import is_lazy
 
-from ..contract.forward import call, evaluating, first_argument, require_example, untouched_random_numbers
-from ..contract.layers import CompressedConv2d
-from ..contract.rewrite import is_channels_last, replace_module
-
-ROUNDS = 9
-"""Timed rounds in which the forms of a layer take turns."""
+from ..contract.errors import MethodError, require
+from ..contract.forward import require_example, untouched_random_numbers
+from ..contract.rewrite import compressed_layers, is_channels_last
+from ..numerics.linear import without_autocast
+from ..plan.arguments import require_model
+from .inference.copies import copied, summary, to_run
+from .inference.equivalence import Reference, rounding_of, tensors_in
+from .inference.fold import Fold, Folding, find_folds, wrong_folds
+from .inference.forms import choose_forms, to_channels_last
+from .inference.inputs import device_of, run_example
 
 
 @untouched_random_numbers()
@@ -35,6 +35,11 @@ def deploy(
     Batch-norm is folded into the convolution before it, virtual weights are computed once, and of a layer's
     algebraically equal forms one is chosen. The dense form of a weight-space layer is always among them, so a layer
     is not slower than the one it replaced.
+
+    That the result computes the same does not rest on the example's values. Each form is compared with its layer, and
+    the whole with the model, on random inputs of the example's shapes, at several scales. A form that differs is left
+    out with a warning, and a batch-norm stays where folding it would be wrong. The result keeps the class, the forward
+    and the hooks of the model.
 
     Parameters
     ----------
@@ -53,166 +58,116 @@ def deploy(
     -------
     nn.Module
         In eval mode, its parameters without gradients. ``decompbench_forms`` maps each compressed layer's path to the
-        name of its form; ``decompbench_folded`` tells whether batch-norm could be folded (it needs a model that
-        ``torch.fx`` can trace). A compressed layer that cannot be traced is kept whole, with a warning: the batch-norm
+        name of its form. ``decompbench_folded`` tells whether every batch-norm right behind a convolution was folded
+        (it needs a model that ``torch.fx`` can trace), and ``decompbench_unfolded`` maps the paths of those that were
+        not to the reasons. A compressed layer that cannot be traced is kept whole, with a warning: the batch-norm
         behind it stays, all others are folded.
+
+    Raises
+    ------
+    SettingError
+        If an argument is of the wrong type.
+    MethodError
+        If the model cannot be copied, put in eval mode or run on the example, is compiled, or has layers whose sizes
+        are not known yet.
     """
+    require_model(model)
     require_example(example)
-    deployed = copy.deepcopy(model).eval().requires_grad_(False)
-    paths: dict[CompressedConv2d, list[str]] = {}
-    for path, module in deployed.named_modules(remove_duplicate=False):
-        if isinstance(module, CompressedConv2d):
-            paths.setdefault(module, []).append(path)
-    layers = {aliases[0]: layer for layer, aliases in paths.items()}
-    inputs_given = example if isinstance(example, tuple) else (example,)
-    tensors = (tensor for tensor in (*inputs_given, *model.parameters()) if isinstance(tensor, Tensor))
-    channels_last = any(map(is_channels_last, tensors))
-    inputs = _inputs(deployed, layers, example) if forms == "fastest" and layers else {}
-    chosen: dict[str, str] = {}
-    with torch.no_grad():
-        for path, layer in layers.items():
-            if forms == "compact" or path not in inputs:
-                name, module = "compact", layer.compact()
-            else:
-                candidates = layer.forms()
-                if channels_last:  # forms are new modules, in the default layout
-                    for form in candidates.values():
-                        form.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
-                name, module = _fastest(candidates, inputs[path], dtype)
-            chosen[path] = name
-            for alias in paths[layer]:
-                replace_module(deployed, alias, module.eval().requires_grad_(False))
-    deployed, folded = _fold_batch_norm(deployed, list(layers), example)
-    if channels_last:  # folded and new modules are in the default layout
-        deployed.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
-    vars(deployed).update(decompbench_forms=chosen, decompbench_folded=folded)
+    require(forms in ("fastest", "compact"), f"forms is 'fastest' or 'compact', got {forms!r}")
+    _require_deployable(model)
+    channels_last = any(map(is_channels_last, (*tensors_in(example), *model.parameters())))
+    notes: list[str] = []
+    with torch.no_grad(), without_autocast(device_of(model)):
+        # weights that are folded need not be copied
+        changed = {id(tensor) for layer in compressed_layers(model).values() for tensor in layer.parameters()}
+        made = _for_inference(model, [tensor for tensor in model.parameters() if id(tensor) not in changed])
+        chosen = choose_forms(made, example, forms, dtype, channels_last, notes)
+        kept = _fold_batch_norm(made, model, list(chosen), example, notes)
+        theirs = {id(tensor) for tensor in model.parameters()}
+        deployed = copied(made, [tensor for tensor in made.parameters() if id(tensor) not in theirs])
+    for parameter in deployed.parameters():  # a scripted module has no requires_grad_ for all of them
+        parameter.requires_grad_(False)
+    if channels_last:  # forms are new modules, in the default layout
+        to_channels_last(deployed)
+    for note in notes:
+        warnings.warn(note, stacklevel=3)  # where deploy was called, past the decorator
+    vars(deployed).update(decompbench_forms=chosen, decompbench_folded=kept == {}, decompbench_unfolded=kept or {})
     return deployed
 
 
-def _inputs(model: nn.Module, layers: Mapping[str, nn.Module], example: Tensor | tuple[Any, ...]) -> dict[str, Tensor]:
-    """Return what each layer sees when ``example`` goes through the model."""
-    seen: dict[str, Tensor] = {}
+def _require_deployable(model: nn.Module) -> None:
+    """Raise `MethodError` for a model of which no copy could be changed."""
+    if "_orig_mod" in model._modules:
+        raise MethodError("the model is compiled: deploy the one that it was compiled from, model._orig_mod, and "
+                          "compile the result")  # fmt: skip
+    for name, tensor in (*model.named_parameters(), *model.named_buffers()):
+        if is_lazy(tensor):
+            raise MethodError(f"the size of {name} is not known yet: call the model once before it is deployed")
 
-    def keeper(path: str) -> Callable[[nn.Module, tuple[Any, ...], dict[str, Any]], None]:
-        def keep(_: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-            seen.setdefault(path, first_argument(args, kwargs))
 
-        return keep
-
-    hooks = [layer.register_forward_pre_hook(keeper(path), with_kwargs=True) for path, layer in layers.items()]
+def _for_inference(model: nn.Module, sharing: Iterable[Tensor]) -> nn.Module:
+    """Return a copy in eval mode."""
     try:
-        with evaluating(model):
-            call(model, example)
-    finally:
-        for hook in hooks:
-            hook.remove()
-    return seen
-
-
-def _fastest(forms: Mapping[str, nn.Module], x: Tensor, dtype: torch.dtype | None) -> tuple[str, nn.Module]:
-    """Time the forms in turn on ``x``, in precision ``dtype`` if it is given, and return the one of least median."""
-    if len(forms) == 1:
-        return next(iter(forms.items()))
-    timed = forms
-    if dtype is not None:
-        x = x.to(dtype)
-        converted = {name: copy.deepcopy(form).to(dtype) for name, form in forms.items()}
-        timed = {name: form for name, form in converted.items() if _runs(form, x)}
-        if not timed:  # an error then comes when the model is run in this precision
-            return next(iter(forms.items()))
-    times: dict[str, list[float]] = {name: [] for name in timed}
-    for round_ in range(ROUNDS + 1):
-        for name, module in timed.items():
-            _synchronise(x.device)
-            start = time.perf_counter()
-            module(x)
-            _synchronise(x.device)
-            if round_:  # the first round warms up
-                times[name].append(time.perf_counter() - start)
-    name = min(times, key=lambda name: median(times[name]))
-    return name, forms[name]
-
-
-def _runs(module: nn.Module, x: Tensor) -> bool:
-    """Return whether a module runs on ``x``: not every operation has a kernel for every precision."""
-    try:
-        module(x)
-    except (RuntimeError, NotImplementedError):
-        return False
-    return True
-
-
-def _synchronise(device: torch.device) -> None:
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
+        return copied(model, sharing).eval()
+    except NotImplementedError as error:  # exported programs refuse
+        raise MethodError(f"the model cannot be put in eval mode ({summary(error)}): deploy the one that it was made "
+                          "from") from error  # fmt: skip
 
 
 def _fold_batch_norm(
-    model: nn.Module, paths: Collection[str], example: Tensor | tuple[Any, ...]
-) -> tuple[nn.Module, bool]:
-    """Fold batch-norm where ``torch.fx`` can trace the model and the result computes the same.
+    deployed: nn.Module, model: nn.Module, paths: Collection[str], example: Any, notes: list[str]
+) -> dict[str, str] | None:
+    """Fold batch-norm where that is right, and compare the whole with the model.
 
-    The replacements at ``paths`` are traced through if they can be, so that batch-norm is folded into their last
-    convolution.
+    Returns
+    -------
+    dict of str to str
+        The batch-norms that stay behind a layer, with the reasons; None if ``torch.fx`` cannot trace the model.
     """
-    fused = _traced_and_fused(model, ())
-    if fused is None and (whole := _untraceable(model, paths)):
-        fused = _traced_and_fused(model, whole)
-    if fused is None:
-        return model, False
-    with evaluating(model):
-        expected, actual = call(model, example), call(fused, example)
-    return (fused, True) if _same(actual, expected) else (model, False)
+    found = find_folds(deployed, paths, example)
+    for path, reason in (found.whole if found else {}).items():
+        kind = type(deployed.get_submodule(path)).__name__
+        notes.append(f"batch-norm behind {path} is not folded: torch.fx cannot trace its {kind} ({reason})")
+    folds = found.folds if found else []
+    wrong: dict[str, str] = {}
+    if folds or paths:
+        wrong = _wrong_folds(deployed, model, found, paths, example, notes)
+        for fold in folds:
+            fold.put(deployed, folded=fold.norm[0] not in wrong)
+    return {**found.kept, **wrong} if found else None
 
 
-class _KeepingWhole(Tracer):
-    """A symbolic tracer that keeps some modules whole."""
+def _wrong_folds(
+    deployed: nn.Module,
+    model: nn.Module,
+    found: Folding | None,
+    paths: Collection[str],
+    example: Any,
+    notes: list[str],
+) -> dict[str, str]:
+    """Return the batch-norms that must not be folded, with the reasons, by comparing outputs with the model's."""
+    folds = found.folds if found else []
+    reference = Reference(_for_inference(model, model.parameters()), example)
+    eps = rounding_of([*(fold.before[0] for fold in folds), *map(deployed.get_submodule, paths)])
 
-    def __init__(self, whole: Collection[nn.Module]) -> None:
-        super().__init__()
-        self.whole = whole
+    def difference(folded: Sequence[Fold], trial: nn.Module | None = None) -> str | None:
+        trial = trial or to_run(deployed)
+        for fold in folds:
+            fold.put(trial, folded=fold in folded)
+        return reference.difference(trial, eps)
 
-    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
-        # a linear layer of a library's own class stays a module that counters can find
-        return m in self.whole or isinstance(m, nn.Linear) or super().is_leaf_module(m, module_qualified_name)
-
-
-def _traced_and_fused(model: nn.Module, whole: Collection[nn.Module]) -> nn.Module | None:
-    """Return the model with batch-norm folded, or None where it cannot be traced."""
-    try:
-        traced = GraphModule(model, _KeepingWhole(whole).trace(model), type(model).__name__)
-        return fuse(traced, no_trace=True).eval().requires_grad_(False)
-    except Exception:  # symbolic tracing fails in as many ways as there are forwards
-        return None
-
-
-def _untraceable(model: nn.Module, paths: Collection[str]) -> list[nn.Module]:
-    """Return the modules at ``paths`` that ``torch.fx`` cannot trace, having warned of them."""
-    whole: list[nn.Module] = []
-    for path in paths:
-        layer = model.get_submodule(path)
-        try:
-            _KeepingWhole(()).trace(layer)
-        except Exception as error:
-            whole.append(layer)
-            reason = f"{type(error).__name__}: {error}"
-            warnings.warn(
-                f"batch-norm behind {path} is not folded: torch.fx cannot trace its {type(layer).__name__} ({reason})",
-                stacklevel=5,  # where deploy was called, past the decorator
-            )
-    return whole
-
-
-def _same(actual: Any, expected: Any) -> bool:
-    """Return whether two outputs agree: tensors, or tuples and lists of them."""
-    if isinstance(expected, (tuple, list)):
-        alike = isinstance(actual, type(expected)) and len(actual) == len(expected)
-        return alike and all(map(_same, actual, expected))
-    return isinstance(expected, Tensor) and isinstance(actual, Tensor) and _close(actual, expected)
-
-
-def _close(actual: Tensor, expected: Tensor) -> bool:
-    """Return whether two outputs differ by no more than rounding adds up to over the layers of a network."""
-    eps = torch.finfo(expected.dtype).eps
-    tolerance = max(1e-4, 8 * eps)  # 0.06 in bfloat16, 0.008 in float16
-    return bool((actual - expected).norm() <= tolerance * expected.norm().clamp(min=1e-12))
+    if reference.refusal:
+        run_example(_for_inference(model, model.parameters()), example)
+        reason = f"the model takes no random inputs of the example's shapes ({reference.refusal})"
+    # the copy that was traced is at hand, but may be the worse for it
+    elif (found and difference(folds, found.shown) is None) or difference(folds) is None:
+        return {}
+    elif (change := reference.difference(_for_inference(model, model.parameters()), eps)) is not None:
+        reason = f"the model does not repeat itself: called twice with one input, {change}"
+    elif (change := difference([])) is not None:
+        reason = f"{change}, though each layer computes what it did: the model makes more of rounding"
+    else:
+        return wrong_folds(folds, difference)
+    notes.append(f"it cannot be checked on the whole model that the deployed one computes the same, and no batch-norm "
+                 f"is folded: {reason}")  # fmt: skip
+    return {fold.norm[0]: reason for fold in folds}

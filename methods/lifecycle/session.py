@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from itertools import tee
@@ -30,6 +29,7 @@ from ..plan.plan import Plan
 from ..plan.planner import plan as make_plan
 from ..plan.whole import shrink_checked
 from .calibration import refit_layers, take
+from .inference.copies import copied
 
 
 class Session:
@@ -212,7 +212,7 @@ def _begin(
     convs = planned_convs(model, plan)
     require_finite(convs)
     batches = take(calibration, plan)
-    original = copy.deepcopy(model) if batches else None
+    original = copied(model) if batches else None
     with put_back_on_failure(model):
         parts = []
         for method, groups in groups_by_method(plan, training=True).items():
@@ -237,7 +237,7 @@ def make_smaller(model: nn.Module, plan: Plan, *, seed: int) -> None:
     assert isinstance(method, WholeModelMethod)
     assert plan.example is not None
     planned_convs(model, plan)
-    trial = copy.deepcopy(model)
+    trial = copied(model)
     shrink_checked(trial, method, plan.example, frozenset(plan.kept), seed)
     for layer in plan.layers:
         found = trial.get_submodule(layer.path).weight
