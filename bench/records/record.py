@@ -102,6 +102,10 @@ class Counts(RecordPart):
     """Operations that torch's counter has no rule for, with how often they occur; empty in records of before it was
     looked at.
     """
+    unused: list[str] = Field(default_factory=list)
+    """Names of parameters that took part in nothing that depends on the input, such as a head for training only;
+    empty in records of before it was looked at.
+    """
 
 
 class Training(RecordPart):
