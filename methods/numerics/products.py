@@ -72,11 +72,8 @@ def _reversed_matmul(call: Call) -> int:
 
 
 def _added_matmul(call: Call) -> int:
-    return call.output.numel() * call.at(1, "mat1", "mat", "batch1").shape[-1]
-
-
-def _added_and_summed_matmul(call: Call) -> int:
-    return call.at(1, "batch1").numel() * call.output.shape[-1]
+    first, second = call.at(1, "mat1", "mat", "batch1"), call.at(2, "mat2", "vec", "batch2")
+    return first.numel() * (second.shape[-1] if second.dim() > 1 else 1)
 
 
 def _conv(call: Call) -> int:
@@ -185,8 +182,9 @@ MODULES = frozenset(
 
 FORMULAS: dict[str, Callable[[Call], int]] = {
     **dict.fromkeys(("matmul", "linalg_matmul", "mm", "bmm", "mv", "dot", "vdot", "inner", "linear"), _matmul),
-    **dict.fromkeys(("addmm", "addmm_", "addmv", "addmv_", "baddbmm", "baddbmm_"), _added_matmul),
-    **dict.fromkeys(("addbmm", "addbmm_"), _added_and_summed_matmul),
+    **dict.fromkeys(
+        ("addmm", "addmm_", "addmv", "addmv_", "baddbmm", "baddbmm_", "addbmm", "addbmm_"), _added_matmul
+    ),
     **dict.fromkeys(("conv1d", "conv2d", "conv3d", "deform_conv2d"), _conv),
     **dict.fromkeys(("conv_transpose1d", "conv_transpose2d", "conv_transpose3d"), _conv_transpose),
     **dict.fromkeys(("lstm", "gru", "rnn_tanh", "rnn_relu"), _recurrent),

@@ -80,7 +80,7 @@ def _added_vector_product(added: Shape, matrix: Shape, vector: Shape, **_: Any) 
     return 2 * math.prod(matrix)
 
 
-def _added_and_summed_matmul(added: Shape, first: Shape, second: Shape, **_: Any) -> int:
+def _added_matmul(added: Shape, first: Shape, second: Shape, **_: Any) -> int:
     return 2 * math.prod(first) * second[-1]
 
 
@@ -111,8 +111,8 @@ def _cudnn_recurrent(first: Shape, weights: list[Shape], *_: Any, **__: Any) -> 
 
 FORMULAS: dict[Any, Any] = {
     **dict.fromkeys((aten.dot, aten.vdot, aten.mv), _vector_product),
-    aten.addmv: _added_vector_product,
-    aten.addbmm: _added_and_summed_matmul,
+    **dict.fromkeys((aten.addmv, aten.addmv_), _added_vector_product),
+    **dict.fromkeys((aten.addmm_, aten.baddbmm_, aten.addbmm, aten.addbmm_), _added_matmul),
     aten._trilinear: _trilinear,
     aten._scaled_dot_product_flash_attention_for_cpu: _attention,
     aten.mkldnn_rnn_layer: _mkldnn_recurrent,

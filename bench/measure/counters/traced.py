@@ -85,11 +85,8 @@ def _matmul(inputs: list[Any], output: list[int]) -> int:
 
 
 def _added_matmul(inputs: list[Any], output: list[int]) -> int:
-    return math.prod(output) * _shape(inputs[1])[-1]
-
-
-def _added_and_summed_matmul(inputs: list[Any], output: list[int]) -> int:
-    return math.prod(_shape(inputs[1])) * output[-1]
+    second = _shape(inputs[2])
+    return math.prod(_shape(inputs[1])) * (second[-1] if len(second) > 1 else 1)
 
 
 def _einsum(inputs: list[Any], output: list[int]) -> int:
@@ -132,8 +129,9 @@ def _recurrent_cell(inputs: list[Any], output: list[int]) -> int:
 RULES: dict[str, Rule] = {
     **dict.fromkeys(("_convolution_mode", "torchvision::deform_conv2d"), _conv),
     **dict.fromkeys(("linear", "matmul", "linalg_matmul", "mm", "bmm", "mv", "dot", "vdot", "inner"), _matmul),
-    **dict.fromkeys(("addmm", "addmm_", "addmv", "addmv_", "baddbmm", "baddbmm_"), _added_matmul),
-    **dict.fromkeys(("addbmm", "addbmm_"), _added_and_summed_matmul),
+    **dict.fromkeys(
+        ("addmm", "addmm_", "addmv", "addmv_", "baddbmm", "baddbmm_", "addbmm", "addbmm_"), _added_matmul
+    ),
     **dict.fromkeys(("chain_matmul", "linalg_multi_dot"), _chain),
     **dict.fromkeys(("lstm", "gru", "rnn_tanh", "rnn_relu"), _recurrent),
     **dict.fromkeys(("lstm_cell", "gru_cell", "rnn_tanh_cell", "rnn_relu_cell"), _recurrent_cell),
