@@ -46,9 +46,9 @@ class Size(RecordPart):
     dense_weights: int
     """Elements of all conv weights of the dense model."""
     macs: int
-    """Multiply-accumulates of the compressed model's convs and linear layers."""
+    """Multiply-accumulates of the compressed model's convs and all other matrix products."""
     dense_macs: int
-    """Multiply-accumulates of the dense model's convs and linear layers."""
+    """Multiply-accumulates of the dense model's convs and all other matrix products."""
     bits: int
     """Stored bits of the compressed model's conv weights."""
     dense_bits: int
