@@ -14,7 +14,7 @@ from .options import AsJson, print_list
 EXAMPLE = "Example: decompbench models 'timm/resnet*'"
 #: What is listed: importing it takes longer than all else.
 MODELS = "decompbench.models"
-COLUMNS = ("model", "parameters", "MACs", "input", "weights of", "source")
+COLUMNS = ("model", "parameters", "unused", "MACs", "input", "weights of", "source")
 
 
 def models_command(
@@ -23,7 +23,11 @@ def models_command(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """List models with their parameters, their MACs for one image, and the data that trained weights ship for."""
+    """List models with their parameters, their MACs for one image, and the data that trained weights ship for.
+
+    Under "unused" are the parts whose parameters take part in nothing when an image is classified, such as heads for
+    training only; JSON has the names of the parameters.
+    """
     from ..base.kept import kept
 
     rows = _size_all(patterns) if patterns else kept("models", MODELS, lambda: _size_all(["*"]), data=_weights)
@@ -52,6 +56,7 @@ def _in_columns(row: dict[str, Any]) -> dict[str, Any]:
     return {
         "model": row["name"],
         "parameters": row["parameters"] and f"{row['parameters']:,}",
+        "unused": ", ".join(dict.fromkeys(name.split(".")[0] for name in row["unused"])),
         "MACs": row["macs"] and f"{row['macs']:,}",
         "input": row["input_size"] and "×".join(map(str, row["input_size"])),
         "weights of": ", ".join(row["packaged"]),

@@ -6,7 +6,8 @@ How something is measured has no version of its own in a trial's identity. Sizes
 ways that must agree, metrics belong to the task and its version, and times are of one machine and one day anyway.
 """
 
-from .counts import CountMismatchError, count_macs, count_model, state_sha256
+from .counters import count_macs
+from .counts import CountMismatchError, count_model, state_sha256
 from .deployed import time_deployed
 from .latency import Comparison, compare
 from .memory import PeakMemory, process_peak

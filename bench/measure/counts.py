@@ -3,28 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-import logging
-import math
 import tempfile
-from collections import Counter
-from collections.abc import Container, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import torch
-from fvcore.nn import FlopCountAnalysis
-from fvcore.nn.jit_handles import get_shape
 from torch import Tensor, nn
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils.flop_counter import FlopCounterMode
 
 from ...methods import CompressedConv2d, count_stored, deploy, save, stored_tensors
 from ..records.record import Counts
+from .counters import WeightUse, audit_weights, count_dispatched, count_macs
 
-#: Operators of convs and linear layers, which the formulas know. Products of two activations, as in attention, are
-#: the same in every model compared and known to each counter in its own way: they are left out by all.
-MAC_OPERATORS = ("conv", "linear", "addmm")
-TORCH_OPERATORS = ("convolution", "_convolution", "addmm", "linear")
+#: The largest share of all MACs that may be products written out as multiplications and sums, which no counter sees.
+MOST_BY_HAND = 0.01
 
 
 class CountMismatchError(ValueError):
@@ -48,14 +38,15 @@ def count_model(
     example
         Input of one image, ``(1, c, h, w)``.
     planned_weights, planned_macs
-        What the plan's formulas give for conv weights, and for the MACs of convs and linears.
+        What the plan's formulas give for conv weights, and for the MACs of all matrix products.
     what
         Name of the model for messages.
 
     Raises
     ------
     CountMismatchError
-        The stored conv weights, fvcore's MACs or torch's differ from the formulas; all are named.
+        The stored conv weights, fvcore's MACs or torch's differ from the formulas; all are named. Or a parameter went
+        into an operation that none of them counts.
     """
     stored = count_stored(model)
     if stored.weights != planned_weights:
@@ -64,12 +55,14 @@ def count_model(
         )
     compact = deploy(model, example, forms="compact")
     macs, not_counted = count_macs(compact, example)
-    macs_torch, not_counted_torch = _count_macs_torch(compact, example)
+    macs_torch, not_counted_torch = count_dispatched(compact, example)
     if not macs == macs_torch == planned_macs:
         raise CountMismatchError(
             f"MACs of the {what} model: {macs} by fvcore, {macs_torch} by torch's counter, "
             f"{planned_macs} by the plan's formula"
         )
+    use = audit_weights(model, example)
+    require_counted(use, macs, what)
     # an index is a parameter by the papers' count, though no gradient reaches it: hence not model.parameters()
     parameters = stored.weights + other_parameters(model)
     state = parameters + running_statistics(model)
@@ -87,40 +80,25 @@ def count_model(
         macs_shared=_macs_shared(model, macs),
         not_counted=not_counted,
         not_counted_torch=not_counted_torch,
+        unused=use.unused,
     )
 
 
-def count_macs(model: nn.Module, example: Tensor) -> tuple[int, dict[str, int]]:
-    """Count multiply-accumulates with fvcore.
-
-    Parameters
-    ----------
-    model
-        In its deployed form: a layer that builds its weight in forward would be charged for that.
-    example
-        Input of one image, ``(1, c, h, w)``.
-
-    Returns
-    -------
-    int
-        MACs of convs and linear layers.
-    dict of str to int
-        Operations fvcore has no rule for, with how often they occur.
-    """
-    logging.getLogger("fvcore").setLevel(logging.ERROR)
-    analysis = FlopCountAnalysis(model, (example,))
-    analysis.unsupported_ops_warnings(False).uncalled_modules_warnings(False)
-    analysis.set_op_handle("aten::_convolution_mode", _convolution_mode_macs)
-    with torch.no_grad():
-        by_operator = analysis.by_operator()
-        not_counted = {name: int(count) for name, count in sorted(analysis.unsupported_ops().items())}
-    return int(sum(by_operator[name] for name in MAC_OPERATORS)), not_counted
-
-
-def _convolution_mode_macs(inputs: list[Any], outputs: list[Any]) -> Counter[str]:
-    """Count a convolution with its padding in words (``"same"``), for which fvcore has no rule."""
-    weight, output = get_shape(inputs[1]) or [], get_shape(outputs[0]) or []
-    return Counter(conv=math.prod(output) * math.prod(weight[1:]))
+def require_counted(use: WeightUse, macs: int, what: str) -> None:
+    """Raise `CountMismatchError` if parameters of the ``what`` model took part in work that ``macs`` lacks."""
+    if use.uncounted:
+        listed = "; ".join(f"{name} in {', '.join(sorted(taken))}" for name, taken in sorted(use.uncounted.items()))
+        raise CountMismatchError(
+            f"parameters of the {what} model went into operations that no counter has a rule for: {listed}. Its MACs "
+            "are not known: write the operation as a convolution, a linear layer or a product of matrices"
+        )
+    written_out = sum(use.by_hand.values())
+    if written_out > MOST_BY_HAND * macs:
+        raise CountMismatchError(
+            f"parameters of the {what} model are multiplied element by element and summed, {written_out} times beside "
+            f"{macs} MACs: {', '.join(sorted(use.by_hand))}. No counter sees such a product: write it as one of "
+            "matrices"
+        )
 
 
 def state_sha256(model: nn.Module) -> str:
@@ -131,55 +109,6 @@ def state_sha256(model: nn.Module) -> str:
         flat = tensor.detach().cpu().contiguous().reshape(-1)
         digest.update(flat.view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()
-
-
-def _count_macs_torch(model: nn.Module, example: Tensor) -> tuple[int, dict[str, int]]:
-    """Count multiply-accumulates with torch's own counter, which counts two operations for each.
-
-    Returns
-    -------
-    int
-        MACs of convs and linear layers.
-    dict of str to int
-        Operations that the counter has no rule for, with how often they occur.
-    """
-    counter = FlopCounterMode(display=False)
-    unknown = _UnknownOperations(counter.flop_registry)
-    with torch.no_grad(), unknown, counter:
-        model(example)
-    by_module = counter.get_flop_counts()
-    flops = _flops(by_module.get("Global", {}), TORCH_OPERATORS)
-    for name, module in model.named_modules():
-        if isinstance(module, nn.Linear):
-            # one without bias is a plain matrix product, which elsewhere is one of two activations
-            flops += _flops(by_module.get(f"{type(model).__name__}.{name}", {}), ("mm",))
-    return flops // 2, dict(sorted(unknown.calls.items()))
-
-
-class _UnknownOperations(TorchDispatchMode):
-    """Counts the calls of operations that compute something and are not in ``known``.
-
-    A mode entered before a counter sees what the counter lets through, after it has taken composite operations apart.
-    """
-
-    def __init__(self, known: Container[Any]) -> None:
-        super().__init__()
-        self.known = known
-        self.calls: Counter[str] = Counter()
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        if func.overloadpacket not in self.known and not func.is_view:
-            self.calls[f"aten::{_operator_name(func)}"] += 1
-        return func(*args, **(kwargs or {}))
-
-
-def _flops(counted: Mapping[Any, int], operators: Sequence[str]) -> int:
-    return sum(flops for operator, flops in counted.items() if _operator_name(operator) in operators)
-
-
-def _operator_name(operator: object) -> str:
-    """Return ``convolution`` for ``aten.convolution``."""
-    return str(operator).split(".")[1] if "." in str(operator) else str(operator)
 
 
 def linear_weights(model: nn.Module) -> int:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from ...methods import deploy
 from ..records.timing import Latency, MemoryUse
-from .counts import count_macs
+from .counters import count_macs
 from .forms import dtype_of, layout_of, require
 from .intervals import CONFIDENCE
 from .latency import Comparison, compare

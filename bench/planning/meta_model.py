@@ -87,14 +87,25 @@ def traced_model(name: str, options: str, size: tuple[int, int, int]) -> TracedM
 
 
 def size_of(info: ModelInfo) -> dict[str, Any]:
-    """Return a model's ``parameters`` and ``macs``, None where there are none, and a ``note`` that says why."""
+    """Return a model's ``parameters`` and ``macs``, None where there are none, and a ``note`` that says why.
+
+    ``unused`` are the names of parameters that take part in nothing, such as a head for training only.
+    """
+    # fvcore and scipy come with them, which a plan does not need
+    from ..measure.counters import audit_weights
+    from ..measure.counts import require_counted
+
+    nothing: dict[str, Any] = {"parameters": None, "macs": None, "unused": [], "note": None}
     if info.is_pattern:
-        return {"parameters": None, "macs": None, "note": None}
+        return nothing
     model = build_on_meta(info.name, {})
-    size = {"parameters": count_parameters(model), "macs": None, "note": None}
+    size = nothing | {"parameters": count_parameters(model)}
     if info.input_size is None:
         return size | {"note": "no MACs: it does not take images of one size"}
+    example = torch.zeros(1, *info.input_size, device="meta")
     try:
-        return size | {"macs": trace(model, torch.zeros(1, *info.input_size, device="meta")).macs}
+        macs, use = trace(model, example).macs, audit_weights(model, example)
+        require_counted(use, macs, "dense")
     except Exception as error:  # of a library's model, which can raise anything
         return size | {"note": f"no MACs: {error}"}
+    return size | {"macs": macs, "unused": use.unused}

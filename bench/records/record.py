@@ -46,9 +46,9 @@ class Size(RecordPart):
     dense_weights: int
     """Elements of all conv weights of the dense model."""
     macs: int
-    """Multiply-accumulates of the compressed model's convs and linear layers."""
+    """Multiply-accumulates of the compressed model's convs and all other matrix products."""
     dense_macs: int
-    """Multiply-accumulates of the dense model's convs and linear layers."""
+    """Multiply-accumulates of the dense model's convs and all other matrix products."""
     bits: int
     """Stored bits of the compressed model's conv weights."""
     dense_bits: int
@@ -101,6 +101,10 @@ class Counts(RecordPart):
     not_counted_torch: dict[str, int] = Field(default_factory=dict)
     """Operations that torch's counter has no rule for, with how often they occur; empty in records of before it was
     looked at.
+    """
+    unused: list[str] = Field(default_factory=list)
+    """Names of parameters that took part in nothing that depends on the input, such as a head for training only;
+    empty in records of before it was looked at.
     """
 
 

@@ -32,7 +32,7 @@ class CostBudget:
     Attributes
     ----------
     measure
-        ``params`` (conv weights), ``macs`` (of convs and linear layers), ``bits`` (stored, of conv weights) or
+        ``params`` (conv weights), ``macs`` (of all matrix products), ``bits`` (stored, of conv weights) or
         ``latency`` (median of the paired ratio of the deployed models, run eagerly).
     share
         Of the dense model's, as a fraction.

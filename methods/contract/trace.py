@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd
-from torch.overrides import TorchFunctionMode
 
+from ..numerics.products import ProductCounter
 from .forward import elements, evaluating, first_argument, require_example
 from .layers import CompressedConv2d
 from .soundness.memory import Extent, extent
@@ -18,9 +17,6 @@ from .soundness.models import require_plain
 from .soundness.running import require_fit, run_example
 from .soundness.usage import Usage
 from .spec import ConvSpec
-
-CONVOLUTIONS = (torch.conv1d, torch.conv2d, torch.conv3d)
-"""Functions that a network may call without a module, as blurs with a fixed kernel do."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +28,7 @@ class Trace:
     specs
         Every convolution that is a module.
     linear_macs
-        MACs of the linear layers and of convolutions that no module holds.
+        MACs of all other matrix products: linear layers, attention, and convolutions that no module holds.
     obstacles
         By path, why a convolution cannot be replaced as far as the forward pass tells.
     looked_at
@@ -46,7 +42,7 @@ class Trace:
 
     @property
     def macs(self) -> int:
-        """MACs per image of all convolutions and linear layers."""
+        """MACs per image of all matrix products."""
         return sum(spec.cost.macs for spec in self.specs) + self.linear_macs
 
 
@@ -89,7 +85,6 @@ def trace(model: nn.Module, example: Tensor | tuple[Any, ...]) -> Trace:
             specs[conv] = replace(spec, shares_weight_with=holder)
     batch = (example[0] if isinstance(example, tuple) else example).shape[0]
     called = 0
-    linear_macs = 0
 
     def on_conv(conv: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: Tensor) -> None:
         nonlocal called
@@ -109,15 +104,9 @@ def trace(model: nn.Module, example: Tensor | tuple[Any, ...]) -> Trace:
             row_positions=spec.row_positions + inputs // seen.shape[rows] * output.shape[rows],
         )
 
-    def on_linear(linear: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: Tensor) -> None:
-        nonlocal linear_macs
-        linear_macs += output.numel() // batch * first_argument(args, kwargs).shape[-1]
-
     # before anyone else's hook: that may change the output
     hooks = [module.register_forward_hook(on_conv, with_kwargs=True, prepend=True) for module in specs]
-    linears = [module for module in model.modules() if isinstance(module, nn.Linear)]
-    hooks += [linear.register_forward_hook(on_linear, with_kwargs=True, prepend=True) for linear in linears]
-    counter = ConvolutionCounter()
+    counter = ProductCounter()
     usage = Usage({spec.path: conv for conv, spec in specs.items()})
     try:
         with evaluating(model), counter, usage:
@@ -126,11 +115,10 @@ def trace(model: nn.Module, example: Tensor | tuple[Any, ...]) -> Trace:
         for hook in hooks:
             hook.remove()
     specs = {conv: per_image(spec, batch) for conv, spec in specs.items()}
-    of_modules = sum(spec.cost.macs for spec in specs.values() if "Transpose" not in spec.type)
+    of_modules = sum(spec.cost.macs for spec in specs.values())
     last = len(specs)
     ordered = sorted(specs.values(), key=lambda spec: last if spec.position < 0 else spec.position)
-    rest = linear_macs + counter.macs // batch - of_modules
-    return Trace(tuple(ordered), rest, usage.obstacles(), frozenset(usage.looked_at))
+    return Trace(tuple(ordered), counter.macs // batch - of_modules, usage.obstacles(), frozenset(usage.looked_at))
 
 
 def per_image(spec: ConvSpec, batch: int) -> ConvSpec:
@@ -141,31 +129,3 @@ def per_image(spec: ConvSpec, batch: int) -> ConvSpec:
         output_positions=spec.output_positions // batch,
         row_positions=spec.row_positions // batch,
     )
-
-
-class ConvolutionCounter(TorchFunctionMode):
-    """A context that counts the MACs of every convolution called in it, transposed ones excepted.
-
-    Attributes
-    ----------
-    macs
-        The sum so far, over all images of the batch.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.macs = 0
-
-    def __torch_function__(
-        self,
-        func: Callable[..., Any],
-        types: Sequence[type],
-        args: Sequence[Any] = (),
-        kwargs: Mapping[str, Any] | None = None,
-    ) -> Any:
-        given = kwargs or {}
-        output = func(*args, **given)
-        if func in CONVOLUTIONS:
-            weight = args[1] if len(args) > 1 else given["weight"]
-            self.macs += elements(output) * weight[0].numel()
-        return output

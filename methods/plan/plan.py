@@ -109,7 +109,8 @@ class Plan:
     groups
         The compressed ones, as sharing groups.
     linear_macs
-        MACs per image that no method touches: those of linear layers and of convolutions that no module holds.
+        MACs per image that no method touches: those of linear layers, of attention and other products of matrices, and
+        of convolutions that no module holds.
     target
         The budget, if one was asked for.
     note

@@ -25,7 +25,7 @@ class MethodOutcome:
     weights, dense_weights
         Conv weights as stored, after and before.
     macs, dense_macs
-        Multiply-accumulates per image of convolutions and linear layers, after and before.
+        Multiply-accumulates per image of all matrix products, after and before.
     seconds
         Wall-clock time of everything.
     message

@@ -14,7 +14,7 @@ from ...reports.text.terminal import print_line, print_text_tables
 from .outcome import MethodOutcome, ModelOutcome
 
 LEGEND = (
-    "A cell is: convolutions compressed of all, conv weights and MACs (of convolutions and linear layers) in % of the "
+    "A cell is: convolutions compressed of all, conv weights and MACs (of all matrix products) in % of the "
     "dense model's. – means that every convolution was left alone, each with a reason."
 )
 

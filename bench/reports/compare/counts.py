@@ -13,7 +13,7 @@ from .status import by_value, labelled
 Number = int | float
 
 #: Every count of a model; operations that could not be counted have findings of their own.
-NAMES = tuple(name for name in Counts.model_fields if not name.startswith("not_counted"))
+NAMES = tuple(name for name in Counts.model_fields if not name.startswith(("not_counted", "unused")))
 
 
 def judge_counts(row: MatchedRow) -> Iterator[RowFinding]:

@@ -82,7 +82,7 @@ def conv_macs(net: Network) -> tuple[float, float]:
 
 
 def macs(net: Network) -> tuple[float, float]:
-    """Count the multiply-accumulates of convolutions and linear layers."""
+    """Count the multiply-accumulates of all matrix products: in the papers' networks convolutions and linear layers."""
     return _with(net.plan.linear_macs, conv_macs(net))
 
 
