@@ -54,11 +54,3 @@ def require_example(example: Any) -> None:
 def first_argument(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Tensor:
     """Return the one input of a module from what a hook is given: ``conv(x)`` or ``conv(input=x)``."""
     return args[0] if args else next(iter(kwargs.values()))
-
-
-def elements(tensor: Tensor) -> int:
-    """Return how many elements a tensor has, those of all that `torch.vmap` maps over counted."""
-    functorch: Any = torch._C._functorch  # pyright: ignore[reportAttributeAccessIssue] - there is no public name
-    while functorch.is_batchedtensor(tensor):
-        tensor = functorch.get_unwrapped(tensor)
-    return tensor.numel()

@@ -9,8 +9,8 @@ from typing import Any
 from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd
 
-from ..numerics.products import ProductCounter
-from .forward import elements, evaluating, first_argument, require_example
+from ..numerics.products import ProductCounter, elements
+from .forward import evaluating, first_argument, require_example
 from .layers import CompressedConv2d
 from .soundness.memory import Extent, extent
 from .soundness.models import require_plain

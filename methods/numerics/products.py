@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
@@ -57,8 +58,17 @@ class ProductCounter(TorchFunctionMode):
         output = func(*args, **given)
         formula = FORMULAS.get(getattr(func, "__name__", "").partition(".")[0])
         if formula is not None and getattr(func, "__module__", None) in MODULES:
-            self.macs += formula(Call(args, given, output))
+            images = elements(output) // max(1, output.numel()) if isinstance(output, Tensor) else 1
+            self.macs += images * formula(Call(args, given, output))
         return output
+
+
+def elements(tensor: Tensor) -> int:
+    """Return how many elements a tensor has, those of all that `torch.vmap` maps over counted."""
+    functorch: Any = torch._C._functorch  # pyright: ignore[reportAttributeAccessIssue] - there is no public name
+    while functorch.is_batchedtensor(tensor):
+        tensor = functorch.get_unwrapped(tensor)
+    return tensor.numel()
 
 
 def _matmul(call: Call) -> int:
