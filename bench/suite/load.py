@@ -19,9 +19,12 @@ from .variants import find_variant
 
 
 def packaged_suites() -> dict[str, Path]:
-    """Return the suites that ship with the package: name to file, sorted by name."""
+    """Return the suites that ship with the package: name to file, sorted by name.
+
+    A paper's own lie in a folder of its name; a suite's name is its file's alone.
+    """
     folder = Path(__file__).parent / "packaged" / "suites"
-    return {file.stem: file for file in sorted(folder.glob("*.yaml"))}
+    return {file.stem: file for file in sorted(folder.rglob("*.yaml"), key=lambda file: file.stem)}
 
 
 def find_suite(name: str, beside: Path | None = None) -> Path:

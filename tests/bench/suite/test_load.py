@@ -4,7 +4,7 @@ import pytest
 
 from decompbench.bench.base.errors import SuiteError
 from decompbench.bench.base.yaml import parse_value
-from decompbench.bench.suite.load import load_suite, packaged_suites
+from decompbench.bench.suite.load import find_suite, load_suite, packaged_suites
 from decompbench.bench.suite.trial import expand, matching
 
 from ..factories import suite_content, write_suite
@@ -22,6 +22,13 @@ def test_packaged_suites_are_valid_and_expand(name):
     assert suite.name == name
     names = [trial.name for trial in expand(suite)]
     assert len(names) == len(set(names)) > 1
+
+
+def test_packaged_suites_lie_in_one_folder_or_in_one_of_their_paper_and_each_has_a_name_of_its_own():
+    folder = find_suite("quick").parent
+    files = list(folder.rglob("*.yaml"))
+    assert sorted(files) == sorted(packaged_suites().values())
+    assert find_suite("sr-x4") == folder / "li2019" / "sr-x4.yaml"
 
 
 def test_dense_comes_first_and_once_even_when_listed_or_not(tmp_path):
