@@ -56,6 +56,9 @@ class Basis(Method):
         1, or 3 for a 3×3 projection with padding 1 (DenseNet). That is architectural too: the composition of the two
         convolutions is larger than the original kernel. It starts with the coefficients at its centre, where
         without anything between it equals the 1×1.
+    after
+        What lies behind the projection, of the same choice; architectural as well. The authors' SRResNet has
+        ``"bn-prelu"`` there in the second convolution of a block, too, where the network has none.
     gamma
         Strength ``γ`` of the joint objective's term ``γ Σ ‖W − BA‖²`` with the original weights ``W``, eq. 12. Not for
         architectural variants, which have no ``BA`` to compare.
@@ -63,10 +66,12 @@ class Basis(Method):
     Notes
     -----
     The paper's networks: VGG-16 ``size=128, split=128, between="bn-relu"``; EDSR ``size=32, split=256,
-    sharing="block"``; SRResNet ``size=14, split=64, between="bn-prelu"``; ResNet-56 ``sharing="network"`` with a size
+    sharing="block"``; SRResNet ``size=14, split=64, between="bn-prelu"``, with ``after="bn-prelu"`` in the second
+    convolution of a block; ResNet-56 ``sharing="network"`` with a size
     and a split for each width by overrides, the first conv of a stage having those of the stage before; DenseNet-12-40
     ``size=24, sharing="network", sliced=True, projection_kernel=3, between="bn-relu"``. Its compressed transitions,
-    ``c→c`` through ``c/T``, are `SVD` of ``rank=1/T``, which a plan's overrides give these layers.
+    ``c→c`` through ``c/T`` and their input beside them, are `SVD` of ``rank=1/T, residual=True``, which a plan's
+    overrides give these layers.
     """
 
     rank: float = 0.5
@@ -77,6 +82,7 @@ class Basis(Method):
     sliced: bool = False
     between: Between = "none"
     projection_kernel: Literal[1, 3] = 1
+    after: Between = "none"
 
     version: ClassVar[int] = 3
     paper: ClassVar[str] = "Li et al., Learning Filter Basis for Convolutional Neural Network Compression, ICCV 2019"
@@ -85,7 +91,8 @@ class Basis(Method):
 
     @property
     def kind(self) -> Kind:
-        return "weight-space" if self.between == "none" and self.projection_kernel == 1 else "architectural"
+        linear = self.between == self.after == "none" and self.projection_kernel == 1
+        return "weight-space" if linear else "architectural"
 
     def __post_init__(self) -> None:
         require(0 < self.rank <= 1, f"basis: rank is a fraction of the full basis in (0, 1], got {self.rank}")
@@ -98,8 +105,9 @@ class Basis(Method):
         )
         require(
             not self.gamma or self.kind == "weight-space",
-            f"basis: gamma compares dense weights, which a layer with between={self.between!r} and "
-            f"projection_kernel={self.projection_kernel} does not have: gamma is 0, got {self.gamma}",
+            f"basis: gamma compares dense weights, which a layer with between={self.between!r}, "
+            f"after={self.after!r} and projection_kernel={self.projection_kernel} does not have: gamma is 0, "
+            f"got {self.gamma}",
         )
         require_sharing(self.sharing, "basis: sharing")
 
@@ -159,6 +167,7 @@ class Basis(Method):
                 width=split if self.sliced else None,
                 between=self.between,
                 projection_kernel=self.projection_kernel,
+                after=self.after,
             )
             for spec in specs
         }
