@@ -164,16 +164,27 @@ class SuperResolution(Task):
 
     def evaluate(self, model: nn.Module) -> dict[str, float]:
         """Means over the images of each test set less a border at each edge; outputs rounded to 8 bits."""
-        device = device_of(model)
-
-        def enlarge(low: Tensor) -> Tensor:
-            output = self._in_tiles(model, low.to(device).unsqueeze(0).float() / 255).float().cpu()
-            rounded = output.squeeze(0).clamp(0, 1).mul(255).round()
-            # clamping would make a pixel of what is infinite
-            return rounded if output.isfinite().all() else torch.full_like(rounded, math.nan)
-
         with evaluating(model):
-            return self._scores(enlarge)
+            return self._scores(lambda low: self.enlarge(model, low))
+
+    @torch.no_grad()
+    def enlarge(self, model: nn.Module, low: Tensor) -> Tensor:
+        """Return what a model in eval mode makes of a picture.
+
+        Parameters
+        ----------
+        low
+            ``(3, h, w)`` in [0, 255].
+
+        Returns
+        -------
+        Tensor
+            ``(3, scale * h, scale * w)`` in [0, 255], rounded, on the CPU; all NaN if an output is not finite.
+        """
+        output = self._in_tiles(model, low.to(device_of(model)).unsqueeze(0).float() / 255).float().cpu()
+        rounded = output.squeeze(0).clamp(0, 1).mul(255).round()
+        # clamping would make a pixel of what is infinite
+        return rounded if output.isfinite().all() else torch.full_like(rounded, math.nan)
 
     def bicubic(self) -> dict[str, float]:
         """The metrics of bicubic interpolation, what a network has to beat."""
@@ -196,7 +207,7 @@ class SuperResolution(Task):
         scores = []
         for pair in images.pairs:  # one by one: not all need fit into memory
             ((low, high),) = self.data.decoded.read([pair])
-            scores.append(self._score(enlarge(low), high))
+            scores.append(self.score(enlarge(low), high))
         return {one.name: sum(score[one.name] for score in scores) / len(scores) for one in self._measures()}
 
     def _measures(self) -> tuple[Metric, ...]:
@@ -237,7 +248,7 @@ class SuperResolution(Task):
                 f"the task enlarges by {self.options.scale}; does the model?"
             )
 
-    def _score(self, image: Tensor, truth: Tensor) -> dict[str, float]:
+    def score(self, image: Tensor, truth: Tensor) -> dict[str, float]:
         """PSNR (dB) and SSIM of the luma of two images, ``(3, h, w)`` in [0, 255], and PSNR of RGB if asked for."""
         from torchmetrics.functional.image import peak_signal_noise_ratio
 
