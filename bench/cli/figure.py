@@ -47,7 +47,7 @@ def figure_command(
         float, typer.Option(min=4, max=100, help="In cm: 17 over both columns of a paper, 8.5 over one.")
     ] = 17,
     models: Annotated[
-        Path | None, typer.Option(help="Images: the folder of 'run --keep-models'.", file_okay=False, exists=True)
+        Path | None, typer.Option(help="Images: the folder of 'run --keep-models'.", file_okay=False)
     ] = None,
     image: Annotated[str | None, typer.Option(help="Images: a test image, such as bird. Default: the first.")] = None,
     crop: Annotated[

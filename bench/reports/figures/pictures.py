@@ -101,6 +101,8 @@ def make_scene(
     from ...running.kept_models import load_kept
     from ...tasks.super_resolution import SuperResolution
 
+    if not models.is_dir():
+        raise BenchError(f"there is no folder {models}: 'decompbench run {suite} --keep-models {models}' makes it")
     rows = _rows(records)
     trials = _trials(rows, suite)
     first = next(iter(trials.values()))

@@ -98,12 +98,16 @@ def test_macs_budgets_of_li2019_are_met_by_the_size_of_the_basis(planned):
 
 
 def test_the_ablation_of_splits_is_at_equal_size(planned):
-    """At most 2 % apart, as m is whole."""
+    """At most 2 % apart, as m is whole; the splits of one channel are the nearest below."""
     rows = {trial.method.label: one.size.weights for trial, one in planned["li2019-ablation"] if trial.method.label}
     (dense,) = {one.size.dense_weights for _, one in planned["li2019-ablation"]}
     left = dense - 16 * 128 * 128 * 9
     splits = [rows[label] - left for label in ("s=1 m=27", "s=2 m=42", "s=4 m=43", "s=8 m=30")]
     assert max(splits) < 1.02 * min(splits)
+    per_filter = (rows["s=1 m=40"] - rows["s=1 m=27"]) // 13
+    assert per_filter == 16 * (128 * 9 + 128)
+    one_channel = rows["s=128 m=2"] - left
+    assert one_channel < min(splits) < one_channel * 3 / 2
     assert rows["gamma=1e-6"] == rows["gamma=1e-3"] == rows["s=1 m=40"]
 
 

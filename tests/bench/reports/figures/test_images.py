@@ -164,6 +164,8 @@ def test_rows_without_a_model_are_left_out_and_said(kept):
     scene = make_scene(records, suite, folder / "models", "head", on_note=notes.append)
     assert [picture.label for picture in scene.pictures][2:] == ["dense", "svd rank=0.5"]
     assert notes == [f"left out: {gone[1].name}, whose model is not in {folder / 'models'}"]
+    with pytest.raises(BenchError, match="there is no folder"):
+        make_scene(gone, suite, folder / "nowhere", "head")
     with pytest.raises(BenchError, match=r"holds no model of these records: 'decompbench run .* --keep-models"):
         make_scene(gone, suite, folder / "models", "head")
 
