@@ -19,7 +19,7 @@ def nearest(name: str, known: Iterable[str]) -> list[str]:
     return get_close_matches(name, list(known), n=MOST, cutoff=LEAST_SIMILARITY)
 
 
-def either(names: Iterable[str]) -> str:
+def either(names: Iterable[object]) -> str:
     """Return ``'a'``, ``'a' or 'b'``, ``'a', 'b' or 'c'``."""
     *most, last = map(repr, names)
     return f"{', '.join(most)} or {last}" if most else last

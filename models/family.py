@@ -7,11 +7,11 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, get_args, get_origin
 
 from torch import nn
 
-from ..common.names import suggestion
+from ..common.names import either, suggestion
 from .errors import ModelSettingError, UnknownModelError
 
 ImageSize = tuple[int, int, int]
@@ -123,13 +123,17 @@ class Networks(Family):
         return found
 
     def _check(self, name: str, kwargs: Mapping[str, Any]) -> None:
-        """Refuse keyword arguments that the network does not take, and counts that are none."""
-        defaults = self.defaults()
+        """Refuse keyword arguments that the network does not take, counts that are none, and none of its choices."""
+        defaults, parameters = self.defaults(), inspect.signature(self.network, eval_str=True).parameters
         for key, value in kwargs.items():
             if key not in defaults:
                 hint = suggestion(key, defaults)
                 raise ModelSettingError(f"{name} takes no {key!r}{hint}; it takes {', '.join(defaults)}.")
-            if isinstance(defaults[key], int) and not _is_count(value):
+            choices = get_args(hint) if get_origin(hint := parameters[key].annotation) is Literal else ()
+            if choices:
+                if not any(type(value) is type(one) and value == one for one in choices):
+                    raise ModelSettingError(f"{name}: {key} is {either(choices)}, not {value!r}.")
+            elif isinstance(defaults[key], int) and not _is_count(value):
                 raise ModelSettingError(f"{name}: {key} must be a positive whole number, not {value!r}.")
 
 

@@ -16,7 +16,7 @@ EXAMPLE = "Example: decompbench figure pareto quick -o pareto.pdf"
 
 
 def figure_command(
-    kind: Annotated[str, typer.Argument(help="pareto, layers, curves, spectra, penalty or ranks.")],
+    kind: Annotated[str, typer.Argument(help="pareto, layers, curves, spectra, penalty, ranks or images.")],
     suite: Annotated[
         str | None, typer.Argument(help="A suite's name or its YAML file. Default: all that have records.")
     ] = None,
@@ -46,9 +46,19 @@ def figure_command(
     width: Annotated[
         float, typer.Option(min=4, max=100, help="In cm: 17 over both columns of a paper, 8.5 over one.")
     ] = 17,
+    models: Annotated[
+        Path | None, typer.Option(help="Images: the folder of 'run --keep-models'.", file_okay=False)
+    ] = None,
+    image: Annotated[str | None, typer.Option(help="Images: a test image, such as bird. Default: the first.")] = None,
+    crop: Annotated[
+        str | None, typer.Option(help="Images: left, top and side of the square shown, 40,60,64. Default: the middle.")
+    ] = None,
+    pictures: Annotated[
+        Path | None, typer.Option(help="Images: write them whole to this folder, as PNG.", file_okay=False)
+    ] = None,
     results: Results = DEFAULT_RESULTS,
 ) -> None:
-    """Draw quality against cost, layers, curves, singular values, penalties or ranks: equal records, equal files."""
+    """Draw quality against cost, layers, curves, singular values, penalties, ranks or images, from records."""
     from ...common.names import suggestion
     from ..base.errors import BenchError
     from ..reports.figures import FigureKind, Options, make_figure, save
@@ -70,9 +80,26 @@ def figure_command(
         linear=linear,
         quality_range=quality_range,
         width=width,
+        suite=suite,
+        models=models,
+        image=image,
+        crop=_crop(crop),
+        pictures=pictures,
     )
     save(make_figure(FigureKind(kind), shown_records(results, suite).records, options, on_note=_tell), output)
     print(output)
+
+
+def _crop(text: str | None) -> tuple[int, int, int] | None:
+    from ..base.errors import BenchError
+
+    if text is None:
+        return None
+    parts = text.split(",")
+    if len(parts) != 3 or not all(part.strip().isdecimal() for part in parts):
+        raise BenchError(f"--crop {text}: left, top and side of a square in pixels, such as 40,60,64")
+    left, top, side = map(int, parts)
+    return left, top, side
 
 
 def _tell(note: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -40,6 +41,12 @@ def run_command(
     explain: Annotated[
         bool, typer.Option("--explain", help="Say of each trial whether it would run, and why; run nothing.")
     ] = False,
+    keep_models: Annotated[
+        Path | None,
+        typer.Option(
+            "--keep-models", help="Folder to keep the finished models in, for 'figure images'.", file_okay=False
+        ),
+    ] = None,
     write_reference: Annotated[
         bool,
         typer.Option("--write-reference", help="Allow --results to be the committed results: for maintainers."),
@@ -76,7 +83,7 @@ def run_command(
         if explain:
             print_decisions(explain_suite(chosen, folder, **asked), as_json)
             return
-        result = run_suite(chosen, folder, **asked)
+        result = run_suite(chosen, folder, **asked, keep_models=keep_models)
     except KeyboardInterrupt:
         stop_server()
         print("interrupted before a trial was run", file=sys.stderr)

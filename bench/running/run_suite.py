@@ -9,10 +9,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from ...common.files import require_writable
 from ..base.cache import remove_checkpoint
 from ..base.errors import BenchError
 from ..base.machine import describe_machine, write_machine
 from ..base.process import Outcome, run_in_process
+from ..base.text import counted
 from ..planning.forecast import Checked, Planned
 from ..records.asked import AskedTrial
 from ..records.record import FINAL, Measured, Record
@@ -22,6 +24,7 @@ from ..suite.schema import Suite
 from ..suite.trial import Trial, expand, matching
 from .baselines import Failures, train_baselines
 from .decisions import Decision, Redo, decide, made_with
+from .kept_models import model_file
 from .progress import Progress
 from .watched import Watched
 
@@ -71,6 +74,7 @@ def run_suite(
     devices: int = 1,
     only: str | None = None,
     redo: Redo | None = None,
+    keep_models: Path | None = None,
 ) -> RunResult:
     """Run what is missing of a suite.
 
@@ -88,6 +92,8 @@ def run_suite(
         Run only the trials whose name matches (see :func:`.trial.matching`).
     redo
         Run trials again that are done: ``"outdated"`` those made with other libraries or sources than now, ``"all"``.
+    keep_models
+        Folder for the finished models of the trials that run, see :mod:`.kept_models`.
 
     Raises
     ------
@@ -106,6 +112,8 @@ def run_suite(
         decisions, records = _decide_on(trials, store, progress, redo)
         known = {(record.key, record.name): record for record in records}
         todo = [decision for decision in decisions if decision.runs]
+        if keep_models is not None:
+            _require_place_for_models(keep_models, decisions, progress)
         interrupted, new = False, 0
         progress.begin([one.trial for one in todo], len(trials), known.values())
         try:
@@ -113,7 +121,8 @@ def run_suite(
                 remove_checkpoint(one.key)
             failures = train_baselines([(one.trial, one.checked) for one in todo], progress)
             for one in todo:
-                record = run_trial(one.trial, one.checked, one.key, machine["id"], progress, failures)
+                keep = keep_models and model_file(keep_models, one.trial.name, one.key)
+                record = run_trial(one.trial, one.checked, one.key, machine["id"], progress, failures, keep)
                 store.append(record)
                 if record.status in FINAL:
                     remove_checkpoint(record.key)
@@ -127,6 +136,19 @@ def run_suite(
     asked = [(one.key, one.trial.name) for one in decisions]
     found = [known[place] for place in asked if place in known]
     return RunResult(found, new, len(trials), store.path, machine_path, interrupted)
+
+
+def _require_place_for_models(folder: Path, decisions: Sequence[Decision], progress: Progress) -> None:
+    """Make the folder for models; tell of how many trials there is a record and no model."""
+    try:
+        require_writable(folder)
+    except OSError as error:
+        raise BenchError(f"models cannot be kept in {folder}: {error.strerror or error}") from None
+    done = [one for one in decisions if not one.runs and not model_file(folder, one.trial.name, one.key).is_file()]
+    if done:
+        progress.note(
+            f"{counted(len(done), 'trial')} done before left no model in {folder}: --redo all makes them anew"
+        )
 
 
 def explain_suite(
@@ -212,11 +234,17 @@ def _require_all(trials: Sequence[Trial], looked_at: Sequence[Planned], outcome:
 
 
 def run_trial(
-    trial: Trial, checked: Checked, key: str, machine: str, progress: Progress, failures: Failures | None = None
+    trial: Trial,
+    checked: Checked,
+    key: str,
+    machine: str,
+    progress: Progress,
+    failures: Failures | None = None,
+    keep: Path | None = None,
 ) -> Record:
     """Run one trial in a process of its own and return its record, whatever happened.
 
-    One whose baseline is among ``failures`` ends as that did.
+    One whose baseline is among ``failures`` ends as that did. The finished model is written to the file ``keep``.
     """
     watched = Watched(progress)
     progress.trial_begins(trial)
@@ -225,7 +253,7 @@ def run_trial(
         status, failure = failures[checked.baseline]
     else:
         seconds = trial.limits.seconds
-        arguments = (key, checked.baseline, made_with(checked.provenance))
+        arguments = (key, checked.baseline, made_with(checked.provenance), keep)
         status, failure = watched.run(".running.run_trial:execute", trial, *arguments, seconds=seconds)
     watched.enter("ended")
     return Record(

@@ -6,6 +6,7 @@ import copy
 import dataclasses
 import itertools
 import time
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -36,13 +37,21 @@ from ..training.callbacks import Callbacks, report_to
 from ..training.checkpoint import Checkpoint
 from ..training.load_baseline import load_baseline
 from ..training.train import Diverged, train
+from .kept_models import keep_model
 
 
 class NothingToDoError(ValueError):
     """The method leaves every layer of the model alone."""
 
 
-def execute(emit: Emit, trial: Trial, key: str | None = None, baseline: str | None = None, made_with: str = "") -> None:
+def execute(
+    emit: Emit,
+    trial: Trial,
+    key: str | None = None,
+    baseline: str | None = None,
+    made_with: str = "",
+    keep: Path | None = None,
+) -> None:
     """Run one trial.
 
     Parameters
@@ -59,12 +68,15 @@ def execute(emit: Emit, trial: Trial, key: str | None = None, baseline: str | No
         Key of the weights in the cache to start from, where the entry has a baseline.
     made_with
         Digest of the provenance. A state that other code or other libraries kept is left aside.
+    keep
+        File to keep the finished model in; None keeps none.
     """
     if trial.devices > 1 and not distributed.is_initialized():
-        run_on_devices(emit, trial.devices, trial.device, ".running.run_trial:execute", trial, key, baseline, made_with)
+        arguments = (trial, key, baseline, made_with, keep)
+        run_on_devices(emit, trial.devices, trial.device, ".running.run_trial:execute", *arguments)
         return
     try:
-        _run(emit, trial, key, baseline, made_with)
+        _run(emit, trial, key, baseline, made_with, keep)
     except (UnreachableTarget, NothingToDoError) as error:
         emit("verdict", ("skipped", str(error)))
     except (Diverged, NotFiniteError) as error:
@@ -73,7 +85,7 @@ def execute(emit: Emit, trial: Trial, key: str | None = None, baseline: str | No
         emit("measured", ("peak_rss", process_peak()))
 
 
-def _run(emit: Emit, trial: Trial, key: str | None, baseline: str | None, made_with: str) -> None:
+def _run(emit: Emit, trial: Trial, key: str | None, baseline: str | None, made_with: str, keep: Path | None) -> None:
     """Take the steps of a trial; of processes that train together all take those up to the training."""
     emit("stage", "loading")
     emit("measured", ("runtime", configure_trial(trial)))
@@ -102,6 +114,8 @@ def _run(emit: Emit, trial: Trial, key: str | None, baseline: str | None, made_w
         emit("measured", ("plan", plan.to_json()))
         emit("measured", ("planned", plan_size(plan)))
     finished = examiner.evaluate("finished", small)
+    if keep is not None:
+        emit("note", keep_model(small, keep))
     if not trial.is_dense:
         at = session.decomposes_at
         before, after = (loaded, begun) if at == "begin" else (trained, finished)

@@ -19,9 +19,12 @@ from .variants import find_variant
 
 
 def packaged_suites() -> dict[str, Path]:
-    """Return the suites that ship with the package: name to file, sorted by name."""
+    """Return the suites that ship with the package: name to file, sorted by name.
+
+    A paper's own lie in a folder of its name; a suite's name is its file's alone.
+    """
     folder = Path(__file__).parent / "packaged" / "suites"
-    return {file.stem: file for file in sorted(folder.glob("*.yaml"))}
+    return {file.stem: file for file in sorted(folder.rglob("*.yaml"), key=lambda file: file.stem)}
 
 
 def find_suite(name: str, beside: Path | None = None) -> Path:
@@ -71,6 +74,7 @@ def load_suite(name: str) -> Suite:
     _give_defaults(content, file)
     for key in ("recipe", "measure"):
         _pass_on(content, key)
+    _pass_recipes_on_to_methods(content)
     try:
         content |= {"folder": str(_folder(file)), "source": str(file)}
         return Suite.model_validate(content, context={"find_variant": find_variant})
@@ -87,7 +91,7 @@ def _folder(file: Path) -> Path:
 
 
 def change_recipes(suite: Suite, changes: dict[str, Any], option: str = "--recipe") -> Suite:
-    """Return a suite with some fields changed in the recipe of every entry.
+    """Return a suite with some fields changed in the recipe of every entry, and of every method with one of its own.
 
     Parameters
     ----------
@@ -108,8 +112,14 @@ def change_recipes(suite: Suite, changes: dict[str, Any], option: str = "--recip
     entries = []
     for entry in suite.entries:
         recipe = change_recipe(entry.recipe, changes, option)
+        methods = tuple(
+            choice
+            if choice.recipe is None
+            else choice.model_copy(update={"recipe": change_recipe(choice.recipe, changes, option)})
+            for choice in entry.methods
+        )
         try:
-            entries.append(Entry(**{**dict(entry), "recipe": recipe}))
+            entries.append(Entry(**{**dict(entry), "recipe": recipe, "methods": methods}))
         except ValidationError as error:  # what the entry has beside the recipe does not go with it
             raise SuiteError(explain(error, option, Entry)) from None
     return suite.model_copy(update={"entries": tuple(entries)})
@@ -160,6 +170,24 @@ def _pass_on(content: dict[str, Any], key: str) -> None:
             {**entry, key: _overlay({key: below}, {key: entry.get(key, {})})[key]} if isinstance(entry, dict) else entry
             for entry in entries
         ]
+
+
+def _pass_recipes_on_to_methods(content: dict[str, Any]) -> None:
+    """Lay the fields of a method's own recipe over those of its entry's."""
+    if isinstance(entries := content.get("entries"), list):
+        content["entries"] = [_with_methods_recipes(entry) if isinstance(entry, dict) else entry for entry in entries]
+
+
+def _with_methods_recipes(entry: dict[str, Any]) -> dict[str, Any]:
+    methods, below = entry.get("methods"), {"recipe": entry.get("recipe", {})}
+    if not isinstance(methods, list):
+        return entry
+    return entry | {
+        "methods": [
+            one | {"recipe": _overlay(below, one)["recipe"]} if isinstance(one, dict) and "recipe" in one else one
+            for one in methods
+        ]
+    }
 
 
 def _overlay(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:

@@ -94,6 +94,10 @@ class MethodChoice(Strict):
     """What a reader of the row should know; shown below the table."""
     needs: str = Field(default="", exclude=True)
     """Package that the method comes with, by the name it is installed under: without it the row is left out."""
+    recipe: Recipe | None = Field(default=None, exclude=True)
+    """How its trials are trained, where that is not as the entry has it: the entry's recipe with these fields changed.
+    It becomes the trial's recipe, and so the record's.
+    """
 
     @model_validator(mode="before")
     @classmethod
@@ -136,6 +140,8 @@ class Variant(Strict):
     ----------
     model, model_options
         For ``load_model``: the dense network.
+    also
+        Other models that it is of, too: the same network for another scale.
     input
         Channels, height and width of an input.
     method
@@ -144,8 +150,16 @@ class Variant(Strict):
 
     model: str
     model_options: dict[str, Any] = Field(default_factory=dict)
+    also: tuple[str, ...] = ()
     input: tuple[int, int, int]
     method: MethodChoice
+
+    @field_validator("method")
+    @classmethod
+    def _without_a_recipe(cls, method: MethodChoice) -> MethodChoice:
+        if method.recipe is not None:
+            raise ValueError("a variant is a network: its recipe stands in the suites that train it")
+        return method
 
 
 def _find_variant(name: str, info: ValidationInfo) -> Variant:
@@ -159,6 +173,12 @@ def _taken_from(variant: str, info: ValidationInfo) -> dict[str, Any]:
     """Return what a variant says of its method, as a suite file would."""
     method = _find_variant(variant, info).method
     return {"label": variant, **method.model_dump(include={"name", "settings", "select", "overrides", "inefficient"})}
+
+
+def _with_options(model: str, options: dict[str, Any]) -> str:
+    """Return a model with its options in words: ``resnet56 with shortcut: A-pool``."""
+    listed = ", ".join(f"{key}: {value}" for key, value in options.items())
+    return f"{model} with {listed}" if listed else model
 
 
 class Exclude(Strict):
@@ -239,7 +259,9 @@ class Entry(Strict):
 
     @model_validator(mode="after")
     def _a_teacher_knows_something(self) -> Entry:
-        if self.recipe.distill is not None and not self.pretrained and self.baseline is None:
+        recipes = [self.recipe, *(choice.recipe for choice in self.methods if choice.recipe is not None)]
+        taught = any(recipe.distill is not None for recipe in recipes)
+        if taught and not self.pretrained and self.baseline is None:
             raise ValueError(
                 "recipe.distill learns from the dense model's weights: set pretrained or baseline, or leave it out"
             )
@@ -252,8 +274,10 @@ class Entry(Strict):
         for choice in self.methods if info.context else ():  # of an entry that was read before, they are
             for model in self.all_models if choice.variant else ():
                 found = _find_variant(choice.variant, info)
-                if (found.model, found.model_options) != (model, self.model_options):
-                    raise ValueError(f"variant '{choice.variant}' is one of {found.model}, not of {model}")
+                if model not in (found.model, *found.also) or found.model_options != self.model_options:
+                    theirs = _with_options(" or ".join((found.model, *found.also)), found.model_options)
+                    ours = _with_options(model, self.model_options)
+                    raise ValueError(f"variant '{choice.variant}' is one of {theirs}, not of {ours}")
         return self
 
     @property

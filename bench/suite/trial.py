@@ -46,7 +46,7 @@ class Trial(Strict):
     budget: Budget | None
     """The size to reach; null where the method runs at its own settings."""
     recipe: Recipe
-    """How the model is trained."""
+    """How the model is trained: the method's recipe where it has one, else the entry's."""
     seed: int
     """Of all random numbers."""
     measure: Measure
@@ -166,6 +166,7 @@ def expand(suite: Suite, device: str = "cpu", devices: int = 1) -> list[Trial]:
                 entry=entry.label,
                 model=model,
                 **{name: getattr(entry, name) for name in _FROM_ENTRY},
+                recipe=choice.recipe or entry.recipe,
                 method=choice,
                 budget=budget,
                 seed=seed,
@@ -184,7 +185,7 @@ def expand(suite: Suite, device: str = "cpu", devices: int = 1) -> list[Trial]:
     return list(trials.values())
 
 
-_FROM_ENTRY = ("model_options", "pretrained", "baseline", "task", "data", "task_options", "recipe", "measure")
+_FROM_ENTRY = ("model_options", "pretrained", "baseline", "task", "data", "task_options", "measure")
 
 
 def _points(suite: Suite, number: int, entry: Entry) -> Iterator[tuple[str, str, MethodChoice, Budget | None, int]]:

@@ -43,6 +43,9 @@ class SuperResolutionOptions(TaskOptions):
     tile_margin : int
         What a tile sees beyond its edges; where that is as much as a network looks around a pixel, tiles change
         nothing.
+    rgb_border : int, optional
+        Score PSNR over R, G and B, too, less so many high-resolution pixels at each edge; li2019's authors score DIV2K
+        so, with scale + 6. By default luma alone is scored.
     decoded : int or str
         Memory for decoded images, such as ``8GiB``; those beyond are decoded anew whenever they are needed.
     """
@@ -53,6 +56,7 @@ class SuperResolutionOptions(TaskOptions):
     example_size: int = Field(default=48, gt=0)
     tile_size: int | None = Field(default=None, gt=0)
     tile_margin: int = Field(default=32, ge=0)
+    rgb_border: int | None = Field(default=None, ge=0)
     decoded: ByteSize = Field(default=ByteSize(DECODED_LIMIT), gt=0)
 
 
@@ -60,6 +64,8 @@ Drawn = list[tuple[int, list[float], int]]
 """Number of the image, place and orientation of each patch of a batch."""
 MEASURES = (Metric("psnr_y", "dB", True, shown=True), Metric("ssim_y", "", True))
 """What is measured on every test set."""
+RGB_MEASURE = Metric("psnr_rgb", "dB", True, shown=True)
+"""What is measured beside them where a border is given for it."""
 SSIM_WINDOW = 11
 
 
@@ -78,7 +84,7 @@ class SuperResolution(Task):
     """PSNR and SSIM of each test set, ``psnr_y[Set5]``; without a name where the data brings its only test set."""
 
     def __post_init__(self) -> None:
-        metrics = (replace(one, name=_named(one.name, test)) for test in self.data.tests for one in MEASURES)
+        metrics = (replace(one, name=_named(one.name, test)) for test in self.data.tests for one in self._measures())
         object.__setattr__(self, "metrics", tuple(metrics))
         least = max(self.options.patch_size, self.options.example_size)
         for pair in self.data.train.pairs:
@@ -87,6 +93,13 @@ class SuperResolution(Task):
                     f"{pair.name} is {pair.size[1]}x{pair.size[0]} at low resolution: patch_size "
                     f"({self.options.patch_size}) and example_size ({self.options.example_size}) can be "
                     f"{min(pair.size)} at most."
+                )
+        for pair in (pair for test in self.data.tests.values() for pair in test.pairs):
+            side = self.options.scale * min(pair.size)
+            if side <= 2 * (self.options.rgb_border or 0):
+                raise TaskError(
+                    f"{pair.name} is {side} pixels at high resolution, of which a border of {self.options.rgb_border} "
+                    f"at each edge leaves nothing: rgb_border can be {(side - 1) // 2} at most."
                 )
 
     @classmethod
@@ -150,17 +163,28 @@ class SuperResolution(Task):
         return F.l1_loss(output, teacher_output)
 
     def evaluate(self, model: nn.Module) -> dict[str, float]:
-        """Means over the images of each test set less ``scale`` pixels at each edge; outputs rounded to 8 bits."""
-        device = device_of(model)
-
-        def enlarge(low: Tensor) -> Tensor:
-            output = self._in_tiles(model, low.to(device).unsqueeze(0).float() / 255).float().cpu()
-            rounded = output.squeeze(0).clamp(0, 1).mul(255).round()
-            # clamping would make a pixel of what is infinite
-            return rounded if output.isfinite().all() else torch.full_like(rounded, math.nan)
-
+        """Means over the images of each test set less a border at each edge; outputs rounded to 8 bits."""
         with evaluating(model):
-            return self._scores(enlarge)
+            return self._scores(lambda low: self.enlarge(model, low))
+
+    @torch.no_grad()
+    def enlarge(self, model: nn.Module, low: Tensor) -> Tensor:
+        """Return what a model in eval mode makes of a picture.
+
+        Parameters
+        ----------
+        low
+            ``(3, h, w)`` in [0, 255].
+
+        Returns
+        -------
+        Tensor
+            ``(3, scale * h, scale * w)`` in [0, 255], rounded, on the CPU; all NaN if an output is not finite.
+        """
+        output = self._in_tiles(model, low.to(device_of(model)).unsqueeze(0).float() / 255).float().cpu()
+        rounded = output.squeeze(0).clamp(0, 1).mul(255).round()
+        # clamping would make a pixel of what is infinite
+        return rounded if output.isfinite().all() else torch.full_like(rounded, math.nan)
 
     def bicubic(self) -> dict[str, float]:
         """The metrics of bicubic interpolation, what a network has to beat."""
@@ -183,8 +207,12 @@ class SuperResolution(Task):
         scores = []
         for pair in images.pairs:  # one by one: not all need fit into memory
             ((low, high),) = self.data.decoded.read([pair])
-            scores.append(self._score(enlarge(low), high))
-        return {one.name: sum(score[one.name] for score in scores) / len(scores) for one in MEASURES}
+            scores.append(self.score(enlarge(low), high))
+        return {one.name: sum(score[one.name] for score in scores) / len(scores) for one in self._measures()}
+
+    def _measures(self) -> tuple[Metric, ...]:
+        """Return what is measured on every test set."""
+        return MEASURES if self.options.rgb_border is None else (*MEASURES, RGB_MEASURE)
 
     def _in_tiles(self, model: nn.Module, low: Tensor) -> Tensor:
         """Apply a model to ``(1, 3, h, w)``, tile by tile where that is larger than ``tile_size``."""
@@ -220,15 +248,19 @@ class SuperResolution(Task):
                 f"the task enlarges by {self.options.scale}; does the model?"
             )
 
-    def _score(self, image: Tensor, truth: Tensor) -> dict[str, float]:
-        """PSNR (dB) and SSIM of the luma of two images, ``(3, h, w)`` in [0, 255]."""
+    def score(self, image: Tensor, truth: Tensor) -> dict[str, float]:
+        """PSNR (dB) and SSIM of the luma of two images, ``(3, h, w)`` in [0, 255], and PSNR of RGB if asked for."""
         from torchmetrics.functional.image import peak_signal_noise_ratio
 
         border = self.options.scale
         first, second = (luma(picture)[border:-border, border:-border] for picture in (image, truth))
         # Y spans [16, 235], but PSNR is by convention relative to 255.
         psnr = peak_signal_noise_ratio(first, second, data_range=255.0)
-        return {"psnr_y": psnr.item(), "ssim_y": similarity(first, second)}
+        scores = {"psnr_y": psnr.item(), "ssim_y": similarity(first, second)}
+        if self.options.rgb_border is not None:
+            colours = (_inside(picture.double(), self.options.rgb_border) for picture in (image, truth))
+            scores[RGB_MEASURE.name] = peak_signal_noise_ratio(*colours, data_range=255.0).item()
+        return scores
 
 
 def _named(kind: str, test: str) -> str:
@@ -270,6 +302,11 @@ def similarity(first: Tensor, second: Tensor) -> float:
         first.numpy(), second.numpy(), data_range=255.0, gaussian_weights=True, sigma=1.5, use_sample_covariance=False
     )
     return float(value)
+
+
+def _inside(image: Tensor, border: int) -> Tensor:
+    """Return an image ``(c, h, w)`` less ``border`` pixels at each edge."""
+    return image[:, border : image.shape[1] - border, border : image.shape[2] - border]
 
 
 def _orient(image: Tensor, orientation: int) -> Tensor:

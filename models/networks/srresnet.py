@@ -2,11 +2,13 @@
 
 "Photo-Realistic Single Image Super-Resolution Using a Generative Adversarial Network",
 https://arxiv.org/abs/1609.04802: 16 residual blocks of 64 features with batch-norm and PReLU (1.5 million parameters),
-9x9 convolutions at both ends, sub-pixel convolutions between. No one layout of keys is established; this one is EDSR's
-(``head.0``, ``body.0.body.0``, ..., ``tail.0.0``, ``tail.1``).
+9x9 convolutions at both ends, sub-pixel convolutions between; li2019's authors end in a 3x3. No one layout of keys is
+established; this one is EDSR's (``head.0``, ``body.0.body.0``, ..., ``tail.0.0``, ``tail.1``).
 """
 
 from __future__ import annotations
+
+from typing import Literal
 
 from torch import Tensor, nn
 
@@ -44,13 +46,23 @@ class SRResNet(nn.Module):
         Colour channels, 3 for RGB.
     blocks, features : int
         Residual blocks and their channels.
+    tail_kernel : {9, 3}
+        Kernel of the last convolution: 9 in the paper, 3 in li2019's networks.
 
     Notes
     -----
     Input ``(b, in_chans, h, w)`` in [0, 1]; output ``(b, in_chans, scale * h, scale * w)``, not clamped.
     """
 
-    def __init__(self, scale: int, *, in_chans: int = 3, blocks: int = 16, features: int = 64) -> None:
+    def __init__(
+        self,
+        scale: int,
+        *,
+        in_chans: int = 3,
+        blocks: int = 16,
+        features: int = 64,
+        tail_kernel: Literal[9, 3] = 9,
+    ) -> None:
         super().__init__()
         self.head = nn.Sequential(nn.Conv2d(in_chans, features, 9, padding=4), nn.PReLU())
         self.body = nn.Sequential(
@@ -58,7 +70,8 @@ class SRResNet(nn.Module):
             nn.Conv2d(features, features, 3, padding=1),
             nn.BatchNorm2d(features),
         )
-        self.tail = nn.Sequential(_upsampler(features, scale), nn.Conv2d(features, in_chans, 9, padding=4))
+        last = nn.Conv2d(features, in_chans, tail_kernel, padding=tail_kernel // 2)
+        self.tail = nn.Sequential(_upsampler(features, scale), last)
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.head(x)  # (b, features, h, w)

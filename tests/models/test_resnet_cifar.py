@@ -9,7 +9,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from decompbench.models import load_model
-from decompbench.models.networks.resnet_cifar import PadShortcut
+from decompbench.models.networks.resnet_cifar import PadShortcut, PoolShortcut
 
 
 @pytest.mark.parametrize(
@@ -40,6 +40,27 @@ def test_shortcut_takes_every_second_pixel_and_pads_channels() -> None:
     assert torch.equal(y[:, 3:7], x[:, :, ::2, ::2])
     assert not y[:, :3].any()
     assert not y[:, 7:].any()
+
+
+def test_shortcut_of_li2019_takes_the_mean_of_four_pixels_and_pads_channels() -> None:
+    x = torch.rand(2, 4, 6, 7)
+    y = PoolShortcut(4, 8)(x)
+    assert y.shape == (2, 8, 3, 4)
+    torch.testing.assert_close(y[:, 2:6, :, :3], x[..., :6].unflatten(3, (3, 2)).unflatten(2, (3, 2)).mean((3, 5)))
+    torch.testing.assert_close(y[:, 2:6, :, 3], x[..., 6].unflatten(2, (3, 2)).mean(3))
+    assert not y[:, :2].any()
+    assert not y[:, 6:].any()
+
+
+@pytest.mark.parametrize("side", [28, 32, 33])
+def test_shortcuts_are_an_option_that_changes_no_weight(side: int) -> None:
+    plain, pooled = load_model("resnet8").eval(), load_model("resnet8", shortcut="A-pool").eval()
+    pooled.load_state_dict(plain.state_dict())
+    x = torch.rand(2, 3, side, side)
+    assert pooled(x).shape == (2, 10)
+    assert not torch.allclose(pooled(x), plain(x))
+    assert [type(block.shortcut).__name__ for block in pooled.layer2] == ["PoolShortcut"]
+    assert pooled.decompbench_ref == {"name": "resnet8", "kwargs": {"shortcut": "A-pool"}}
 
 
 def test_block_is_relu_of_residual_plus_shortcut() -> None:

@@ -17,6 +17,12 @@ def test_output_size(scale: int) -> None:
     assert output.shape == (2, 3, 5 * scale, 7 * scale)
 
 
+def test_the_last_convolution_is_an_option() -> None:
+    plain, small = on_meta("srresnet-x4"), on_meta("srresnet-x4", tail_kernel=3)
+    assert (plain.tail[1].kernel_size, small.tail[1].kernel_size) == ((9, 9), (3, 3))
+    assert small(torch.rand(2, 3, 5, 7, device="meta")).shape == (2, 3, 20, 28)
+
+
 def test_grey_images_and_a_small_one() -> None:
     model = load_model("srresnet-x2", in_chans=1, blocks=1, features=4)
     assert model(torch.rand(1, 1, 4, 4)).shape == (1, 1, 8, 8)

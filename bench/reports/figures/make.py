@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 
 import pandas as pd
 from matplotlib.figure import Figure
@@ -21,10 +22,12 @@ from ..published.points import published_points
 from ..ranking import AverageRanks, average_ranks, parse_budget, rank_cells
 from .axes import LATENCY, cost_axis
 from .curves import draw_curves
+from .images import Crop, draw_images
 from .layers import LayerCost, draw_layers
 from .panels import tables_of
 from .pareto import draw_pareto
 from .penalty import draw_penalty
+from .pictures import make_scene, write_pictures
 from .ranks import draw_ranks
 from .spectra import draw_spectra
 from .style import DEFAULT_WIDTH
@@ -46,6 +49,7 @@ class FigureKind(StrEnum):
     SPECTRA = "spectra"
     PENALTY = "penalty"
     RANKS = "ranks"
+    IMAGES = "images"
 
 
 @dataclass(frozen=True)
@@ -74,6 +78,16 @@ class Options:
         Ends of the axis of quality.
     width : float
         In cm.
+    suite : str, optional
+        Name or file of the suite that the records are of; images need it to find their data.
+    models : Path, optional
+        Folder of the models that a run kept, which make the images.
+    image : str, optional
+        Name of a test image; the first where None.
+    crop : tuple of int, optional
+        Left, top and side of the square that is shown of it; the middle where None.
+    pictures : Path, optional
+        Folder to write the whole images to.
     """
 
     filters: Sequence[str] = ()
@@ -86,6 +100,11 @@ class Options:
     linear: bool = False
     quality_range: tuple[float, float] | None = None
     width: float = DEFAULT_WIDTH
+    suite: str | None = None
+    models: Path | None = None
+    image: str | None = None
+    crop: Crop | None = None
+    pictures: Path | None = None
 
 
 def make_figure(
@@ -115,6 +134,8 @@ def make_figure(
     if kind is FigureKind.PARETO:
         return _pareto(frame, options, on_note)
     chosen = _records_of(frame, records)
+    if kind is FigureKind.IMAGES:
+        return _images(chosen, options, on_note)
     if kind is FigureKind.CURVES:
         for table in dict.fromkeys(record.table for record in chosen):
             if all(_epochs(record) < 2 for record in chosen if record.table == table):
@@ -154,6 +175,20 @@ def _pareto(frame: pd.DataFrame, options: Options, on_note: Callable[[str], None
         quality_range=options.quality_range,
         width=options.width,
     )
+
+
+def _images(records: Sequence[Record], options: Options, on_note: Callable[[str], None]) -> Figure:
+    if options.suite is None or options.models is None:
+        raise BenchError(
+            "images are made by the models that a run kept: figure images SUITE --models FOLDER, "
+            "after run SUITE --keep-models FOLDER"
+        )
+    scene = make_scene(records, options.suite, options.models, options.image, on_note=on_note)
+    figure = draw_images(scene, crop=options.crop, width=options.width)
+    if options.pictures is not None:
+        for file in write_pictures(scene, options.pictures):
+            on_note(f"wrote {file}")
+    return figure
 
 
 def _layers(records: Sequence[Record], options: Options) -> Figure:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, ValidationError
 
@@ -57,6 +58,21 @@ class DatasetName(Strict):
     other: dict[str, str] = Field(default_factory=dict)
 
 
+class TestSet(Strict):
+    """A set that super-resolution is tested on.
+
+    Attributes
+    ----------
+    psnr
+        Our name of the PSNR that the tables give.
+    note
+        A remark.
+    """
+
+    psnr: Literal["psnr_y", "psnr_rgb"] = "psnr_y"
+    note: str = ""
+
+
 class MethodName(Strict):
     """A method of the tables.
 
@@ -82,13 +98,13 @@ class Names(Strict):
     trained_on
         Our name of the data that the tables' super-resolution networks are trained on.
     test_sets
-        The sets that these are tested on, whose names are ours; each with a remark.
+        The sets that these are tested on, whose names are ours.
     """
 
     models: tuple[ModelName, ...]
     datasets: dict[str, DatasetName]
     trained_on: str
-    test_sets: dict[str, str]
+    test_sets: dict[str, TestSet]
     methods: dict[str, MethodName]
 
     def method(self, row: PublishedRow) -> MethodName:

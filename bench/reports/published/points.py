@@ -12,7 +12,7 @@ from .names import Names, load_names
 from .read import PAPERS, SIZE_METRICS, PublishedRow, read_rows
 from .rules import Rule, TableRules, load_rules
 
-#: Our name of a published quality.
+#: Our name of a published quality; the PSNR of a test set may have another one.
 QUALITIES = {
     "top1_accuracy": "top1",
     "top1_error": "top1",
@@ -22,7 +22,7 @@ QUALITIES = {
 }
 #: Those that are an error: the quality is 100 % less it.
 ERRORS = ("top1_error",)
-UNITS = {"top1": "%", "top5": "%", "psnr_y": "dB", "map_voc07": "%"}
+UNITS = {"top1": "%", "top5": "%", "psnr_y": "dB", "psnr_rgb": "dB", "map_voc07": "%"}
 #: Where a line states the share of the dense network's size or work, the best statement first.
 PARAMS = ("params_ratio", "params_reduction", "compression_ratio", "params", "block_params_ratio", "block_params")
 MACS = ("flops_ratio", "flops_reduction")
@@ -106,9 +106,10 @@ class PublishedPoint:
 
 @dataclass(frozen=True)
 class _Match:
-    """A data set of a table in our terms: the test set's name in brackets, why the data differs, and a remark."""
+    """A data set of a table in our terms: its name in brackets and its PSNR, why the data differs, and a remark."""
 
     test: str = ""
+    psnr: str = "psnr_y"
     other_data: str = ""
     note: str = ""
 
@@ -172,6 +173,7 @@ def _points(
             notes.insert(0, METHOD_NOT_OURS)
         for metric, (quality, baseline, drop) in _qualities(line, base).items():
             known = [*notes, _wrong_drop(quality, baseline, drop)]
+            metric = match.psnr if metric == QUALITIES["psnr"] else metric
             yield PublishedPoint(
                 paper=paper, table=table, model=model, dataset=dataset, method=method, setting=setting,
                 ours=named.ours, variant=rule.variant if rule else "",
@@ -193,15 +195,16 @@ def _match(dataset: str, data: str, names: Names) -> _Match | None:
     if test not in names.test_sets:
         return None
 
+    told = names.test_sets[test]
     train, tests = split_data(data)
     own = {_test_name(part, names): part for part in tests}
     if not tests and _test_name(train, names) == test:  # the data brings its only test set, which has no name
-        return _Match(note=names.test_sets[test])
+        return _Match(psnr=told.psnr, note=told.note)
     if test not in own:
         return None
     trained = train.partition(":")[0] == names.trained_on
     other = "" if trained else f"ours is trained on {train}, the paper's on {names.trained_on}"
-    return _Match(test, other, names.test_sets[test])
+    return _Match(test, told.psnr, other, told.note)
 
 
 def _test_name(part: str, names: Names) -> str:

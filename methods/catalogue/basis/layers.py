@@ -61,6 +61,8 @@ class BasisConv2d(CompressedConv2d):
         What lies between basis and projection.
     projection_kernel
         Kernel of the projection, which keeps the spatial size.
+    after
+        What lies behind the projection.
     """
 
     def __init__(
@@ -72,6 +74,7 @@ class BasisConv2d(CompressedConv2d):
         width: int | None = None,
         between: Between = "none",
         projection_kernel: int = 1,
+        after: Between = "none",
     ) -> None:
         super().__init__(spec)
         self.splits = spec.in_channels // split
@@ -84,10 +87,11 @@ class BasisConv2d(CompressedConv2d):
             padding=projection_kernel // 2,
             bias=spec.bias,
         )
-        self.linear = between == "none" and projection_kernel == 1
+        self.after = make_between(after, spec.out_channels)
+        self.linear = between == after == "none" and projection_kernel == 1
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.projection(self.between(self.features(x)))
+        return self.after(self.projection(self.between(self.features(x))))
 
     def features(self, x: Tensor) -> Tensor:
         """Return what every basis filter gives for every split, ``(b, s·m, h', w')``."""
@@ -139,7 +143,7 @@ class BasisConv2d(CompressedConv2d):
         first = first.to(basis.device, basis.dtype)
         with torch.no_grad():
             first.weight.copy_(basis.repeat(self.splits, 1, 1, 1))
-        return nn.Sequential(first, self.between, self.projection).train(self.training)
+        return nn.Sequential(first, self.between, self.projection, self.after).train(self.training)
 
 
 class LoopedBasis(nn.Module):
@@ -154,9 +158,10 @@ class LoopedBasis(nn.Module):
     def __init__(self, layer: BasisConv2d) -> None:
         super().__init__()
         self.splits = layer.splits
-        self.basis, self.between, self.projection = layer.basis, layer.between, layer.projection
+        self.basis, self.between = layer.basis, layer.between
+        self.projection, self.after = layer.projection, layer.after
 
     def forward(self, x: Tensor) -> Tensor:
         p = self.basis.in_channels
         y = [self.basis(x[:, split * p : (split + 1) * p]) for split in range(self.splits)]
-        return self.projection(self.between(torch.cat(y, dim=1)))
+        return self.after(self.projection(self.between(torch.cat(y, dim=1))))

@@ -58,6 +58,9 @@ class Basis(DataAware):
         1, or 3 for a 3×3 projection with padding 1 (DenseNet). That is architectural too: the composition of the two
         convolutions is larger than the original kernel. It starts with the coefficients at its centre, where
         without anything between it equals the 1×1.
+    after
+        What lies behind the projection, of the same choice; architectural as well. The authors' SRResNet has
+        ``"bn-prelu"`` there in the second convolution of a block, too, where the network has none.
     gamma
         Strength ``γ`` of the joint objective's term ``γ Σ ‖W − BA‖²`` with the original weights ``W``, eq. 12. Not for
         architectural variants, which have no ``BA`` to compare.
@@ -69,10 +72,12 @@ class Basis(DataAware):
     Notes
     -----
     The paper's networks: VGG-16 ``size=128, split=128, between="bn-relu"``; EDSR ``size=32, split=256,
-    sharing="block"``; SRResNet ``size=14, split=64, between="bn-prelu"``; ResNet-56 ``sharing="network"`` with a size
+    sharing="block"``; SRResNet ``size=14, split=64, between="bn-prelu"``, with ``after="bn-prelu"`` in the second
+    convolution of a block; ResNet-56 ``sharing="network"`` with a size
     and a split for each width by overrides, the first conv of a stage having those of the stage before; DenseNet-12-40
     ``size=24, sharing="network", sliced=True, projection_kernel=3, between="bn-relu"``. Its compressed transitions,
-    ``c→c`` through ``c/T``, are `SVD` of ``rank=1/T``, which a plan's overrides give these layers.
+    ``c→c`` through ``c/T`` and their input beside them, are `SVD` of ``rank=1/T, residual=True``, which a plan's
+    overrides give these layers.
     """
 
     rank: float = 0.5
@@ -83,6 +88,7 @@ class Basis(DataAware):
     sliced: bool = False
     between: Between = "none"
     projection_kernel: Literal[1, 3] = 1
+    after: Between = "none"
     refit: Literal["none", "ridge"] = field(default="none", kw_only=True)
 
     version: ClassVar[int] = 3
@@ -92,7 +98,8 @@ class Basis(DataAware):
 
     @property
     def kind(self) -> Kind:
-        return "weight-space" if self.between == "none" and self.projection_kernel == 1 else "architectural"
+        linear = self.between == self.after == "none" and self.projection_kernel == 1
+        return "weight-space" if linear else "architectural"
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -106,13 +113,14 @@ class Basis(DataAware):
         )
         require(
             not self.gamma or self.kind == "weight-space",
-            f"basis: gamma compares dense weights, which a layer with between={self.between!r} and "
-            f"projection_kernel={self.projection_kernel} does not have: gamma is 0, got {self.gamma}",
+            f"basis: gamma compares dense weights, which a layer with between={self.between!r}, "
+            f"after={self.after!r} and projection_kernel={self.projection_kernel} does not have: gamma is 0, "
+            f"got {self.gamma}",
         )
         require(
             self.kind == "weight-space" or self.refit == "none",
-            f"basis: with between={self.between!r} and projection_kernel={self.projection_kernel} there is no output "
-            f"to refit to; got refit={self.refit!r}",
+            f"basis: with between={self.between!r}, after={self.after!r} and "
+            f"projection_kernel={self.projection_kernel} there is no output to refit to; got refit={self.refit!r}",
         )
         require_sharing(self.sharing, "basis: sharing")
 
@@ -172,6 +180,7 @@ class Basis(DataAware):
                 width=split if self.sliced else None,
                 between=self.between,
                 projection_kernel=self.projection_kernel,
+                after=self.after,
             )
             for spec in specs
         }

@@ -19,10 +19,12 @@ from ...numerics.linear import largest_divisor
 
 Norm = Literal["none", "depthwise", "both"]
 """After which convolutions of an SIC batch-norm is."""
+Activation = Literal["relu", "prelu"]
+"""The activation that ends an SIC."""
 
 
 class SIC(nn.Module):
-    """Single intra-channel convolution: depthwise, then 1×1, plus the input where shapes allow, then ReLU.
+    """Single intra-channel convolution: depthwise, then 1×1, plus the input where shapes allow, then the activation.
 
     Parameters
     ----------
@@ -36,9 +38,20 @@ class SIC(nn.Module):
         Whether the 1×1 has a bias.
     window
         Side of the window of input channels that an output of the 1×1 sees; None for all.
+    activation
+        ReLU, or a PReLU with one slope of its own.
     """
 
-    def __init__(self, depthwise: nn.Conv2d, out_channels: int, *, norm: Norm, bias: bool, window: int | None) -> None:
+    def __init__(
+        self,
+        depthwise: nn.Conv2d,
+        out_channels: int,
+        *,
+        norm: Norm,
+        bias: bool,
+        window: int | None,
+        activation: Activation = "relu",
+    ) -> None:
         super().__init__()
         channels = depthwise.in_channels
         # decided here, not from the shapes in forward, which a symbolic trace could not follow
@@ -51,11 +64,13 @@ class SIC(nn.Module):
             else WindowedPointwise(channels, out_channels, window or 1, bias=bias)
         )
         self.pointwise_norm = make_between("bn" if norm == "both" else "none", out_channels)
+        self.prelu = nn.PReLU() if activation == "prelu" else None
 
     def forward(self, x: Tensor) -> Tensor:
         y = self.pointwise_norm(self.pointwise(self.depthwise_norm(self.depthwise(x))))
+        y = y + x if self.residual else y
         # not a ReLU: that would keep its output for backward, which an in-place ReLU after it overwrites
-        return (y + x if self.residual else y).clamp(min=0)
+        return y.clamp(min=0) if self.prelu is None else self.prelu(y)
 
 
 def _keeps_size(conv: nn.Conv2d) -> bool:
@@ -184,20 +199,36 @@ class SICStack(CompressedConv2d):
         The convolution that is replaced.
     channels
         Channels before, between and after the SICs.
-    norm, bias, window
+    norm, bias, window, activation
         As for `SIC`.
     """
 
     linear = False
 
-    def __init__(self, spec: ConvSpec, channels: Sequence[int], *, norm: Norm, bias: bool, window: int | None) -> None:
+    def __init__(
+        self,
+        spec: ConvSpec,
+        channels: Sequence[int],
+        *,
+        norm: Norm,
+        bias: bool,
+        window: int | None,
+        activation: Activation = "relu",
+    ) -> None:
         super().__init__(spec)
         # all but the first keep the size; torch pads even kernels unevenly only when asked for "same"
         even = any(size % 2 == 0 for size in spec.kernel_size)
         padding = "same" if even else tuple(size // 2 for size in spec.kernel_size)
         later = replace(spec, stride=(1, 1), padding=padding, dilation=(1, 1))
         blocks = [
-            SIC((later if index else spec).spatial_conv(a, a, groups=a), b, norm=norm, bias=bias, window=window)
+            SIC(
+                (later if index else spec).spatial_conv(a, a, groups=a),
+                b,
+                norm=norm,
+                bias=bias,
+                window=window,
+                activation=activation,
+            )
             for index, (a, b) in enumerate(pairwise(channels))
         ]
         self.blocks = nn.Sequential(*blocks)

@@ -16,7 +16,7 @@ from ...contract.method import Kind, Method
 from ...contract.registry import register
 from ...contract.select import Select, refuse_grouped, refuse_pointwise
 from ...contract.spec import ConvSpec
-from .layers import Norm, SICStack, window_size
+from .layers import Activation, Norm, SICStack, window_size
 
 Bias = Literal["conv", "always", "never"]
 Change = Literal["last", "first"]
@@ -35,7 +35,7 @@ def _later_padding_fits(spec: ConvSpec) -> bool:
 @register("factor")
 @dataclass(frozen=True)
 class Factor(Method):
-    """Factorised convolution: ``S`` stacked depthwise + 1×1 pairs with residual and ReLU, trained anew.
+    """Factorised convolution: ``S`` stacked depthwise + 1×1 pairs with residual and activation, trained anew.
 
     The convolution's weights are not used; the untouched layers of the network keep theirs. The input is added
     wherever an SIC changes neither channels nor size.
@@ -54,12 +54,14 @@ class Factor(Method):
     window
         Topological subdivisioning (wang2017): the input channels lie on a grid that is nearly square, and an output of
         a 1×1 sees ``window × window`` of them only. None lets it see all.
+    activation
+        What ends each SIC: ``"relu"``, or ``"prelu"`` with a slope of its own.
 
     Notes
     -----
     li2019's networks: VGG-16 ``norm="both", bias="always"``; ResNet-56 ``bias="never"``; DenseNet-12-40
-    ``norm="depthwise", bias="never", change="first"``; SRResNet and EDSR ``bias="always"``, ``stacks`` 1 to 3. A
-    block's own batch-norm stays where it is.
+    ``norm="depthwise", bias="never", change="first"``; EDSR ``bias="always"``, ``stacks`` 1 to 3, and SRResNet with
+    ``activation="prelu"``. A block's own batch-norm stays where it is.
 
     Left out is wang2017's spatial bottleneck: a depthwise convolution with a stride, the 1×1 on the smaller map, and a
     transposed convolution back to the size there was. li2019 does not have it.
@@ -70,6 +72,7 @@ class Factor(Method):
     bias: Bias = "conv"
     change: Change = "last"
     window: int | None = None
+    activation: Activation = "relu"
 
     version: ClassVar[int] = 2
     paper: ClassVar[str] = "Wang, Liu, Foroosh, Factorized Convolutional Neural Networks, ICCV Workshops 2017"
@@ -102,7 +105,9 @@ class Factor(Method):
 
     def _layer(self, spec: ConvSpec) -> SICStack:
         bias = spec.bias if self.bias == "conv" else self.bias == "always"
-        return SICStack(spec, self.channels(spec), norm=self.norm, bias=bias, window=self.window)
+        return SICStack(
+            spec, self.channels(spec), norm=self.norm, bias=bias, window=self.window, activation=self.activation
+        )
 
     def compress_layer(self, conv: nn.Conv2d, spec: ConvSpec, generator: torch.Generator) -> nn.Module:
         layer = self._layer(spec)

@@ -38,7 +38,7 @@ def test_loading_gives_a_model_and_a_plan_that_goes_with_it():
     model, plan = load_variant("li2019-densenet40-basis-m36t6", device="meta")
     assert {layer.path for layer in plan.layers} <= {path for path, _ in model.named_modules()}
     methods = {layer.path: plan.method_of(layer) for layer in plan.layers}
-    assert methods["features.transition1.conv"] == SVD(rank=0.1666667)
+    assert methods["features.transition1.conv"] == SVD(rank=0.1666667, residual=True)
     assert methods["features.denseblock3.denselayer12.conv1"].sliced
     assert methods["features.conv0"] is None
 
@@ -100,7 +100,14 @@ def test_a_name_that_comes_from_a_variant_does_not_change_what_the_trial_is(tmp_
 @pytest.mark.parametrize(
     ("variant", "message"),
     [
-        ("li2019-resnet56-basis", "variant 'li2019-resnet56-basis' is one of resnet56, not of vgg16-cifar"),
+        (
+            "li2019-resnet56-basis",
+            "variant 'li2019-resnet56-basis' is one of resnet56 with shortcut: A-pool, not of vgg16-cifar",
+        ),
+        (
+            "li2019-srresnet-basis-64-14",
+            "'li2019-srresnet-basis-64-14' is one of srresnet-x4 with tail_kernel: 3, not of vgg16-cifar",
+        ),
         ("li2019-vgg16-bases", "unknown variant 'li2019-vgg16-bases' (did you mean 'li2019-vgg16-basis'"),
     ],
 )

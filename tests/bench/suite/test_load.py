@@ -4,7 +4,7 @@ import pytest
 
 from decompbench.bench.base.errors import SuiteError
 from decompbench.bench.base.yaml import parse_value
-from decompbench.bench.suite.load import load_suite, packaged_suites
+from decompbench.bench.suite.load import change_recipes, find_suite, load_suite, packaged_suites
 from decompbench.bench.suite.trial import expand, matching
 
 from ..factories import suite_content, write_suite
@@ -22,6 +22,13 @@ def test_packaged_suites_are_valid_and_expand(name):
     assert suite.name == name
     names = [trial.name for trial in expand(suite)]
     assert len(names) == len(set(names)) > 1
+
+
+def test_packaged_suites_lie_in_one_folder_or_in_one_of_their_paper_and_each_has_a_name_of_its_own():
+    folder = find_suite("quick").parent
+    files = list(folder.rglob("*.yaml"))
+    assert sorted(files) == sorted(packaged_suites().values())
+    assert find_suite("sr-x4") == folder / "li2019" / "sr-x4.yaml"
 
 
 def test_dense_comes_first_and_once_even_when_listed_or_not(tmp_path):
@@ -99,6 +106,53 @@ def test_recipe_of_the_suite_is_changed_by_the_entry(tmp_path):
     content["entries"][0]["recipe"] = {"lr": 0.25}
     suite = load_suite(str(write_suite(tmp_path, content)))
     assert (suite.entries[0].recipe.epochs, suite.entries[0].recipe.lr) == (3, 0.25)
+
+
+def test_recipe_of_the_entry_is_changed_by_a_method(tmp_path):
+    content = suite_content(recipe={"epochs": 4, "lr": 0.5, "schedule": "step", "milestones": [2]})
+    methods = ["svd", {"name": "tucker2", "recipe": {"epochs": 8}}, {"name": "kmeans", "recipe": "short-sr"}]
+    content["entries"][0] |= {"methods": methods, "recipe": {"lr": 0.25}, "budgets": []}
+    suite = load_suite(str(write_suite(tmp_path, content)))
+    of = {trial.method.name: trial.recipe for trial in expand(suite)}
+    assert of["dense"] == of["svd"] == suite.entries[0].recipe
+    # as where an entry changes a suite's recipe, milestones stay where they were as parts of the whole
+    assert of["tucker2"] == of["svd"].model_copy(update={"epochs": 8, "milestones": (4,)})
+    assert (of["kmeans"].optimizer, of["kmeans"].schedule) == ("adam", "cosine")
+
+
+def test_a_method_s_recipe_makes_the_trial_that_an_entry_s_recipe_makes(tmp_path):
+    content = suite_content()
+    content["entries"][0] |= {"methods": [{"name": "svd", "rank": 0.5, "recipe": {"epochs": 3}}], "budgets": []}
+    _, own = expand(load_suite(str(write_suite(tmp_path, content))))
+    content["entries"][0] |= {"methods": [{"name": "svd", "rank": 0.5}], "recipe": {"epochs": 3}}
+    _, entrys = expand(load_suite(str(write_suite(tmp_path, content))))
+    assert own.asked() == entrys.asked()
+    assert own.model_dump() == entrys.model_dump()  # what a record holds of it, too
+
+
+def test_an_option_changes_the_recipes_of_methods_too(tmp_path):
+    content = suite_content()
+    content["entries"][0]["methods"] = ["svd", {"name": "tucker2", "recipe": {"lr": 0.5}}]
+    changed = change_recipes(load_suite(str(write_suite(tmp_path, content))), {"epochs": 7})
+    assert {(trial.recipe.epochs, trial.recipe.lr) for trial in expand(changed)} == {(7, 0.05), (7, 0.5)}
+
+
+def test_mistakes_in_a_method_s_recipe_are_named(tmp_path):
+    content = suite_content()
+    content["entries"][0]["methods"] = [{"name": "svd", "recipe": {"epoch": 1}}]
+    assert "entries[0].methods[0].recipe.epoch: unknown key 'epoch' (did you mean 'epochs'?)" in error_of(
+        write_suite(tmp_path, content)
+    )
+    content["entries"][0]["methods"] = [{"name": "svd", "recipe": "short-srr"}]
+    assert "unknown recipe 'short-srr' (did you mean 'short-sr'" in error_of(write_suite(tmp_path, content))
+    content["entries"][0]["methods"] = [{"name": "svd", "recipe": {"distill": {"weight": 0.5}}}]
+    assert "recipe.distill learns from the dense model's weights" in error_of(write_suite(tmp_path, content))
+
+
+def test_two_of_one_name_with_other_recipes_need_labels(tmp_path):
+    content = suite_content()
+    content["entries"][0]["methods"] = ["svd", {"name": "svd", "recipe": {"epochs": 3}}]
+    assert "two different trials would be named" in error_of(write_suite(tmp_path, content))
 
 
 def test_measure_of_the_suite_is_changed_by_the_entry(tmp_path):

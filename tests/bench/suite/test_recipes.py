@@ -18,11 +18,20 @@ from ..factories import decompbench, suite_content, write_suite
 # None: not in the paper.
 PAPERS = {
     "li2019-cifar10-baseline": (300, 0.1, (150, 225), 128, 1e-4, 1),
-    "li2019-cifar10-baseline-batch64": (300, 0.1, (150, 225), 64, 1e-4, 1),
+    "li2019-cifar10-baseline-resnet": (300, 0.1, (150, 225), 64, 1e-4, 1),
+    "li2019-cifar10-baseline-densenet": (300, 0.1, (150, 225), 64, 1e-4, 1),
     "li2019-cifar10-baseline-vgg": (300, 0.1, (150, 225), 128, 5e-4, 1),
     "li2019-cifar10": (300, 0.1, (150, 225), 128, 1e-4, 1),
     "li2019-cifar10-vgg": (300, 0.1, (150, 225), 128, 5e-4, 1),
-    "li2019-cifar10-long": (400, 0.1, (250, 325), 64, 1e-4, 1),
+    **{
+        f"li2019-cifar10-{model}{method}": expected
+        for model in ("resnet", "densenet")
+        for method, expected in {
+            "": (300, 0.1, (150, 225), 64, 1e-4, 1),
+            "-basis": (400, 0.1, (250, 325), 64, 1e-4, 1),
+            "-kmeans": (300, 5e-3, (150, 225), 64, 1e-4, 1),
+        }.items()
+    },
     "li2019-sr": (300, 1e-4, (200,), 16, 0, 1),
     "son2018-vgg16": (300, 5e-3, (150, 225), 256, 5e-4, 1),
     "yang2020-cifar10-baseline": (None, 0.1, "half and three quarters", None, None, 1),
@@ -47,7 +56,8 @@ def test_numbers_of_the_papers(name):
         assert value is None or getattr(recipe, field) == value, field
     assert recipe.cycles == cycles
     assert (recipe.schedule, recipe.decay_rate) == ("step", 0.1)
-    assert recipe.optimizer == ("adam" if name == "li2019-sr" else "momentum")
+    sgd = "sgd" if "densenet" in name else "momentum"  # the former is with Nesterov's momentum
+    assert recipe.optimizer == ("adam" if name == "li2019-sr" else sgd)
     assert recipe.optimizer == "adam" or (recipe.momentum == 0.9 and recipe.decay_all)
 
 

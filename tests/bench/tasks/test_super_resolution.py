@@ -99,6 +99,30 @@ def test_psnr_against_a_hand_calculation(scale: int) -> None:
     assert [metric.name for metric in task.metrics] == list(values)
 
 
+@pytest.mark.parametrize(("scale", "border"), [(2, 8), (2, 0), (3, 9)])
+def test_psnr_of_rgb_against_a_hand_calculation(scale: int, border: int) -> None:
+    """As li2019's authors score DIV2K: all three channels, rounded to 8 bits, less scale + 6 pixels at each edge."""
+    task = small_task(scale=scale, rgb_border=border)
+    outputs, expected = [], []
+    generator = torch.Generator().manual_seed(5)
+    for _, high in pairs(task):
+        outputs.append(((high.double() + 9 * torch.randn(high.shape, generator=generator).double()) / 255).float())
+        error = (outputs[-1].double() * 255).clamp(0, 255).round() - high.double()
+        inside = error[:, border : error.shape[1] - border, border : error.shape[2] - border]
+        expected.append(10 * math.log10(255**2 / (inside**2).mean().item()))
+    values = task.evaluate(Oracle(outputs))
+    assert values["psnr_rgb"] == pytest.approx(sum(expected) / 2, abs=1e-4)
+    assert list(values) == [metric.name for metric in task.metrics] == ["psnr_y", "ssim_y", "psnr_rgb"]
+    luma_alone = small_task(scale=scale).evaluate(Oracle(outputs))
+    assert luma_alone == {name: values[name] for name in ("psnr_y", "ssim_y")}
+
+
+def test_a_border_that_leaves_nothing_is_refused() -> None:
+    assert small_task(rgb_border=15).metrics
+    with pytest.raises(TaskError, match=r"32 pixels at high resolution.*rgb_border can be 15 at most"):
+        small_task(rgb_border=16)
+
+
 def test_only_the_border_is_left_out() -> None:
     task = small_task()
     images = [high.float() / 255 for _, high in pairs(task)]

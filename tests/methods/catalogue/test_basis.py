@@ -26,6 +26,8 @@ VARIANTS = {
     "sliced-alone": Basis(0.3, sliced=True),
     "vgg": Basis(size=4, split=4, between="bn-relu"),
     "srresnet": Basis(size=3, split=8, between="bn-prelu"),
+    "srresnet-second": Basis(size=3, split=4, between="bn-prelu", after="bn-prelu"),
+    "after-alone": Basis(size=3, split=4, after="bn"),
     "shared-bn": Basis(0.2, sharing="group", between="bn"),
     "wide-projection": Basis(size=2, split=8, projection_kernel=3),
     "densenet": Basis(size=4, sharing="network", sliced=True, projection_kernel=3, between="bn-relu"),
@@ -119,6 +121,7 @@ def test_grouped_convolutions_are_skipped_with_a_reason():
     [
         ({"sliced": True, "split": 4}, "split is None, got 4"),
         ({"gamma": 1.0, "between": "bn-relu"}, r"between='bn-relu'.*gamma is 0, got 1\.0"),
+        ({"gamma": 1.0, "after": "bn"}, r"after='bn'.*gamma is 0, got 1\.0"),
         ({"gamma": 1.0, "projection_kernel": 3}, r"projection_kernel=3.*gamma is 0, got 1\.0"),
         ({"between": "relu"}, "'bn-prelu', got 'relu'"),
         ({"projection_kernel": 5}, "projection_kernel is 1 or 3, got 5"),
@@ -131,7 +134,7 @@ def test_settings_that_contradict_each_other(bad, message):
 
 def test_kind_depends_on_the_settings():
     kinds = {name: method.kind for name, method in VARIANTS.items()}
-    architectural = {"vgg", "srresnet", "shared-bn", "wide-projection", "densenet"}
+    architectural = {"vgg", "srresnet", "srresnet-second", "after-alone", "shared-bn", "wide-projection", "densenet"}
     assert {name for name, kind in kinds.items() if kind == "architectural"} == architectural
 
 
@@ -323,12 +326,23 @@ def test_joint_objective_is_the_distance_to_the_trained_weights(method):
         (Basis(0.3, split=8), {"compact", "dense"}),
         (Basis(0.3, split=4), {"compact", "dense", "grouped", "loop"}),
         (Basis(size=3, split=4, between="bn-relu"), {"compact", "grouped", "loop"}),
+        (Basis(size=3, split=4, after="bn-prelu"), {"compact", "grouped", "loop"}),
         (Basis(0.3, sliced=True), {"compact", "dense", "unshared"}),
         (Basis(size=2, projection_kernel=3, sliced=True), {"compact", "unshared"}),
     ],
 )
 def test_every_equal_form_is_offered(method, forms):
     assert set(compress(small_net(), method, EXAMPLE).stage1[0][0].forms()) == forms
+
+
+def test_what_comes_after_the_projection_is_applied_to_it():
+    conv = nn.Conv2d(8, 6, 3, padding=1)
+    x = torch.randn(2, 8, 9, 9)
+    layer = compressed(conv, Basis(1.0, split=4, after="bn-prelu"), x)
+    norm, prelu = layer.after
+    assert (norm.num_features, prelu.weight.numel()) == (6, 1)
+    torch.testing.assert_close(layer(x), prelu(norm(conv(x))), rtol=1e-4, atol=1e-5)
+    assert Basis(after="bn").kind == "architectural"
 
 
 def test_a_loop_over_many_splits_is_not_offered():

@@ -19,6 +19,7 @@ VARIANTS = {
     "resnet": Factor(bias="never"),
     "densenet": Factor(norm="depthwise", change="first"),
     "sr": Factor(3, bias="always"),
+    "srresnet": Factor(2, bias="always", activation="prelu"),
     "windowed": Factor(norm="both", bias="always", window=2),
 }
 
@@ -82,6 +83,17 @@ def test_batch_norm_is_where_it_is_asked_for(norm, count):
     assert [one.num_features for one in norms] == {0: [], 2: [4, 4], 4: [4, 4, 4, 6]}[count]
 
 
+def test_each_sic_has_a_slope_of_its_own_that_is_no_weight():
+    x = torch.randn(2, 6, 9, 9)
+    layer = compressed(nn.Conv2d(6, 6, 3, padding=1), Factor(2, activation="prelu"), x)
+    slopes = [module.weight for module in layer.modules() if isinstance(module, nn.PReLU)]
+    assert len(slopes) == 2
+    assert not {id(slope) for slope in slopes} & {id(tensor) for tensor, _ in layer.weight_tensors()}
+    first = layer.sics()[0]
+    nn.init.zeros_(first.pointwise.weight)
+    torch.testing.assert_close(first(x), torch.where(x > 0, x, 0.25 * x))
+
+
 @pytest.mark.parametrize("bias", [True, False])
 @pytest.mark.parametrize(("setting", "expected"), [("conv", None), ("always", True), ("never", False)])
 def test_biases(setting, expected, bias):
@@ -110,6 +122,7 @@ def test_layers_start_from_he_with_residual_ones_smaller():
         ({"norm": "bn"}, "norm is 'none' or 'depthwise' or 'both', got 'bn'"),
         ({"bias": "yes"}, "bias is 'conv' or 'always' or 'never', got 'yes'"),
         ({"change": "middle"}, "change is 'last' or 'first', got 'middle'"),
+        ({"activation": "gelu"}, "activation is 'relu' or 'prelu', got 'gelu'"),
         ({"window": 0}, "window is at least 1 or None, got 0"),
     ],
 )

@@ -42,7 +42,7 @@ def test_tables_without_the_cost_are_named_and_left_out(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["parето"], "there are pareto, layers, curves, ranks"),
+        (["parето"], "there are pareto, layers, curves, ranks, images"),
         (["paretto"], "did you mean 'pareto'"),
         (["pareto", "-o", "x.jpg"], "must end in .pdf, .png, .svg"),
         (["pareto", "--cost", "flops"], "unknown cost 'flops'"),
@@ -52,6 +52,8 @@ def test_tables_without_the_cost_are_named_and_left_out(tmp_path):
         (["layers", "--cost", "latency"], "layers have no cost 'latency'"),
         (["pareto", "--filter", "method=nothing"], "leaves no row"),
         (["ranks", "--budget", "params=99%"], "nothing to draw at params=99%"),
+        (["images"], "figure images SUITE --models FOLDER"),
+        (["images", "quick", "--crop", "1,2"], "--crop 1,2: left, top and side of a square"),
         (["pareto", "nowhere"], "no records of suite 'nowhere'"),
     ],
 )

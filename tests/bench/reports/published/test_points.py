@@ -130,8 +130,15 @@ def test_super_resolution_is_by_scale_and_test_set():
     (sic1,) = points("edsr-r32f256x2", "div2k -> sr:Set5", "super_resolution", metric="psnr_y[Set5]")[:1]
     assert (sic1.setting, sic1.quality, sic1.params_percent) == ("SIC1", 37.95, 11.5)
     alone = points("edsr-r32f256x3", "div2k:somewhere", "super_resolution")
-    assert {(p.dataset, p.metric) for p in alone} == {("DIV2K x3", "psnr_y")}
-    assert all("does not say on which channels" in p.note for p in alone)
+    assert {(p.dataset, p.metric, p.unit) for p in alone} == {("DIV2K x3", "psnr_rgb", "dB")}
+    assert all("PSNR over R, G and B less scale + 6 pixels" in p.note for p in alone)
+
+
+def test_div2k_is_compared_by_the_psnr_that_its_authors_take_and_the_other_sets_by_that_of_luma():
+    found = points("edsr-r32f256x4", ALL_SETS, "super_resolution")
+    assert {p.metric for p in found} == {*(f"psnr_y[{name}]" for name in SETS), "psnr_rgb[DIV2K]"}
+    (sic1,) = points("edsr-r32f256x4", ALL_SETS, "super_resolution", metric="psnr_rgb[DIV2K]")[-4:-3]
+    assert (sic1.setting, sic1.quality, sic1.baseline) == ("SIC1", 28.92, 29.25)
 
 
 def test_other_data_is_marked_and_other_models_have_nothing():
