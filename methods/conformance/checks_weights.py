@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import torch
 from torch import Tensor, nn
 
 from ..contract.cost import Skip
 from ..contract.method import Method
 from .cases import ConvCase
-from .checks_costs import sized_methods
+from .checks_costs import knob_of, sized_methods
 from .compressing import as_decomposed, ignores_weights, lone_layer
 from .failure import NotApplicable, demand, demand_same, relative_difference, tolerance
 
@@ -87,6 +89,27 @@ def check_error_never_grows_with_the_knob(method: Method, case: ConvCase) -> Non
             f"{smaller}: what the knob adds has to come nearer to the weight",
         )
         previous, smaller = error, sized
+
+
+def check_layers_lose_no_more_than_their_curve_says(method: Method, case: ConvCase) -> None:
+    """`Method.error_curve`, by which ranks are allocated, is the squared error of the layers or a bound of it."""
+    if method.kind != "weight-space":
+        raise NotApplicable(f"{method.kind}: there is no dense weight")
+    plan, conv = case.plan(method), case.model()[0]
+    (path,), specs = plan.groups[0].paths, [plan.layers[0].spec]
+    assert isinstance(conv, nn.Conv2d | nn.ConvTranspose2d)
+    convs = cast(dict[str, nn.Conv2d], {path: conv})
+    sizes = sized_methods(plan.groups[0].method, 8)
+    knob = knob_of(sizes[0])
+    curve = sizes[0].error_curve(convs, specs, [getattr(size, knob.field) for size in sizes])
+    norm = float(conv.weight.detach().double().square().sum())
+    for size, told in zip(sizes, curve, strict=True):
+        lost = size.weight_error(convs, specs)
+        demand(
+            told >= lost - tolerance(conv.weight.dtype) * norm,
+            f"{size} loses {lost / norm:.4g} of the weight's squared norm, error_curve() says {told / norm:.4g}: put "
+            "right truncations(), truncation_ranks() or error_curve()",
+        )
 
 
 def convolve(case: ConvCase, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:

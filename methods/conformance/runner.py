@@ -59,6 +59,7 @@ CHECKS: tuple[tuple[Callable[..., None], Lists], ...] = (
     (weights.check_forms_agree, (ALL, PRECISIONS)),
     (weights.check_full_size_gives_the_convolution_back, (ALL,)),
     (weights.check_error_never_grows_with_the_knob, (FEW,)),
+    (weights.check_layers_lose_no_more_than_their_curve_says, (FEW,)),
     (state.check_saved_model_is_bit_equal, (ALL, PRECISIONS, NETWORKS)),
     (state.check_plan_survives_json, (NETWORKS,)),
     (state.check_state_goes_from_one_model_to_another, (FEW, NETWORKS)),

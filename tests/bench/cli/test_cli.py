@@ -117,6 +117,14 @@ def test_compress_writes_a_file_that_loads_back(tmp_path):
     assert "weights are random" in table.stdout
 
 
+def test_compress_allocates_and_says_what_that_won(tmp_path):
+    arguments = ["compress", "resnet8", "--pretrained", "true", "--method", "svd", "--params", "0.3"]
+    arguments += ["--allocate", "global", "-o", str(tmp_path / "small.safetensors")]
+    assert "allocate=global: summed relative error" in decompbench(*arguments).stdout
+    plan = json.loads(decompbench(*arguments, "--json").stdout)["plan"]
+    assert plan["allocation"]["error"] < plan["allocation"]["uniform_error"]
+
+
 def test_compress_takes_a_method_from_a_module_in_the_current_folder(tmp_path, monkeypatch):
     from decompbench.methods.contract import registry
 
@@ -147,6 +155,7 @@ def test_compress_takes_a_method_from_a_module_in_the_current_folder(tmp_path, m
         (["compress", "resnet7", "--method", "svd", "-o", "x.st"], ["resnet7"]),
         (["compress", "resnet8", "--method", "svd", "-o", "no/such/x.st"], ["no folder no/such"]),
         (["compress", "resnet8", "--method", "kmeans", "--params", "0.01", "-o", "x.st"], ["reaches"]),
+        (["compress", "resnet8", "--method", "svd", "--allocate", "global", "-o", "x.st"], ["shares out a budget"]),
         (["compress", "resnet8", "--method", "svd", "--set", "rank", "-o", "x.st"], ["key=value"]),
         (["run", "smoke", "--device", "cuda:99"], ["cuda:99", "use --device cpu"]),
         (["data", "fetch", "cifar1"], ["did you mean 'cifar10'", "fashion-mnist can"]),

@@ -91,6 +91,45 @@ def test_settings_that_are_read_off_weights_need_them(tmp_path):
         looked_at(preview, cifar_suite(tmp_path, methods=methods, budgets=[], pretrained="absent.safetensors"))
 
 
+def test_an_allocation_needs_weights_and_one_by_sensitivity_the_data(tmp_path):
+    methods = [{"name": "svd", "allocate": word} for word in ("uniform", "global", "sensitivity")]
+    settings = {"methods": methods, "budgets": [{"params": 0.3}]}
+    suite = cifar_suite(tmp_path, data="fashion-mnist-10k", pretrained=True, **settings)
+    _, uniform, shared, measured = looked_at(preview, suite)
+    assert uniform.size.knob.low == pytest.approx(uniform.size.knob.high, rel=0.01)
+    assert shared.size.knob.low < uniform.size.knob.low < shared.size.knob.high
+    assert (measured.size, measured.made) == (None, "unknown")
+    assert "'run' measures them" in measured.problem
+    *_, same, now_measured = looked_at(survey, suite)
+    assert same.size == shared.size
+    assert now_measured.made == "as asked"
+    assert now_measured.size.weights <= 0.3 * now_measured.size.dense_weights
+    with pytest.raises(SuiteError, match=r"absent\.safetensors"):
+        looked_at(preview, cifar_suite(tmp_path, pretrained="absent.safetensors", **settings))
+
+
+def test_what_cannot_be_allocated_is_told_with_its_place(tmp_path):
+    methods = ["svd", {"name": "factor", "allocate": "global"}]
+    with pytest.raises(SuiteError, match=r"methods\[1\]: factor.*no error to allocate by"):
+        looked_at(preview, cifar_suite(tmp_path, data="fashion-mnist-10k", pretrained=True, methods=methods))
+    with pytest.raises(SuiteError, match=r"methods\[0\]: allocate='global' shares out a budget"):
+        methods = [{"name": "svd", "allocate": "global"}]
+        looked_at(preview, cifar_suite(tmp_path, methods=methods, budgets=[]))
+
+
+def test_the_verb_shows_all_rows_allocated_that_can_be(tmp_path):
+    methods = ["svd", "factor", {"name": "tucker2", "label": "tucker"}]
+    suite = cifar_suite(tmp_path, data="fashion-mnist-10k", pretrained=True, methods=methods, budgets=[{"params": 0.3}])
+    rows = json.loads(decompbench("plan", suite, "--allocate", "energy", "--json").stdout)
+    shown = [row["trial"].split("/")[2] for row in rows]
+    assert shown == ["dense", "svd allocate=energy", "factor", "tucker allocate=energy"]
+    knob = rows[1]["size"]["knob"]
+    assert knob["low"] < knob["high"]
+    run = decompbench("plan", suite, "--allocate", "energy", "--explain")
+    assert run.returncode == 2
+    assert "leave out --allocate" in run.stderr
+
+
 def test_a_folder_says_nothing_by_its_name(tmp_path):
     with pytest.raises(SuiteError, match="no folder"):
         looked_at(preview, cifar_suite(tmp_path, data="imagefolder:absent"))

@@ -89,6 +89,23 @@ def test_a_method_that_asks_for_inputs_gets_them(tmp_path, task):
     assert again["state_sha256"] == refitted["state_sha256"]
 
 
+def test_sensitivities_are_measured_on_training_inputs(tmp_path, task):
+    seen = []
+
+    class Watched(Classification):
+        def calibration_batches(self, samples, *args, **kwargs):
+            seen.append(samples)
+            return super().calibration_batches(samples, *args, **kwargs)
+
+    watched = Watched(task.data, task.options)
+    uniform = execute(tmp_path, watched)
+    assert seen == []
+    shared = execute(tmp_path, watched, name="svd", allocate="sensitivity")
+    assert seen == [128]
+    assert "allocation" not in uniform["plan"]
+    assert shared["plan"]["allocation"]["error"] <= shared["plan"]["allocation"]["uniform_error"]
+
+
 def test_the_time_to_compress_has_the_drawing_in_it(tmp_path, task):
     class Slow(Classification):
         def calibration_batches(self, *args, **kwargs):

@@ -5,6 +5,8 @@ import pytest
 from decompbench.bench.base.errors import SuiteError
 from decompbench.bench.base.yaml import parse_value
 from decompbench.bench.suite.load import change_recipes, find_suite, load_suite, packaged_suites
+from decompbench.bench.records.asked import AskedMethod
+from decompbench.bench.suite.load import load_suite, packaged_suites
 from decompbench.bench.suite.trial import expand, matching
 
 from ..factories import suite_content, write_suite
@@ -91,6 +93,26 @@ def test_method_mapping_separates_settings_from_its_own_keys(tmp_path):
     assert adaptive.method.settings == {"learn": "arp"}
     assert (adaptive.method.row, adaptive.method.unreachable) == ("adaptive", "nearest")
     assert svd.method.row == "svd rank=0.5"
+
+
+def test_an_allocation_names_the_row_and_is_in_the_identity_unless_it_is_uniform(tmp_path):
+    content = suite_content()
+    content["entries"][0]["methods"] = [
+        "svd",
+        {"name": "svd", "allocate": "uniform", "label": "same"},
+        {"name": "svd", "rank": 0.5, "allocate": "global"},
+        {"name": "svd", "allocate": "energy", "label": "svd-energy"},
+    ]
+    _, plain, same, shared, labelled = expand(load_suite(str(write_suite(tmp_path, content))))
+    rows = [trial.method.row for trial in (plain, same, shared, labelled)]
+    assert rows == ["svd", "same", "svd rank=0.5 allocate=global", "svd-energy"]
+    assert plain.asked() == same.asked()
+    assert "allocate" not in plain.asked()["method"]
+    assert shared.asked()["method"] == {"name": "svd", "settings": {"rank": 0.5}, "allocate": "global"}
+    assert AskedMethod.model_validate(shared.method.model_dump(mode="json")).row == shared.method.row
+    content["entries"][0]["methods"] = [{"name": "svd", "allocate": "globl"}]
+    wanted = "entries[0].methods[0].allocate: 'globl' is not allowed (did you mean 'global'?)"
+    assert wanted in error_of(write_suite(tmp_path, content))
 
 
 @pytest.mark.parametrize("settings", [None, 3, ["rank"]])

@@ -312,6 +312,17 @@ class Backwards(Tweaked):
         layer.first.weight.mul_(1 - self.rank)
 
 
+@breaks("check_layers_lose_no_more_than_their_curve_says", "put right truncations()")
+class RankTooMany(SVD):
+    """Takes itself for larger than it is when ranks are allocated."""
+
+    def truncation_ranks(self, specs):
+        return [
+            min(rank + 1, spec.out_channels, spec.fan_in)
+            for rank, spec in zip(super().truncation_ranks(specs), specs, strict=True)
+        ]
+
+
 # -- what it can be made into --------------------------------------------------------------------------------------
 
 

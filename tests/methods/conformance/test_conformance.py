@@ -19,6 +19,7 @@ VARIANTS = [
     ("basis", {"sharing": "group", "gamma": 0.1}),
     ("basis", {"sharing": "group", "sliced": True}),
     ("basis", {"between": "bn-relu"}),
+    ("basis", {"sharing": "group", "refit": "ridge"}),
     ("factor", {"norm": "both", "window": 4}),
     ("fsnet", {"init": "random"}),
     ("fsnet", {"weight_bits": 8}),
@@ -26,12 +27,14 @@ VARIANTS = [
     ("group", {"refit": "ridge"}),
     ("kmeans", {"clusters": 20, "codebook": "layer"}),
     ("kmeans", {"clusters": 20, "symmetry": "D4", "scale_bits": 8}),
+    ("spatial-svd", {"refit": "ridge"}),
     ("tucker2", {"learn": "arp"}),
     ("tucker2", {"learn": "lc", "groups": 4, "coefficients": "identity"}),
     ("tucker2", {"learn": "nuclear"}),
     ("tucker2", {"learn": "lc", "ranks_from": "training", "groups_pointwise": 2}),
     ("tucker2", {"choose": "energy"}),
     ("tucker2", {"coefficients": "identity"}),
+    ("tucker2", {"coefficients": "identity", "groups": 2, "refit": "whitened-ridge"}),
 ]
 # few sweeps: what they are promised to keep does not depend on how far alternating least squares goes
 SETTINGS = {"cp": {"sweeps": 2}, "kmeans": {"max_iter": 20}}

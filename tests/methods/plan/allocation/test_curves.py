@@ -17,7 +17,6 @@ from decompbench.methods import (
     list_methods,
     trace,
 )
-from decompbench.methods.numerics.spectrum import discarded_squares, squared_spectra
 
 from ...cases import small_net
 
@@ -84,17 +83,6 @@ def test_every_method_with_a_weight_gives_a_curve(name):
     convs, group = next(iter(groups_of(small_net(), method)))
     errors = method.error_curve(convs, group, values_of(method)[-2:])
     assert all(error >= 0 for error in errors)
-
-
-def test_discarded_squares_are_those_of_the_truncated_matrices():
-    torch.manual_seed(0)
-    matrices = torch.randn(3, 5, 7).double()
-    lost = discarded_squares(squared_spectra(matrices))
-    assert lost.shape == (6,)
-    for rank in range(6):
-        u, s, v = torch.linalg.svd(matrices, full_matrices=False)
-        cut = (u[..., :rank] * s[..., None, :rank]) @ v[:, :rank]
-        assert lost[rank].item() == pytest.approx((matrices - cut).square().sum().item(), abs=1e-12)
 
 
 def test_truncated_matrices_do_not_depend_on_the_knob():
