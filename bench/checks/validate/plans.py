@@ -7,12 +7,13 @@ from collections.abc import Iterator, Sequence
 
 from pydantic import ValidationError
 
-from ....methods import list_methods, method_class
+from ....methods import MethodError, list_methods, method_class
 from ...base.errors import BenchError
 from ...base.process import run_in_process
 from ...planning.choice import choose_method
 from ...planning.forecast import Planned
 from ...records.record import Record, Size
+from ...suite.schema import MethodChoice
 from .read import RecordLine
 from .report import Finding, ValidationReport
 from .settings import suite_trial
@@ -59,12 +60,19 @@ def _why_not(record: Record) -> str | None:
     for name in sorted(trial.method.names):
         if name not in list_methods():
             return f"method {name} is not at hand: install the package that has it"
-    if choose_method(trial.method).sizes_from_training:
-        return f"training chooses the sizes of {record.method.label}"
     now = method_class(record.method.name).version
     if record.method.version != now:
         return f"method {record.method.name} has version {now} here, not {record.method.version}"
+    if _sizes_from_training(trial.method):
+        return f"training chooses the sizes of {record.method.label}"
     return None
+
+
+def _sizes_from_training(choice: MethodChoice) -> bool:
+    try:
+        return choose_method(choice).sizes_from_training
+    except MethodError:  # planning it will tell
+        return False
 
 
 def _planned(records: Sequence[Record]) -> list[Planned]:

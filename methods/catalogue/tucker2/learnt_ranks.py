@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from ...contract.cost import Skip
 from ...contract.spec import ConvSpec
+from ...numerics.unfolding import shortest
 from ..learning.lc import LearningCompression
 from ..learning.nuclear import NuclearShrinkage
 from ..learning.regulariser import LearnedPart, nearest_weights, trainable_groups
@@ -66,7 +67,7 @@ class LearntRanksPart(LearnedPart):
     def monitor(self) -> dict[str, dict[str, list[float]]]:
         numbers = super().monitor()
         if self._lc is None:
-            for own, distance in zip(numbers.values(), self._distances().tolist(), strict=True):
+            for own, distance in zip(numbers.values(), shortest(self._distances()), strict=True):
                 own["violation"] = [distance]
         for path, own in numbers.items():
             latest = self._latest.get(path, STAYS_DENSE)

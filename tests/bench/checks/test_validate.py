@@ -10,6 +10,7 @@ from decompbench.bench.base.provenance.software import key_of
 from decompbench.bench.checks.validate import validate
 from decompbench.bench.records.checksum import sealed
 from decompbench.bench.records.lines import read_line
+from decompbench.methods import Tucker2
 from tests.places import COMMITTED, MACHINE, QUICK, RESULTS
 
 from ..factories import decompbench, line_of
@@ -264,6 +265,20 @@ def test_a_knob_that_the_budget_does_not_give_is_found(folder, documents):
     (what,) = found(folder, plan=True)
     assert what.startswith("measured.planned.knob is rank")
     assert "to 0.9, planned again from the settings rank" in what
+
+
+def test_sizes_that_training_chose_are_not_planned_again(folder, documents):
+    document = refitted(documents[1])
+    for part in (document["trial"]["method"], document["identity"]["method"]):
+        part |= {"name": "tucker2", "settings": {"learn": "nuclear"}}
+    document["method"] |= {"name": "tucker2", "label": "tucker2", "version": Tucker2.version}
+    document["identity"]["method"]["version"] = Tucker2.version
+    document["name"] = document["name"].replace("/svd/", "/tucker2/")
+    document["measured"]["planned"]["knob"] = None
+    document["key"] = key_of(document["identity"])
+    write(folder, line_of(document))
+    report = validate(folder, plan=True)
+    assert (report.planned_again, report.not_planned) == (0, {"training chooses the sizes of tucker2": 1})
 
 
 def test_what_is_not_at_hand_is_told_and_is_no_finding(folder, documents):

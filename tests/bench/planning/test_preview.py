@@ -112,8 +112,8 @@ def test_what_cannot_be_allocated_is_told_with_its_place(tmp_path):
     methods = ["svd", {"name": "factor", "allocate": "global"}]
     with pytest.raises(SuiteError, match=r"methods\[1\]: factor.*no error to allocate by"):
         looked_at(preview, cifar_suite(tmp_path, data="fashion-mnist-10k", pretrained=True, methods=methods))
+    methods = [{"name": "svd", "allocate": "global"}]
     with pytest.raises(SuiteError, match=r"methods\[0\]: allocate='global' shares out a budget"):
-        methods = [{"name": "svd", "allocate": "global"}]
         looked_at(preview, cifar_suite(tmp_path, methods=methods, budgets=[]))
 
 

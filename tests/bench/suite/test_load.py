@@ -4,9 +4,8 @@ import pytest
 
 from decompbench.bench.base.errors import SuiteError
 from decompbench.bench.base.yaml import parse_value
-from decompbench.bench.suite.load import change_recipes, find_suite, load_suite, packaged_suites
 from decompbench.bench.records.asked import AskedMethod
-from decompbench.bench.suite.load import load_suite, packaged_suites
+from decompbench.bench.suite.load import change_recipes, find_suite, load_suite, packaged_suites
 from decompbench.bench.suite.trial import expand, matching
 
 from ..factories import suite_content, write_suite

@@ -156,3 +156,18 @@ def test_ranks_are_the_same_with_and_without_learning():
     net, example = small_net(), torch.randn(1, 3, 12, 12)
     plans = [plan(net, Tucker2(0.4, learn=learn), example) for learn in (None, "arp")]
     assert plans[0].after == plans[1].after != plan(net, SVD(0.4), example).after
+
+
+@pytest.mark.parametrize("groups", [1, 2])
+def test_what_is_told_of_a_weight_is_its_own_whatever_batch_it_is_in(groups):
+    shapes = [(6, 4, 3, 3), (12, 4, 1, 1), (6, 4, 3, 3), (12, 4, 1, 1), (24, 2, 3, 1)]
+    weights = [nn.Parameter((number + 1) * torch.randn(shape)) for number, shape in enumerate(shapes)]
+    unfoldings = [[Unfolding(0, 2 * groups, groups), Unfolding(1, groups, groups)]] * len(shapes)
+    penalty = RankPenalty(weights, unfoldings, eta=0.01, max_strength=1e6, refresh=1, exact=1)
+    assert penalty.monitor() == [{"strength": [0.0] * 2 * groups}] * len(shapes)
+    penalty.penalty()
+    penalty.after_step()
+    for weight, wanted, told in zip(weights, unfoldings, penalty.monitor(), strict=True):
+        expected = definition([weight], wanted, torch.ones(2 * groups))[1]
+        torch.testing.assert_close(torch.tensor(told["violation"]), expected, rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(torch.tensor(told["strength"]), 0.01 * expected, rtol=1e-4, atol=1e-5)
