@@ -182,9 +182,7 @@ MODULES = frozenset(
 
 FORMULAS: dict[str, Callable[[Call], int]] = {
     **dict.fromkeys(("matmul", "linalg_matmul", "mm", "bmm", "mv", "dot", "vdot", "inner", "linear"), _matmul),
-    **dict.fromkeys(
-        ("addmm", "addmm_", "addmv", "addmv_", "baddbmm", "baddbmm_", "addbmm", "addbmm_"), _added_matmul
-    ),
+    **dict.fromkeys(("addmm", "addmm_", "addmv", "addmv_", "baddbmm", "baddbmm_", "addbmm", "addbmm_"), _added_matmul),
     **dict.fromkeys(("conv1d", "conv2d", "conv3d", "deform_conv2d"), _conv),
     **dict.fromkeys(("conv_transpose1d", "conv_transpose2d", "conv_transpose3d"), _conv_transpose),
     **dict.fromkeys(("lstm", "gru", "rnn_tanh", "rnn_relu"), _recurrent),

@@ -129,9 +129,7 @@ def _recurrent_cell(inputs: list[Any], output: list[int]) -> int:
 RULES: dict[str, Rule] = {
     **dict.fromkeys(("_convolution_mode", "torchvision::deform_conv2d"), _conv),
     **dict.fromkeys(("linear", "matmul", "linalg_matmul", "mm", "bmm", "mv", "dot", "vdot", "inner"), _matmul),
-    **dict.fromkeys(
-        ("addmm", "addmm_", "addmv", "addmv_", "baddbmm", "baddbmm_", "addbmm", "addbmm_"), _added_matmul
-    ),
+    **dict.fromkeys(("addmm", "addmm_", "addmv", "addmv_", "baddbmm", "baddbmm_", "addbmm", "addbmm_"), _added_matmul),
     **dict.fromkeys(("chain_matmul", "linalg_multi_dot"), _chain),
     **dict.fromkeys(("lstm", "gru", "rnn_tanh", "rnn_relu"), _recurrent),
     **dict.fromkeys(("lstm_cell", "gru_cell", "rnn_tanh_cell", "rnn_relu_cell"), _recurrent_cell),

@@ -6,7 +6,12 @@ import pytest
 import torchvision
 
 from decompbench.bench.measure import count_model
-from decompbench.bench.planning.build import create_trial_method, create_trial_model, create_trial_plan, create_trial_task
+from decompbench.bench.planning.build import (
+    create_trial_method,
+    create_trial_model,
+    create_trial_plan,
+    create_trial_task,
+)
 from decompbench.bench.suite.load import load_suite
 from decompbench.bench.suite.trial import expand
 
