@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -17,9 +16,7 @@ from ..learning.lc import LearningCompression
 from ..learning.nuclear import NuclearShrinkage
 from ..learning.regulariser import LearnedPart, nearest_weights, trainable_groups
 from .rank_choice import STAYS_DENSE, Chosen, RankChoice
-
-if TYPE_CHECKING:
-    from .method import Tucker2
+from .ranked import RankedMethod
 
 
 class LearntRanksPart(LearnedPart):
@@ -38,7 +35,7 @@ class LearntRanksPart(LearnedPart):
 
     def __init__(
         self,
-        method: Tucker2,
+        method: RankedMethod,
         convs: Mapping[str, nn.Conv2d],
         groups: Sequence[Sequence[ConvSpec]],
         generator: torch.Generator,
@@ -96,8 +93,8 @@ class LearntRanksPart(LearnedPart):
                 layers[path] = self._with(own).compress_layer(self.convs[path], self._specs[path], self.generator)
         return layers
 
-    def _with(self, own: Mapping[str, Any]) -> Tucker2:
-        return replace(self.tucker2, **own)
+    def _with(self, own: Mapping[str, Any]) -> RankedMethod:
+        return self.tucker2.with_settings(**own)
 
     @cached_property
     def _choice(self) -> RankChoice:

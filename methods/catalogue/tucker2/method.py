@@ -24,11 +24,11 @@ from ..learning.arp import RankPenalty
 from ..learning.lc import LearningCompression
 from ..learning.nuclear import NuclearShrinkage
 from ..learning.regulariser import LearnedPart, Regulariser, nearest_weights, trainable_groups
-from ..refit.data_aware import DataAware
 from ..refit.last_link import LastLink
 from .decomposition import decompose, kept_squares
 from .layers import IdentityPair, Tucker2Conv2d, strides_first
 from .learnt_ranks import LearntRanksPart
+from .ranked import RankedMethod
 from .refit import last_coefficients, whiten_outputs
 
 _ALL = 2**31 - 1
@@ -37,7 +37,7 @@ _ALL = 2**31 - 1
 
 @register("tucker2")
 @dataclass(frozen=True)
-class Tucker2(DataAware):
+class Tucker2(RankedMethod):
     """Tucker-2: ``W ≈ K ×₁ Z ×₂ A`` as 1×1, core and 1×1 convs; optionally learnt low-rank before it is decomposed.
 
     ``Z`` and ``A`` are the leading singular vectors of the unfoldings along output and input channels, ``K`` the
