@@ -14,6 +14,7 @@ from fvcore.nn.jit_handles import get_shape
 from torch import Tensor, nn
 
 from ....methods.numerics.contractions import chain_macs, einsum_macs
+from ...base.errors import BenchError
 from .conditions import unfused
 
 PRODUCTS = "products"
@@ -60,7 +61,7 @@ def _handle(rule: Rule) -> Callable[[list[Any], list[Any]], Counter[str]]:
 def _shape(value: Any) -> list[int]:
     shape = get_shape(value)
     if shape is None:
-        raise ValueError(f"the traced graph does not tell the shape of {value.debugName()}")
+        raise BenchError(f"MACs cannot be counted: the traced graph does not tell the shape of {value.debugName()}")
     return shape
 
 
