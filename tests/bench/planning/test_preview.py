@@ -112,9 +112,11 @@ def test_what_cannot_be_allocated_is_told_with_its_place(tmp_path):
     methods = ["svd", {"name": "factor", "allocate": "global"}]
     with pytest.raises(SuiteError, match=r"methods\[1\]: factor.*no error to allocate by"):
         looked_at(preview, cifar_suite(tmp_path, data="fashion-mnist-10k", pretrained=True, methods=methods))
-    methods = [{"name": "svd", "allocate": "global"}]
+    without = cifar_suite(
+        tmp_path, data="fashion-mnist-10k", pretrained=True, methods=[{"name": "svd", "allocate": "global"}], budgets=[]
+    )
     with pytest.raises(SuiteError, match=r"methods\[0\]: allocate='global' shares out a budget"):
-        looked_at(preview, cifar_suite(tmp_path, methods=methods, budgets=[]))
+        looked_at(preview, without)
 
 
 def test_the_verb_shows_all_rows_allocated_that_can_be(tmp_path):
