@@ -26,6 +26,7 @@ from typing import Any, Literal
 
 import psutil
 
+from ...common.plugins import Plugins, load_all, loaded
 from .errors import is_user_error
 from .machine import NOTABLE_LOAD, OtherLoad
 
@@ -118,6 +119,7 @@ def run_in_process(
     arguments: tuple[Any, ...],
     on_event: OnEvent,
     *,
+    plugins: Plugins | None = None,
     seconds: float | None = None,
     memory: int | None = None,
     on_wait: Callable[[], None] = lambda: None,
@@ -135,6 +137,8 @@ def run_in_process(
         Anything that can be pickled.
     on_event
         Called here with each ``(name, value)`` but ``waiting``.
+    plugins
+        Imported there first, after those that this process has imported first.
     seconds, memory
         Limits: wall-clock time in s, resident memory in bytes. No limit if None.
     on_wait
@@ -153,7 +157,8 @@ def run_in_process(
         receiver, sender = context.Pipe(duplex=False)
         with tempfile.TemporaryDirectory(prefix="decompbench-") as folder, receiver:
             output = Path(folder) / "output.txt"
-            process = context.Process(target=_main, args=(sender, str(output), function, arguments))
+            first = (*loaded(), *filter(None, (plugins,)))
+            process = context.Process(target=_main, args=(sender, str(output), function, arguments, first))
             try:
                 _start(process)
                 sender.close()
@@ -175,13 +180,16 @@ def _start(process: Any) -> None:
                 raise
 
 
-def _main(sender: Connection, output: str, function: str, arguments: tuple[Any, ...]) -> None:
+def _main(
+    sender: Connection, output: str, function: str, arguments: tuple[Any, ...], plugins: tuple[Plugins, ...]
+) -> None:
     """Body of the process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _redirect_output(output)
     faulthandler.enable()
     end_with_parent()
     try:
+        load_all(plugins)
         call = find_function(function)
         call(lambda name, value: sender.send((name, value)), *arguments)
     except BaseException as error:

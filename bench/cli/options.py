@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,8 +12,6 @@ import typer
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
-
-from ..base.errors import BenchError
 
 if TYPE_CHECKING:
     from ...methods import Target
@@ -33,7 +31,9 @@ MacsBudget = Annotated[float | None, typer.Option(help="Budget: fraction of the 
 BitsBudget = Annotated[float | None, typer.Option(help="Budget: fraction of the conv weights' bits.")]
 Plugins = Annotated[
     list[str] | None,
-    typer.Option("--plugin", help="A module with methods of its own, beside you or installed. Repeatable."),
+    typer.Option(
+        "--plugin", help="A module with methods, models, tasks or data of its own, beside you or installed. Repeatable."
+    ),
 ]
 Devices = Annotated[int, typer.Option("--devices", min=1, help="Train on so many GPUs, or CPU processes, at once.")]
 Superseded = Annotated[
@@ -136,17 +136,15 @@ def parse_size(text: str) -> tuple[int, int]:
 
 
 def import_plugins(names: Sequence[str]) -> None:
-    """Import modules with methods of their own, which may lie in the working directory.
+    """Import modules with methods, models, tasks or data of their own, which may lie in the working directory.
+
+    Processes that this one starts import them, too.
 
     Raises
     ------
-    BenchError
+    PluginError
         One cannot be imported.
     """
-    if names and "" not in sys.path:
-        sys.path.insert(0, "")
-    for name in names:
-        try:
-            importlib.import_module(name)
-        except Exception as error:  # a stranger's module may fail in any way
-            raise BenchError(f"--plugin {name}: {type(error).__name__}: {error}") from error
+    from ...common.plugins import Plugins
+
+    Plugins(tuple(names), os.getcwd(), "--plugin").load()
