@@ -35,7 +35,7 @@ def test_python_s_own_modules_are_not_hidden_by_a_folder(tmp_path):
 @pytest.mark.parametrize("text", ["raise KeyError('a\\nb')", "exit(3)", "def f(:", "import made_up_library"])
 def test_one_that_fails_is_named_in_a_line(tmp_path, text):
     (tmp_path / "made_up_broken.py").write_text(text)
-    with pytest.raises(PluginError, match="^a.yaml: plugins: cannot import 'made_up_broken': .*$") as error:
+    with pytest.raises(PluginError, match=r"^a.yaml: plugins: cannot import 'made_up_broken': .*$") as error:
         Plugins(("made_up_broken",), str(tmp_path), "a.yaml: plugins").load()
     assert "\n" not in str(error.value)
     assert loaded() == ()

@@ -44,7 +44,7 @@ def test_a_function_or_a_class_is_loaded_by_its_name():
 
 def test_mistakes_are_told_as_for_our_own():
     register_model("my-net")(small)
-    with pytest.raises(ModelSettingError, match="my-net takes no 'in_chan' .*'in_chans'"):
+    with pytest.raises(ModelSettingError, match=r"my-net takes no 'in_chan' .*'in_chans'"):
         load_model("my-net", in_chan=1)
     with pytest.raises(UnknownModelError, match="did you mean 'my-net'"):
         load_model("my-nett")
