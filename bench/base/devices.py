@@ -64,7 +64,7 @@ def run_on_devices(emit: Emit, devices: int, device: str, function: str, *argume
             _listen(processes, receiver, emit)
         except ProcessException as error:
             first = Path(folder, ERROR)
-            trace = first.read_text() if first.exists() else str(error)
+            trace = first.read_text(encoding="utf-8") if first.exists() else str(error)
             raise RuntimeError(trace.strip().splitlines()[-1]) from error
         finally:
             for process in filter(None, processes.processes):
@@ -118,7 +118,7 @@ def _main(
         find_function(function)((lambda *event: sender.send(event)) if rank == 0 else (lambda *event: None), *arguments)
     except Exception:
         # The others will fail for want of this one: the first to fail is the one that knows why.
-        with contextlib.suppress(FileExistsError), Path(meeting).with_name(ERROR).open("x") as file:
+        with contextlib.suppress(FileExistsError), Path(meeting).with_name(ERROR).open("x", encoding="utf-8") as file:
             traceback.print_exc(file=file)
         raise
     finally:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import faulthandler
 import importlib
+import io
 import multiprocessing
 import os
 import signal
@@ -165,7 +166,7 @@ def run_in_process(
                 outcome = _watch(process, receiver, on_event, seconds, memory, on_wait, family)
             finally:
                 _kill(process)
-            text = output.read_text(errors="replace") if output.exists() else ""
+            text = output.read_text(encoding="utf-8", errors="replace") if output.exists() else ""
         tail = "\n".join(text.rstrip().splitlines()[-OUTPUT_LINES:])
         return Outcome(**{**outcome.__dict__, "output": tail})
 
@@ -306,6 +307,8 @@ def _redirect_output(path: str) -> None:
     for stream, number in ((sys.stdout, 1), (sys.stderr, 2)):
         stream.flush()
         os.dup2(descriptor, number)
+        if isinstance(stream, io.TextIOWrapper):  # whatever the terminal has: the file is ours
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
     os.close(descriptor)
 
 

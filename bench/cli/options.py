@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
+
+from ...common.plain import plain_json
+from ..reports.text.console import PlainConsole
 
 if TYPE_CHECKING:
     from ...methods import Target
@@ -45,19 +47,24 @@ DEFAULT_RESULTS = None
 """The folder is chosen, and told, by :mod:`.results_folders`."""
 
 
-def output() -> Console:
+def output() -> PlainConsole:
     """Return the console for results: standard output, not folded where it is no terminal."""
-    console = Console()
+    console = PlainConsole()
     if not console.is_terminal:
         console.width = UNFOLDED
     return console
+
+
+def stream_encoding(stream: Any) -> str:
+    """Return the encoding of a stream, UTF-8 for one that takes any text."""
+    return getattr(stream, "encoding", None) or "utf-8"
 
 
 def print_json(value: Any) -> None:
     """Print ``value`` as indented JSON."""
     from ..reports.text.json import to_json
 
-    sys.stdout.write(to_json(value))
+    sys.stdout.write(plain_json(to_json(value), stream_encoding(sys.stdout)))
 
 
 def print_list(rows: Sequence[dict[str, Any]], columns: Sequence[str], as_json: bool) -> None:

@@ -70,7 +70,8 @@ def _annotations(year: Path, image_set: str) -> list[Path]:
             f"{year.parent} is not laid out like VOC's development kit with {year.name}: it has no "
             f"{listing.relative_to(year.parent)}."
         )
-    paths = [year / "Annotations" / f"{line.split()[0]}.xml" for line in listing.read_text().splitlines() if line]
+    lines = listing.read_text(encoding="utf-8").splitlines()
+    paths = [year / "Annotations" / f"{line.split()[0]}.xml" for line in lines if line]
     for file in (file for path in paths for file in (path, _image_of(path))):
         if not file.is_file():
             raise DataError(f"{listing} lists {file.stem}, but there is no {file}.")
