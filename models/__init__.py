@@ -4,13 +4,14 @@
 """
 
 from .checkpoint import read_state
-from .errors import ModelSettingError, UnknownModelError, WeightsError
+from .errors import ModelNameError, ModelSettingError, UnknownModelError, WeightsError
 from .loader import load_model
-from .registry import ModelInfo, list_models
+from .registry import ModelInfo, list_models, plugin_module, register_model
 from .weights import PackagedWeights, packaged_weights, read_weights_metadata
 
 __all__ = [
     "ModelInfo",
+    "ModelNameError",
     "ModelSettingError",
     "PackagedWeights",
     "UnknownModelError",
@@ -18,6 +19,8 @@ __all__ = [
     "list_models",
     "load_model",
     "packaged_weights",
+    "plugin_module",
     "read_state",
     "read_weights_metadata",
+    "register_model",
 ]

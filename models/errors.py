@@ -13,3 +13,7 @@ class ModelSettingError(ValueError):
 
 class WeightsError(ValueError):
     """Weights that are missing, unreadable, or do not fit the model."""
+
+
+class ModelNameError(ValueError):
+    """A plugin's network that cannot have the name it is registered by."""

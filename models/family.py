@@ -96,9 +96,12 @@ class Networks(Family):
     def names(self) -> list[str]:
         return list(self.variants)
 
+    def parameters(self) -> Mapping[str, inspect.Parameter]:
+        """Return the parameters of the network, by name."""
+        return inspect.signature(self.network).parameters
+
     def defaults(self) -> dict[str, Any]:
-        parameters = inspect.signature(self.network).parameters.values()
-        return {one.name: one.default for one in parameters if one.default is not one.empty}
+        return {one.name: one.default for one in self.parameters().values() if one.default is not one.empty}
 
     def input_size(self, name: str) -> ImageSize:
         channels, height, width = self.image

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
+from torch import nn
 
 from ..common.names import suggestion
-from .errors import UnknownModelError
+from ..common.plugins import load_installed
+from .errors import ModelNameError, UnknownModelError
 from .external import TimmModels, TorchvisionModels
-from .family import Family, ImageSize
+from .family import CIFAR_IMAGE, Family, ImageSize, Networks
 from .networks import densenet_cifar, edsr, resnet_cifar, resnet_imagenet_cifar, srresnet, ssd, vgg_cifar
 from .weights import packaged_weights
 
@@ -20,6 +24,10 @@ OWN: tuple[Family, ...] = tuple(
 )
 LIBRARIES = (TimmModels(), TorchvisionModels())
 FAMILIES: tuple[Family, ...] = (*OWN, *LIBRARIES)
+
+N = TypeVar("N", bound=Callable[..., nn.Module])
+
+_of_plugins: dict[str, Networks] = {}
 
 
 @dataclass(frozen=True)
@@ -53,6 +61,64 @@ class ModelInfo:
         return "<" in self.name
 
 
+def register_model(name: str, *, image: ImageSize = CIFAR_IMAGE, source: str = "") -> Callable[[N], N]:
+    """Make a network of a plugin's known by a name; decorates its class, or a function that returns it.
+
+    Parameters
+    ----------
+    name : str
+        For suites and `load_model`.
+    image : tuple of int
+        Channels, height and width of the input that its MACs are given for.
+    source : str
+        Paper or library.
+
+    Raises
+    ------
+    ModelNameError
+        Another model has the name, or a parameter of the network has no default. A task gives some by keyword:
+        ``in_chans`` and, for classification, ``num_classes``.
+
+    Examples
+    --------
+    >>> @register_model("my-net")
+    ... class MyNet(nn.Sequential):
+    ...     def __init__(self, in_chans: int = 3, num_classes: int = 10) -> None:
+    ...         super().__init__(nn.Conv2d(in_chans, num_classes, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    """
+
+    def decorate(network: N) -> N:
+        known = _of_plugins.get(name)
+        others = [family.pattern for family in FAMILIES if family.claims(name)]
+        if known is not None and _origin(known.network) != _origin(network):
+            others.append(".".join(_origin(known.network)))
+        if others:
+            raise ModelNameError(f"a model cannot be called {name!r}: that name is taken by {others[0]}.")
+        family = Networks(network, name, name, re.escape(name), {name: {}}, image, source, rule="")
+        if required := sorted({*family.parameters()} - {*family.defaults()}):
+            raise ModelNameError(f"{name}: every parameter must have a default; {', '.join(required)} has none.")
+        _of_plugins[name] = family
+        return network
+
+    return decorate
+
+
+def plugin_module(name: str) -> str | None:
+    """Return the module of the plugin that has a model; None for a model of ours or of a library."""
+    family = _of_plugins.get(name)
+    return None if family is None else _origin(family.network)[0]
+
+
+def _origin(network: Callable[..., nn.Module]) -> tuple[str, str]:
+    return network.__module__, network.__qualname__
+
+
+def _all_families() -> tuple[Family, ...]:
+    """Return all families, those of installed plugins included."""
+    load_installed()
+    return (*OWN, *_of_plugins.values(), *LIBRARIES)
+
+
 def family_of(name: str) -> Family:
     """The family that a name belongs to.
 
@@ -61,12 +127,16 @@ def family_of(name: str) -> Family:
     UnknownModelError
         None does; the message gives the patterns and the nearest names.
     """
-    for family in FAMILIES:
+    for family in FAMILIES:  # ours first: plugins are not looked for in vain
         if family.claims(name):
             return family
-    known = [known for family in OWN for known in family.names()]
+    families = _all_families()
+    for family in families:
+        if family.claims(name):
+            return family
+    known = [known for family in families if family not in LIBRARIES for known in family.names()]
     known += [weights.model for weights in packaged_weights()]
-    patterns = ", ".join(family.pattern for family in FAMILIES)
+    patterns = ", ".join(family.pattern for family in families)
     hint = suggestion(name, dict.fromkeys(known))
     raise UnknownModelError(f"No model is called {name!r}{hint}. Names are {patterns}.{_hint_elsewhere(name)}")
 
@@ -95,7 +165,7 @@ def list_models(pattern: str = "*") -> list[ModelInfo]:
     if library is not None:
         names = [library.prefix + name for name in library.names()]
     else:
-        names = [name for family in OWN for name in family.names()]
+        names = [name for family in _all_families() if family not in LIBRARIES for name in family.names()]
     found = [_info(name) for name in names if fnmatchcase(name, pattern)]
     if pattern == "*":
         found += [ModelInfo(family.pattern, None, family.defaults(), (), family.source) for family in LIBRARIES]

@@ -21,6 +21,7 @@ import torch
 from torch import distributed, multiprocessing
 from torch.multiprocessing.spawn import ProcessContext, ProcessException, start_processes
 
+from ...common.plugins import Plugins, load_all, loaded
 from .events import Emit
 from .process import end_with_parent, find_function
 
@@ -55,7 +56,7 @@ def run_on_devices(emit: Emit, devices: int, device: str, function: str, *argume
     """
     receiver, sender = multiprocessing.get_context("spawn").Pipe(duplex=False)
     with tempfile.TemporaryDirectory(prefix="decompbench-") as folder, receiver:
-        job = (devices, device, str(Path(folder, "meeting")), sender, function, arguments)
+        job = (devices, device, str(Path(folder, "meeting")), sender, function, arguments, loaded())
         processes = start_processes(_main, job, devices, join=False, start_method="spawn")
         sender.close()
         assert processes is not None
@@ -63,7 +64,7 @@ def run_on_devices(emit: Emit, devices: int, device: str, function: str, *argume
             _listen(processes, receiver, emit)
         except ProcessException as error:
             first = Path(folder, ERROR)
-            trace = first.read_text() if first.exists() else str(error)
+            trace = first.read_text(encoding="utf-8") if first.exists() else str(error)
             raise RuntimeError(trace.strip().splitlines()[-1]) from error
         finally:
             for process in filter(None, processes.processes):
@@ -88,7 +89,14 @@ def _hand_on(receiver: Connection, emit: Emit) -> None:
 
 
 def _main(
-    rank: int, devices: int, device: str, meeting: str, sender: Connection, function: str, arguments: tuple[Any, ...]
+    rank: int,
+    devices: int,
+    device: str,
+    meeting: str,
+    sender: Connection,
+    function: str,
+    arguments: tuple[Any, ...],
+    plugins: tuple[Plugins, ...],
 ) -> None:
     """Body of the process with that rank."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -106,10 +114,11 @@ def _main(
         timeout=PATIENCE,
     )
     try:
+        load_all(plugins)
         find_function(function)((lambda *event: sender.send(event)) if rank == 0 else (lambda *event: None), *arguments)
     except Exception:
         # The others will fail for want of this one: the first to fail is the one that knows why.
-        with contextlib.suppress(FileExistsError), Path(meeting).with_name(ERROR).open("x") as file:
+        with contextlib.suppress(FileExistsError), Path(meeting).with_name(ERROR).open("x", encoding="utf-8") as file:
             traceback.print_exc(file=file)
         raise
     finally:

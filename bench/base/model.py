@@ -1,8 +1,25 @@
-"""The two pydantic classes that values derive from: parts of a suite, and parts of a record."""
+"""The two pydantic classes that values derive from, parts of a suite and parts of a record; and a score in a record."""
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict
+import math
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, PlainSerializer
+
+Infinite = Literal["Infinity", "-Infinity"]
+"""Infinite numbers as texts, as JSON has none; Python's ``float`` and JavaScript's ``Number`` read these."""
+
+
+def score_to_json(score: float) -> float | Infinite:
+    """Return a score as JSON has it; it is no NaN."""
+    if math.isfinite(score):
+        return score
+    return "Infinity" if score > 0 else "-Infinity"
+
+
+Score = Annotated[float, PlainSerializer(score_to_json, when_used="json")]
+"""What a metric gives, in its unit. It is infinite where nothing is better: PSNR of a perfect image."""
 
 
 class Strict(BaseModel):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import faulthandler
 import importlib
+import io
 import multiprocessing
 import os
 import signal
@@ -26,6 +27,7 @@ from typing import Any, Literal
 
 import psutil
 
+from ...common.plugins import Plugins, load_all, loaded
 from .errors import is_user_error
 from .machine import NOTABLE_LOAD, OtherLoad
 
@@ -118,6 +120,7 @@ def run_in_process(
     arguments: tuple[Any, ...],
     on_event: OnEvent,
     *,
+    plugins: Plugins | None = None,
     seconds: float | None = None,
     memory: int | None = None,
     on_wait: Callable[[], None] = lambda: None,
@@ -135,6 +138,8 @@ def run_in_process(
         Anything that can be pickled.
     on_event
         Called here with each ``(name, value)`` but ``waiting``.
+    plugins
+        Imported there first, after those that this process has imported first.
     seconds, memory
         Limits: wall-clock time in s, resident memory in bytes. No limit if None.
     on_wait
@@ -153,14 +158,15 @@ def run_in_process(
         receiver, sender = context.Pipe(duplex=False)
         with tempfile.TemporaryDirectory(prefix="decompbench-") as folder, receiver:
             output = Path(folder) / "output.txt"
-            process = context.Process(target=_main, args=(sender, str(output), function, arguments))
+            first = (*loaded(), *filter(None, (plugins,)))
+            process = context.Process(target=_main, args=(sender, str(output), function, arguments, first))
             try:
                 _start(process)
                 sender.close()
                 outcome = _watch(process, receiver, on_event, seconds, memory, on_wait, family)
             finally:
                 _kill(process)
-            text = output.read_text(errors="replace") if output.exists() else ""
+            text = output.read_text(encoding="utf-8", errors="replace") if output.exists() else ""
         tail = "\n".join(text.rstrip().splitlines()[-OUTPUT_LINES:])
         return Outcome(**{**outcome.__dict__, "output": tail})
 
@@ -175,13 +181,16 @@ def _start(process: Any) -> None:
                 raise
 
 
-def _main(sender: Connection, output: str, function: str, arguments: tuple[Any, ...]) -> None:
+def _main(
+    sender: Connection, output: str, function: str, arguments: tuple[Any, ...], plugins: tuple[Plugins, ...]
+) -> None:
     """Body of the process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _redirect_output(output)
     faulthandler.enable()
     end_with_parent()
     try:
+        load_all(plugins)
         call = find_function(function)
         call(lambda name, value: sender.send((name, value)), *arguments)
     except BaseException as error:
@@ -298,6 +307,8 @@ def _redirect_output(path: str) -> None:
     for stream, number in ((sys.stdout, 1), (sys.stderr, 2)):
         stream.flush()
         os.dup2(descriptor, number)
+        if isinstance(stream, io.TextIOWrapper):  # whatever the terminal has: the file is ours
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
     os.close(descriptor)
 
 

@@ -14,6 +14,7 @@ import typer
 from typer.core import TyperGroup
 
 from ...common.names import suggestion
+from ...common.plain import make_plain
 from ..base.errors import is_user_error
 
 #: All there are, in the order of ``--help``. The verb ``plan`` is ``plan_command`` of the module ``plan``, which has an
@@ -98,6 +99,8 @@ def _options(
 
 def main() -> None:
     """Run the command line. A mistake of the user's is one message and exit code 2."""
+    make_plain(sys.stdout)
+    make_plain(sys.stderr)
     # of a library that ours import; nothing that who calls us could mend
     warnings.filterwarnings("ignore", r"`torch\.jit\.script` is deprecated", FutureWarning)
     try:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .options import AsJson, output, parse_settings, print_json
+from .options import AsJson, Plugins, import_plugins, output, parse_settings, print_json
 
 if TYPE_CHECKING:
     from ..training.baseline import Baseline
@@ -28,6 +28,7 @@ def baseline_command(
         list[str] | None, typer.Option("--set", help="A field of the recipe: epochs=30; base=NAME takes a named one.")
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of weights and training.")] = None,
+    plugin: Plugins = None,
     as_json: AsJson = False,
 ) -> None:
     """Train a dense model and save its weights with all that made them.
@@ -38,6 +39,7 @@ def baseline_command(
     from ..training.callbacks import Callbacks
     from ..training.train_baseline import train_baseline
 
+    import_plugins(plugin or [])
     progress = create_progress()
     chosen = _chosen(model, like, task, data, parse_settings(recipe or []))
     if seed is not None:

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from .options import AsJson, output, print_list
+from .options import AsJson, Plugins, import_plugins, output, print_list
 
 EXAMPLE = "Example: decompbench data fetch cifar10"
 #: What all modules with data import, and with it torch, which takes longer than all else.
@@ -16,6 +16,7 @@ TYPES = "decompbench.bench.data.types"
 def data_command(
     action: Annotated[str | None, typer.Argument(help="Nothing, for a list, or 'fetch'.", metavar="[fetch]")] = None,
     name: Annotated[str | None, typer.Argument(help="What to fetch.")] = None,
+    plugin: Plugins = None,
     as_json: AsJson = False,
 ) -> None:
     """List the data sets, those that ship with the package first; or download one.
@@ -26,6 +27,7 @@ def data_command(
     from ..base.kept import kept
     from ..data.registry import loader_folders
 
+    import_plugins(plugin or [])
     if action is None:
         rows = kept("data", TYPES, _list_all, data=loader_folders)
         print_list(rows, tuple(rows[0]), as_json)

@@ -18,8 +18,9 @@ import typer
 from rich.console import Console
 
 from ...common.names import suggestion
+from ...common.plain import plain_json
 from ..base.errors import BenchError
-from .options import UNFOLDED, output
+from .options import UNFOLDED, output, stream_encoding
 
 TERMINAL, HTML = "terminal", "html"
 
@@ -133,7 +134,7 @@ def write_output(where: Destination, writers: Mapping[str, Writer], printer: Pri
     else:
         text = writers[where.format]()
     if file is None:
-        sys.stdout.write(text)
+        _write_to_stdout(text, where.format)
         return
     from ...common.files import require_writable, write_atomically
 
@@ -143,6 +144,15 @@ def write_output(where: Destination, writers: Mapping[str, Writer], printer: Pri
     except OSError as error:
         raise BenchError(f"cannot write {file}: {error.strerror or error}") from None
     print(file)
+
+
+def _write_to_stdout(text: str, format: str) -> None:
+    """Write a text; where the stream is not UTF-8, JSON is escaped, and a page is UTF-8 all the same, as it says."""
+    if format == HTML and isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.flush()
+        sys.stdout.buffer.write(text.encode())
+        return
+    sys.stdout.write(plain_json(text, stream_encoding(sys.stdout)) if format == "json" else text)
 
 
 def _printed(printer: Printer) -> str:

@@ -83,6 +83,7 @@ def leaderboard_command(
     from ..reports.leaderboard.row_filter import filter_rows, parse_filter, sort_rows
     from ..reports.leaderboard.rows import leaderboard
     from ..reports.leaderboard.shown_metrics import with_metric
+    from ..reports.scores import scores_to_json
     from ..reports.text.json import to_json
 
     old = {"markdown": old_markdown, "csv": old_csv, "latex": old_latex, "json": old_json, HTML: old_html}
@@ -111,7 +112,7 @@ def leaderboard_command(
             "markdown": lambda: to_markdown(frame, published=published),
             "csv": lambda: to_csv(frame, published=published),
             "latex": lambda: to_latex(frame, published=published),
-            "json": lambda: to_json(to_rows(frame, published=published)),
+            "json": lambda: to_json(scores_to_json(to_rows(frame, published=published))),
         },
         lambda console: print_tables(frame, console, wide=wide, published=published),
     )

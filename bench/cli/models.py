@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from .options import AsJson, print_list
+from .options import AsJson, Plugins, import_plugins, print_list
 
 EXAMPLE = "Example: decompbench models 'timm/resnet*'"
 #: What is listed: importing it takes longer than all else.
@@ -21,6 +21,7 @@ def models_command(
     patterns: Annotated[
         list[str] | None, typer.Argument(help="Names, or patterns such as 'timm/resnet*'. Default: all of ours.")
     ] = None,
+    plugin: Plugins = None,
     as_json: AsJson = False,
 ) -> None:
     """List models with their parameters, their MACs for one image, and the data that trained weights ship for.
@@ -30,6 +31,7 @@ def models_command(
     """
     from ..base.kept import kept
 
+    import_plugins(plugin or [])
     rows = _size_all(patterns) if patterns else kept("models", MODELS, lambda: _size_all(["*"]), data=_weights)
     print_list(rows if as_json else [_in_columns(row) for row in rows], COLUMNS, as_json)
 

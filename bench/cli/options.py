@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import importlib
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from ..base.errors import BenchError
+from ...common.plain import plain_json
+from ..reports.text.console import PlainConsole
 
 if TYPE_CHECKING:
     from ...methods import Target
@@ -37,7 +37,9 @@ Allocate = Annotated[
 ]
 Plugins = Annotated[
     list[str] | None,
-    typer.Option("--plugin", help="A module with methods of its own, beside you or installed. Repeatable."),
+    typer.Option(
+        "--plugin", help="A module with methods, models, tasks or data of its own, beside you or installed. Repeatable."
+    ),
 ]
 Devices = Annotated[int, typer.Option("--devices", min=1, help="Train on so many GPUs, or CPU processes, at once.")]
 Superseded = Annotated[
@@ -49,19 +51,24 @@ DEFAULT_RESULTS = None
 """The folder is chosen, and told, by :mod:`.results_folders`."""
 
 
-def output() -> Console:
+def output() -> PlainConsole:
     """Return the console for results: standard output, not folded where it is no terminal."""
-    console = Console()
+    console = PlainConsole()
     if not console.is_terminal:
         console.width = UNFOLDED
     return console
+
+
+def stream_encoding(stream: Any) -> str:
+    """Return the encoding of a stream, UTF-8 for one that takes any text."""
+    return getattr(stream, "encoding", None) or "utf-8"
 
 
 def print_json(value: Any) -> None:
     """Print ``value`` as indented JSON."""
     from ..reports.text.json import to_json
 
-    sys.stdout.write(to_json(value))
+    sys.stdout.write(plain_json(to_json(value), stream_encoding(sys.stdout)))
 
 
 def print_list(rows: Sequence[dict[str, Any]], columns: Sequence[str], as_json: bool) -> None:
@@ -140,17 +147,15 @@ def parse_size(text: str) -> tuple[int, int]:
 
 
 def import_plugins(names: Sequence[str]) -> None:
-    """Import modules with methods of their own, which may lie in the working directory.
+    """Import modules with methods, models, tasks or data of their own, which may lie in the working directory.
+
+    Processes that this one starts import them, too.
 
     Raises
     ------
-    BenchError
+    PluginError
         One cannot be imported.
     """
-    if names and "" not in sys.path:
-        sys.path.insert(0, "")
-    for name in names:
-        try:
-            importlib.import_module(name)
-        except Exception as error:  # a stranger's module may fail in any way
-            raise BenchError(f"--plugin {name}: {type(error).__name__}: {error}") from error
+    from ...common.plugins import Plugins
+
+    Plugins(tuple(names), os.getcwd(), "--plugin").load()

@@ -73,6 +73,7 @@ def run_command(
     try:
         from ..reports.export.render import print_tables, to_rows
         from ..reports.leaderboard.rows import leaderboard
+        from ..reports.scores import scores_to_json
         from ..running.progress import create_progress
         from ..running.run_suite import explain_suite, run_suite
         from ..suite.load import change_recipes, load_suite
@@ -99,7 +100,7 @@ def run_command(
                 "interrupted": result.interrupted,
                 "records": str(result.path),
                 "machine": str(result.machine_path),
-                "rows": to_rows(frame),
+                "rows": scores_to_json(to_rows(frame)),
             }
         )
     else:

@@ -55,8 +55,7 @@ def sweep_command(
 
     where = choose_output(as_format, to, {"markdown": old_markdown, "json": old_json})
     models = choose_models(model or (), quick=quick)
-    plugins = plugin or []
-    import_plugins(plugins)
+    import_plugins(plugin or [])
     methods = _with_settings(method or list_methods(), settings or [])
     for name, changes in methods.items():
         get_method(name, **changes)  # a mistake is told now, not once for each model
@@ -72,7 +71,7 @@ def sweep_command(
     interrupted = False
     try:
         limits = {"seconds": seconds, "memory": int(memory * 2**30)}
-        run_sweep(models, methods, on_model, plugins=plugins, kept=kept, **limits)
+        run_sweep(models, methods, on_model, kept=kept, **limits)
     except KeyboardInterrupt:
         interrupted = True
         progress.note(f"interrupted: {len(outcomes)} of {len(models)} models are done")

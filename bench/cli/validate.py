@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from .options import DEFAULT_RESULTS, AsJson, output, print_json
+from .options import DEFAULT_RESULTS, AsJson, Plugins, import_plugins, output, print_json
 from .results_folders import folders_to_read
 
 EXAMPLE = "Example: decompbench validate results"
@@ -25,16 +25,19 @@ def validate_command(
     plan: Annotated[
         bool, typer.Option("--plan/--no-plan", help="Plan every trial again from its settings and compare the sizes.")
     ] = True,
+    plugin: Plugins = None,
     as_json: AsJson = False,
 ) -> None:
     """Check records: what a pull request to the results has to pass.
 
     Each line's JSON, checksum and fields; its folder and machine; values that cannot be; medians and ratios, again from
     the raw samples; sums over the plan's layers; and sizes and MACs, again from the settings. Exit code 1 if anything
-    is found. What cannot be planned here, such as a plugin's method, is told and is no finding.
+    is found. What cannot be planned here, such as the method of a plugin that is not given, is told and is no
+    finding.
     """
     from ..base.process import PLANNING, start_server, stop_server
 
+    import_plugins(plugin or [])
     if plan:
         start_server(PLANNING)
     try:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ...common.names import suggestion
+from ...common.plugins import load_installed
 from ..base.kept import kept
 from .errors import DataError, UnknownDataError
 from .places import data_folder
@@ -109,10 +110,11 @@ def list_data() -> list[DataInfo]:
 def _modules_imported() -> None:
     for module in pkgutil.walk_packages([str(Path(__file__).parent)], f"{__package__}."):
         importlib.import_module(module.name)
+    load_installed()
 
 
 def _data() -> dict[str, DataInfo]:
-    """Return all data by name, those of all modules of this package included."""
+    """Return all data by name, those of all modules of this package and of installed plugins included."""
     _modules_imported()
     return _DATA
 

@@ -17,7 +17,7 @@ FINAL = ("finished", "deployed")
 
 
 class NotFiniteError(ValueError):
-    """The model's quality is not a finite number."""
+    """The model's quality is not a finite number, nor infinite because it is perfect."""
 
 
 class Examiner:
@@ -37,7 +37,7 @@ class Examiner:
         self.last_state, self.last_quality = "", Quality()
 
     def evaluate(self, moment: str, model: nn.Module) -> Quality:
-        """Return and emit a model's quality: by metric a number, None where it is not finite.
+        """Return and emit a model's quality: by metric a number, None where that tells nothing (see ``Metric.tells``).
 
         A model that has not changed since the last moment has that one's quality. There is none, and nothing is
         emitted, where the task has no metric, or where another process evaluates.
@@ -54,11 +54,17 @@ class Examiner:
         state = f"{model} {state_sha256(model)}"
         if state != self.last_state:
             values = self.task.evaluate(model)
-            finite = {name: float(value) if math.isfinite(value) else None for name, value in values.items()}
-            self.last_state, self.last_quality = state, finite
+            told = {name: self._told(name, value) for name, value in values.items()}
+            self.last_state, self.last_quality = state, told
         self.qualities[moment] = self.last_quality
         self.emit("measured", ("quality", dict(self.qualities)))
         main = self.task.metrics[0].name
         if moment in FINAL and self.last_quality[main] is None:
             raise NotFiniteError(f"the {moment} model's {main} is not a finite number")
         return self.last_quality
+
+    def _told(self, name: str, value: float) -> float | None:
+        """Return a metric's value, None where it tells nothing."""
+        metric = next((one for one in self.task.metrics if one.name == name), None)
+        tells = math.isfinite(value) if metric is None else metric.tells(value)
+        return float(value) if tells else None

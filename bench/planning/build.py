@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-import importlib
-import sys
 from typing import Any
 
 from torch import Tensor, nn
 
 from ...methods import SENSITIVITY_SAMPLES, Method, Plan
 from ...models import load_model
-from ..base.errors import SuiteError
 from ..base.runtime import RuntimeSettings, configure, seed_everything
 from ..suite.trial import Trial
 from ..tasks import Outline, Task, create_task, outline_task
 from .choice import choose_method, choose_overrides, plan_choice
-
-
-class PluginError(SuiteError):
-    """A plugin that cannot be imported."""
 
 
 def configure_trial(trial: Trial, *, compiles: bool = True) -> dict[str, Any]:
@@ -64,20 +57,3 @@ def create_trial_plan(
     if task is not None and trial.method.allocate == "sensitivity":
         calibration = task.calibration_batches(SENSITIVITY_SAMPLES, trial.seed, trial.device)
     return plan_choice(trial.method, method, model, example, trial.budget, calibration=calibration)
-
-
-def import_plugins(trial: Trial) -> None:
-    """Import the suite's plugin modules; they may lie beside the suite file.
-
-    Raises
-    ------
-    PluginError
-        One cannot be imported.
-    """
-    if trial.plugins and trial.folder not in sys.path:
-        sys.path.append(trial.folder)
-    for name in trial.plugins:
-        try:
-            importlib.import_module(name)
-        except Exception as error:
-            raise PluginError(f"plugins: cannot import '{name}': {type(error).__name__}: {error}") from error

@@ -21,12 +21,10 @@ from ..suite.trial import Trial
 from ..tasks import TaskError, UnknownTaskError
 from ..training.optim import OptimizerError, require_optimizer
 from .build import (
-    PluginError,
     configure_trial,
     create_trial_method,
     create_trial_model,
     create_trial_overrides,
-    import_plugins,
     outline_trial_task,
 )
 from .choice import plan_choice, plan_size, why_nothing
@@ -60,7 +58,8 @@ def preview(emit: Emit, trials: list[Trial]) -> None:
 def preview_settings(emit: Emit, trials: list[Trial]) -> None:
     """Plan the trials of records, also of records from elsewhere; emit ``("planned", Planned)`` for each, in order.
 
-    It imports no plugin and reads no weights. A trial that cannot be planned so has a ``problem`` that says why.
+    It reads no weights, and imports no plugin that a record names: whoever calls says which. A trial that cannot be
+    planned so has a ``problem`` that says why.
     """
     networks = _Networks()
 
@@ -81,7 +80,7 @@ def preview_settings(emit: Emit, trials: list[Trial]) -> None:
 
 
 def for_each(trials: Iterable[Trial], look: Callable[[Trial], None]) -> None:
-    """Look at every trial with its plugins imported.
+    """Look at every trial; this process has imported their plugins.
 
     Raises
     ------
@@ -92,15 +91,13 @@ def for_each(trials: Iterable[Trial], look: Callable[[Trial], None]) -> None:
     for trial in trials:
         configure_trial(trial, compiles=False)
         try:
-            import_plugins(trial)
             for recipe in (trial.recipe, *((trial.baseline.recipe,) if trial.baseline else ())):
                 require_optimizer(recipe)
             look(trial)
         except Exception as error:
             if not is_user_error(error):
                 raise
-            where = trial.source if isinstance(error, PluginError) else trial.where(_key_of(error))
-            problems.setdefault(str(error), where)
+            problems.setdefault(str(error), trial.where(_key_of(error)))
     if problems:
         raise SuiteError("\n".join(f"{where}: {problem}" for problem, where in problems.items()))
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import reduce
 from typing import Any, get_args
 
+from ..base.model import Infinite
 from ..base.text import budget_words
 from ..suite.form_name import latency_prefix
 from .asked import AskedTrial
@@ -143,7 +144,12 @@ def _budget(document: Document) -> str:
 
 def _main_metric(moment: str) -> Callable[[Document], float | None]:
     quality = _at("measured", "quality", moment)
-    return lambda document: (quality(document) or {}).get(document["measured"].get("metric"))
+    return lambda document: _score((quality(document) or {}).get(document["measured"].get("metric")))
+
+
+def _score(value: Any) -> Any:
+    """Return a metric's value, an infinite one as a number."""
+    return float(value) if value in get_args(Infinite) else value
 
 
 def _noise(document: Document) -> str:

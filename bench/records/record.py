@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from ..base.model import RecordPart
+from ..base.model import RecordPart, Score
 from .asked import AskedTrial
 from .checksum import sealed
 from .migrations import SCHEMA_MINOR, SCHEMA_VERSION
@@ -20,8 +20,9 @@ Status = Literal["ok", "skipped", "diverged", "oom", "timeout", "failed"]
 #: With these a trial is done: running it again would give the same.
 FINAL: frozenset[str] = frozenset({"ok", "skipped", "diverged"})
 
-#: Metric values by name. A value that was not finite is stored as null.
-Quality = dict[str, float | None]
+#: Metric values by name. A value that was not a number is null; so is an infinite one, unless none is better: that of a
+#: perfect image's PSNR is the text "Infinity", as JSON has no such number.
+Quality = dict[str, Score | None]
 
 
 class KnobRange(RecordPart):
@@ -256,7 +257,8 @@ class Measured(RecordPart):
     """Units of the further metrics that tables show, by name."""
     quality: dict[str, Quality] = Field(default_factory=dict)
     """Metric values, each in its unit, by moment: ``start`` (dense, before anything), ``begun`` (before training),
-    ``trained``, ``finished`` (compressed) and ``deployed``.
+    ``trained``, ``finished`` (compressed) and ``deployed``. Null where a value was no number, ``"Infinity"`` where it
+    was infinite and none is better.
     """
     decomposition: Decomposition | None = None
     """What decomposing alone did; null for the dense model."""

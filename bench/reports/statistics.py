@@ -11,6 +11,7 @@ from statistics import mean, stdev, variance
 from typing import Literal
 
 from .distributions import t_quantile, t_sf
+from .scores import difference
 
 #: Confidence of intervals over seeds.
 CONFIDENCE = 0.95
@@ -22,9 +23,15 @@ Standing = Literal["leader", "worse", "not told apart", "unknown"]
 
 
 def welch_interval(a: Sequence[float], b: Sequence[float], confidence: float = CONFIDENCE) -> Interval:
-    """Return the interval of the difference of means, b's less a's, by Welch's t, of two values or more each."""
-    if not variance(a) and not variance(b):  # t is not defined; without spread the difference is what it is
-        return mean(b) - mean(a), mean(b) - mean(a)
+    """Return the interval of the difference of means, b's less a's, by Welch's t, of two values or more each.
+
+    With infinite values it is a point where it is certain, else all there is.
+    """
+    if _constant(a) and _constant(b):  # t is not defined; without spread the difference is what it is
+        return difference(b[0], a[0]), difference(b[0], a[0])
+    if _infinite(a, b):
+        certain = _apart(a, b)
+        return (certain, certain) if certain else (-math.inf, math.inf)
     error, freedom = _welch(a, b)
     half = t_quantile((1 + confidence) / 2, freedom) * error
     return mean(b) - mean(a) - half, mean(b) - mean(a) + half
@@ -32,10 +39,29 @@ def welch_interval(a: Sequence[float], b: Sequence[float], confidence: float = C
 
 def welch_p(a: Sequence[float], b: Sequence[float]) -> float:
     """Return the two-sided p-value of equal means by Welch's t, of two values or more each."""
-    if not variance(a) and not variance(b):
-        return float(mean(a) == mean(b))
+    if _constant(a) and _constant(b):
+        return float(a[0] == b[0])
+    if _infinite(a, b):
+        return 0.0 if _apart(a, b) else 1.0
     error, freedom = _welch(a, b)
     return 2 * t_sf(abs(mean(b) - mean(a)) / error, freedom)
+
+
+def _constant(values: Sequence[float]) -> bool:
+    """Tell whether all values are the same."""
+    return len(set(values)) == 1
+
+
+def _infinite(a: Sequence[float], b: Sequence[float]) -> bool:
+    return not all(map(math.isfinite, (*a, *b)))
+
+
+def _apart(a: Sequence[float], b: Sequence[float]) -> float:
+    """Return b's distance from a where all of one are infinite and the other's are not; else 0: nothing is known."""
+    for values, others, distance in ((b, a, 1.0), (a, b, -1.0)):
+        if _constant(values) and math.isinf(values[0]) and all(map(math.isfinite, others)):
+            return distance * values[0]
+    return 0.0
 
 
 def _welch(a: Sequence[float], b: Sequence[float]) -> tuple[float, float]:
@@ -64,9 +90,13 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 
 def mean_interval(values: Sequence[float], confidence: float = CONFIDENCE) -> Interval | None:
-    """Return the interval of a mean by Student's t; None of a single value."""
+    """Return the interval of a mean by Student's t; None of a single value, all there is where some are infinite."""
     if len(values) < 2:
         return None
+    if _constant(values):
+        return values[0], values[0]
+    if not all(map(math.isfinite, values)):
+        return -math.inf, math.inf
     half = t_quantile((1 + confidence) / 2, len(values) - 1) * stdev(values) / math.sqrt(len(values))
     return mean(values) - half, mean(values) + half
 

@@ -13,12 +13,14 @@ from typing import Any
 import torch
 
 from ...methods import Method, method_class
+from ...models import plugin_module
 from ..base.provenance.software import code_revision, declared_version, is_ours, library_versions, plugin_digest
 from ..base.provenance.versions import method_part, protocol_digests, protocol_versions, task_part
 from ..base.runtime import device_name
 from ..records.record import Provenance
 from ..suite.trial import Trial
 from ..tasks import Task
+from ..training.baseline import model_source
 
 Document = dict[str, Any]
 
@@ -41,6 +43,7 @@ def identity_of(trial: Trial, task: Task, weights: str | None, method: Method | 
     start = asked["weights"]["start"] if trial.baseline is not None else asked["weights"]
     if weights is not None:
         start["sha256"] = weights
+    asked["model"] |= model_source(trial.model)
     asked["data"]["revision"] = task.data_revision
     asked["task"]["version"] = declared_version(type(task))
     asked["method"]["version"] = None
@@ -69,7 +72,9 @@ def provenance_of(trial: Trial, task: Task) -> Provenance:
 
 
 def _own_digests(trial: Trial, task: Task) -> Iterator[tuple[str, str]]:
-    """Yield name and digest of the task and of each method at work."""
+    """Yield name and digest of a plugin's model, of the task and of each method at work."""
+    if (module := plugin_module(trial.model)) is not None:
+        yield f"model:{trial.model}", plugin_digest(module)
     module = type(task).__module__
     yield f"task:{trial.task}", task_part(module, 0).digest if is_ours(module) else plugin_digest(module)
     for name in sorted(trial.method.names):

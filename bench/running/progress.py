@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterable, Sequence
 from statistics import mean
@@ -191,6 +192,10 @@ def duration(seconds: float) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60} min"
 
 
+def _shown(score: float) -> str:
+    return f"{score:.2f}" if math.isfinite(score) else "∞"
+
+
 def _ending(record: Record) -> Text:
     """Return the line about a trial that has ended."""
     measured = record.measured
@@ -198,7 +203,7 @@ def _ending(record: Record) -> Text:
     text.append(f" after {duration(record.seconds)}: {record.name}", style="default")
     final = measured.quality.get("finished", {}).get(measured.metric or "")
     if final is not None:
-        text.append(f", {measured.metric} {final:.2f} {measured.unit}", style="default")
+        text.append(f", {measured.metric} {_shown(final)} {measured.unit}", style="default")
     if record.failure is not None:
         text.append(f": {record.failure.type}: {record.failure.message}", style="default")
     return text

@@ -179,7 +179,7 @@ def _decide_on(
 
 
 def survey_trials(trials: Sequence[Trial], progress: Progress) -> list[Checked]:
-    """Check all trials in one process of its own and return what is known of each beforehand.
+    """Check all trials of a suite in one process of its own and return what is known of each beforehand.
 
     Parameters
     ----------
@@ -203,13 +203,19 @@ def survey_trials(trials: Sequence[Trial], progress: Progress) -> list[Checked]:
         progress.stage(f"checking, {len(checked)} of {len(trials)} trials done")
 
     progress.stage("checking")
-    outcome = run_in_process(".running.preflight:survey", (list(trials),), on_event, on_wait=progress.wait)
+    outcome = run_in_process(
+        ".running.preflight:survey",
+        (list(trials),),
+        on_event,
+        plugins=trials[0].needed_plugins,
+        on_wait=progress.wait,
+    )
     _require_all(trials, checked, outcome)
     return checked
 
 
 def preview_trials(trials: Sequence[Trial]) -> list[Planned]:
-    """Plan all trials in one process of its own; their data and weights need not be on this machine.
+    """Plan all trials of a suite in one process of its own; their data and weights need not be on this machine.
 
     Raises
     ------
@@ -217,7 +223,12 @@ def preview_trials(trials: Sequence[Trial]) -> list[Planned]:
         As for ``survey_trials``.
     """
     planned: list[Planned] = []
-    outcome = run_in_process(".planning.preview:preview", (list(trials),), lambda _, one: planned.append(one))
+    outcome = run_in_process(
+        ".planning.preview:preview",
+        (list(trials),),
+        lambda _, one: planned.append(one),
+        plugins=trials[0].needed_plugins,
+    )
     _require_all(trials, planned, outcome)
     return planned
 

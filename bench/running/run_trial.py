@@ -26,7 +26,6 @@ from ..planning.build import (
     create_trial_model,
     create_trial_plan,
     create_trial_task,
-    import_plugins,
 )
 from ..planning.choice import plan_size, why_nothing
 from ..records.record import Decomposition, Latency, Moment, Spectrum, StartingWeights, Training
@@ -89,7 +88,6 @@ def _run(emit: Emit, trial: Trial, key: str | None, baseline: str | None, made_w
     """Take the steps of a trial; of processes that train together all take those up to the training."""
     emit("stage", "loading")
     emit("measured", ("runtime", configure_trial(trial)))
-    import_plugins(trial)
     task = create_trial_task(trial)
     _tell_metrics(emit, task)
     example = task.example().to(trial.device)

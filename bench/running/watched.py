@@ -29,6 +29,7 @@ class Watched:
             function,
             (trial, *others),
             self.on_event,
+            plugins=trial.needed_plugins,
             seconds=seconds,
             memory=int(trial.limits.memory),
             on_wait=self.progress.wait,

@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import Field
 
 from ...common.names import suggestion
+from ...common.plugins import Plugins
 from ..base.errors import SuiteError
 from ..base.text import DENSE, table_words, trial_words
 from ..data.names import relocate_data
@@ -67,6 +68,11 @@ class Trial(Strict):
     """Key of the method in that file, for messages; empty for the dense model."""
     folder: str = Field(default="", exclude=True)
     """Where relative paths start from."""
+
+    @property
+    def needed_plugins(self) -> Plugins:
+        """What a process imports first that works on the trial."""
+        return Plugins(self.plugins, self.folder, f"{self.source}: plugins")
 
     @property
     def is_dense(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -49,6 +50,13 @@ class Metric:
     unit: str
     higher_is_better: bool
     shown: bool = False
+
+    def tells(self, value: float) -> bool:
+        """Whether a value tells how good a model is: a finite one does, and an infinite one that none is better than.
+
+        The PSNR of a perfect image is infinite; an infinite loss is that of a model that has diverged.
+        """
+        return math.isfinite(value) or value == (math.inf if self.higher_is_better else -math.inf)
 
 
 @dataclass(frozen=True)
@@ -194,7 +202,8 @@ class Task(ABC):
     def evaluate(self, model: nn.Module) -> dict[str, float]:
         """Measure the metrics on the test data, on the device the model lies on.
 
-        The model is in evaluation mode meanwhile. Outputs that are not finite give metrics that are not.
+        The model is in evaluation mode meanwhile. Outputs that are not finite give metrics that are NaN, as an infinite
+        one may be a score.
         """
 
     @abstractmethod

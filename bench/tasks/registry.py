@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from ...common.names import suggestion
+from ...common.plugins import load_installed
 from .base import Outline, Task, TaskError, TaskOptions, UnknownTaskError
 
 _TASKS: dict[str, type[Task]] = {}
@@ -87,8 +88,9 @@ def _chosen(name: str, options: dict[str, Any]) -> tuple[type[Task], TaskOptions
 
 
 def _tasks() -> dict[str, type[Task]]:
-    """Return all tasks by name, once all modules of this package had their chance to register theirs."""
+    """Return all tasks by name, once all modules of this package and of installed plugins have registered theirs."""
     _import_modules()
+    load_installed()
     return _TASKS
 
 

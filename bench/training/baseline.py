@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ...common.names import suggestion
+from ...models import plugin_module
 from ..base.errors import BenchError
-from ..base.provenance.software import declared_version, key_of
+from ..base.provenance.software import declared_version, key_of, plugin_digest
 from ..base.provenance.versions import protocol_versions
 from ..suite.recipe import Recipe
 from ..suite.trial import Trial
@@ -87,7 +88,7 @@ def baseline_key(baseline: Baseline, task: Task, weights: str | None, device: st
     protocols = protocol_versions()
     return key_of(
         {
-            "model": {"name": baseline.model, "options": baseline.model_kwargs},
+            "model": {"name": baseline.model, "options": baseline.model_kwargs, **model_source(baseline.model)},
             "weights": weights,
             "task": {"name": baseline.task, "version": declared_version(type(task)), "options": baseline.task_options},
             "data": task.data_revision,
@@ -98,6 +99,12 @@ def baseline_key(baseline: Baseline, task: Task, weights: str | None, device: st
             "protocols": {name: protocols[name] for name in ("models", "training")},
         }
     )
+
+
+def model_source(name: str) -> dict[str, str]:
+    """Return what tells a plugin's model from another of the same name, its source; nothing for any other model."""
+    module = plugin_module(name)
+    return {} if module is None else {"version": f"source {plugin_digest(module)}"}
 
 
 PACKAGED = (

@@ -21,6 +21,7 @@ from ..base.cache import baseline_file, checkpoint_file, remove_checkpoint
 from ..base.devices import is_first, run_on_devices
 from ..base.errors import BenchError
 from ..base.events import Emit
+from ..base.model import score_to_json
 from ..base.provenance.software import key_of, library_versions
 from ..base.provenance.versions import protocol_digests
 from ..base.runtime import RuntimeSettings, configure, seed_everything
@@ -120,7 +121,7 @@ def train_baseline(
         "threads": torch.get_num_threads(),
         "device": torch.device(device).type,
         "steps": training.steps,
-        "metrics": metrics,
+        "metrics": {name: None if math.isnan(value) else score_to_json(value) for name, value in metrics.items()},
         "versions": made_with["libraries"],
         "sources": made_with["sources"],
         "state_sha256": state_sha256(model),
@@ -133,9 +134,9 @@ def train_baseline(
 
 def _require_quality(task: Task, metrics: dict[str, float], training: TrainResult) -> None:
     """Refuse a model whose main metric is not a finite number; a task of size alone has none."""
-    main = task.metrics[0].name if task.metrics else None
-    if main is not None and not math.isfinite(metrics[main]):
-        what = f"{main} is {metrics[main]} after the training, which ended"
+    main = task.metrics[0] if task.metrics else None
+    if main is not None and not main.tells(metrics[main.name]):
+        what = f"{main.name} is {metrics[main.name]} after the training, which ended"
         raise Diverged(what, math.ceil(training.epochs), training.steps)
 
 

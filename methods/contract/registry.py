@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import warnings
 from collections.abc import Callable
 from importlib import metadata
 from typing import Any, TypeVar
 
+from ...common import plugins
 from ...common.names import did_you_mean
 from .errors import MethodError, SettingError, UnknownNameError
 from .method import Method
 
 ENTRY_POINT_GROUP = "decompbench.methods"
 """Entry-point group in which a package announces its methods: ``name = "package.module:ClassName"``."""
-PLUGINS_VARIABLE = "DECOMPBENCH_PLUGINS"
-"""Environment variable that says whose entry points are looked at: ``all`` (the default), or ``none`` but our own."""
-OWN_DISTRIBUTION = "decompbench"
 
 M = TypeVar("M", bound=type[Method])
 
@@ -54,13 +51,10 @@ def entry_points(group: str) -> list[metadata.EntryPoint]:
     MethodError
         The variable says neither ``all`` nor ``none``.
     """
-    found = list(metadata.entry_points(group=group))
-    chosen = os.environ.get(PLUGINS_VARIABLE) or "all"
-    if chosen not in ("all", "none"):
-        raise MethodError(f"{PLUGINS_VARIABLE}={chosen}: must be 'all' or 'none'")
-    if chosen == "all":
-        return found
-    return [entry for entry in found if entry.dist is not None and entry.dist.name == OWN_DISTRIBUTION]
+    try:
+        return plugins.entry_points(group)
+    except plugins.PluginError as error:
+        raise MethodError(str(error)) from None
 
 
 def _load_plugins() -> None:
@@ -70,6 +64,7 @@ def _load_plugins() -> None:
         return
     found = entry_points(ENTRY_POINT_GROUP)
     _plugins_loaded = True
+    plugins.load_installed()
     for entry in found:
         try:
             loaded = entry.load()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import importlib
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -28,9 +27,7 @@ class SweepError(ValueError):
     """Something that must hold of every method on every model does not."""
 
 
-def check_model(
-    emit: Emit, name: str, methods: Sequence[tuple[str, dict[str, Any]]], plugins: Sequence[str] = ()
-) -> None:
+def check_model(emit: Emit, name: str, methods: Sequence[tuple[str, dict[str, Any]]]) -> None:
     """Check methods on one model with fresh weights.
 
     Parameters
@@ -42,8 +39,6 @@ def check_model(
         As `load_model` takes it.
     methods
         Names of methods, with the settings that are not the default ones.
-    plugins
-        Modules to import first, with methods of their own.
 
     Raises
     ------
@@ -53,8 +48,6 @@ def check_model(
         If the counters disagree on the dense model.
     """
     configure(RuntimeSettings(threads=1))  # images are tiny: more threads would wait for one another
-    for plugin in plugins:
-        importlib.import_module(plugin)
     seed_everything(0)
     model = load_model(name).eval()
     example = smallest_example(model)

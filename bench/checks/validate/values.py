@@ -116,8 +116,8 @@ def _qualities(record: Record) -> Iterator[str]:
     for moment, values in measured.quality.items():
         for name, value in values.items():
             place = f"measured.quality.{moment}.{name}"
-            if value is not None and not math.isfinite(value):
-                yield f"{place} is {value}: what is not finite is null"
+            if value is not None and not math.isfinite(value) and not _is_perfect(value, name, record):
+                yield f"{place} is {value}: what is not finite is null, unless none is better"
             elif value is not None and units.get(name) == "%" and not 0 <= value <= 100:
                 yield f"{place} is {value} %"
     if (halves := measured.decomposition) is not None:
@@ -125,6 +125,13 @@ def _qualities(record: Record) -> Iterator[str]:
         for half, moment in (("before", before), ("after", after)):
             if getattr(halves, half) != measured.quality.get(moment):
                 yield f"measured.decomposition.{half} is not measured.quality.{moment}"
+
+
+def _is_perfect(value: float, name: str, record: Record) -> bool:
+    """Tell whether a value is infinitely good, as far as the record tells of its metric which direction that is."""
+    measured = record.measured
+    shown = name == measured.metric or name in measured.also_shown
+    return math.isinf(value) and (not shown or (value > 0) == (measured.higher_is_better is not False))
 
 
 def _budget(record: Record) -> Iterator[str]:

@@ -17,12 +17,10 @@ from torch import Tensor
 from ..errors import DataOptionError
 from ..images.decoded import decoded
 from ..images.folders import HELD_OUT, LabelledFiles, scan_folder
-from ..images.pictures import opened
+from ..images.pictures import is_grey_picture, read_image, reading
 from ..registry import DataInfo, register_data
 from ..types import ClassificationData, ImageFiles
 
-GREY = ("1", "L")
-"""Modes of Pillow's without colour."""
 MEMORY_SHARE = 0.8
 """Part of the free memory that decoded images may take."""
 
@@ -70,14 +68,19 @@ def scan_image_folder(name: str, folder: Path, held_out: Sequence[str] = HELD_OU
 
 def _listed(folder: Path, files: LabelledFiles) -> tuple[np.ndarray, Tensor, Tensor]:
     """Names as bytes, sizes and labels."""
-    sizes = [os.stat(folder / name).st_size for name in files.names]
+    sizes = [_size(folder / name) for name in files.names]
     return np.array([os.fsencode(name) for name in files.names]), torch.tensor(sizes), torch.tensor(files.labels)
+
+
+def _size(path: Path) -> int:
+    with reading(path):
+        return path.stat().st_size
 
 
 def _decode(paths: Sequence[Path], folder: Path, image_size: int | None) -> Tensor:
     """``(n, c, h, w)`` uint8; images are decoded in threads, as Pillow lets go of Python's lock meanwhile."""
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        channels = 1 if all(pool.map(_is_grey, paths)) else 3
+        channels = 1 if all(pool.map(is_grey_picture, paths)) else 3
     first = _read(paths[0], image_size)
     images = (len(paths), channels, *first.shape[:2])
     size = math.prod(images)
@@ -107,19 +110,10 @@ def _decode(paths: Sequence[Path], folder: Path, image_size: int | None) -> Tens
     return torch.from_numpy(pixels)
 
 
-def _is_grey(path: Path) -> bool:
-    """Whether a file has no colour, by its header alone."""
-    with opened(path) as image:
-        return image.mode in GREY
-
-
 def _read(path: Path, image_size: int | None) -> np.ndarray:
     """``(h, w)`` for a grey file, ``(h, w, 3)`` for any other."""
-    with opened(path) as image:
-        image = image.convert("L" if image.mode in GREY else "RGB")
-        if image_size is not None:
-            image = _resize(image, image_size)
-        return np.asarray(image)
+    image = read_image(path)
+    return np.asarray(image if image_size is None else _resize(image, image_size))
 
 
 def _resize(image: Image.Image, size: int) -> Image.Image:

@@ -1,6 +1,9 @@
 """PASCAL VOC (Everingham et al., IJCV 2010): 20 classes of objects in photographs, in the layout it is handed out in.
 
 ``VOCdevkit/VOC2007`` and ``VOC2012``, each with ``Annotations``, ``ImageSets/Main`` and ``JPEGImages``.
+
+Boxes are those of the image as its file stores it, whatever EXIF says; they are turned with the image. Annotations of
+one's own may have been drawn in the upright image: they are known by the size that they give.
 """
 
 from __future__ import annotations
@@ -12,10 +15,12 @@ from typing import Any
 from xml.etree import ElementTree
 
 import torch
+from torch import Tensor
 
 from ....common.names import suggestion
 from ..errors import DataError
-from ..images.pictures import read_picture, revision_of_files
+from ..images.orientation import Stored
+from ..images.pictures import read_picture, reading_threads, revision_of_files, stored_picture
 from ..places import find_folder
 from ..registry import DataInfo, DataOutline, register_data
 from .scenes import DetectionData, Scene
@@ -45,13 +50,14 @@ def load_voc(name: str, folder: Path, years: Sequence[int]) -> DetectionData:
     Raises
     ------
     DataError
-        A list, an image's or an annotation's file is missing or damaged, or a class is none of VOC's.
+        A list, an image's or an annotation's file is missing or damaged, a class is none of VOC's, or an image that
+        EXIF turns is not of the size that its annotation gives.
     """
     devkit = find_folder(name, [folder / "VOCdevkit", folder], "VOC2007", LAYOUT)
     train = [path for year in years for path in _annotations(devkit / f"VOC{year}", "trainval")]
     test = _annotations(devkit / "VOC2007", "test")
     files = [(f"{path.parts[-3]}/{file.name}", file) for path in (*train, *test) for file in (path, _image_of(path))]
-    scenes = [_scene(path) for path in (*train, *test)]
+    scenes = list(reading_threads().map(_scene, (*train, *test)))
     cut = len(train)
     return DetectionData(name, revision_of_files(files), tuple(scenes[:cut]), tuple(scenes[cut:]), CLASSES)
 
@@ -64,7 +70,8 @@ def _annotations(year: Path, image_set: str) -> list[Path]:
             f"{year.parent} is not laid out like VOC's development kit with {year.name}: it has no "
             f"{listing.relative_to(year.parent)}."
         )
-    paths = [year / "Annotations" / f"{line.split()[0]}.xml" for line in listing.read_text().splitlines() if line]
+    lines = listing.read_text(encoding="utf-8").splitlines()
+    paths = [year / "Annotations" / f"{line.split()[0]}.xml" for line in lines if line]
     for file in (file for path in paths for file in (path, _image_of(path))):
         if not file.is_file():
             raise DataError(f"{listing} lists {file.stem}, but there is no {file}.")
@@ -87,14 +94,37 @@ def _scene(path: Path) -> Scene:
         # pixels are counted from 1 and the last one is inside the box, so that its right edge has the same number
         boxes = [[float(one["bndbox"][key]) for key in ("xmin", "ymin", "xmax", "ymax")] for one in objects]
         difficult = [one.get("difficult", "0") == "1" for one in objects]
+        size = annotation.get("size")
+        annotated = size and (int(size["height"]), int(size["width"]))
     except (ElementTree.ParseError, KeyError, TypeError, ValueError) as error:
         raise DataError(f"{path} is no annotation of VOC's: {type(error).__name__}: {error}") from error
+    edges = torch.tensor(boxes).reshape(-1, 4) - torch.tensor([1.0, 1.0, 0.0, 0.0])
     return Scene(
         path.stem,
         functools.partial(read_picture, _image_of(path)),
-        torch.tensor(boxes).reshape(-1, 4) - torch.tensor([1.0, 1.0, 0.0, 0.0]),
+        _upright(edges, stored_picture(_image_of(path)), annotated, path),
         torch.tensor(labels, dtype=torch.int64),
         torch.tensor(difficult, dtype=torch.bool),
+    )
+
+
+def _upright(boxes: Tensor, stored: Stored, annotated: tuple[int, int] | None, path: Path) -> Tensor:
+    """Return boxes as they are in the upright image; ``annotated`` is the height and width of that they were drawn in.
+
+    Raises
+    ------
+    DataError
+        It is neither the stored nor the upright image's, and these differ.
+    """
+    if stored.orientation == 1:
+        return boxes
+    if annotated in (None, (stored.height, stored.width)):
+        return stored.upright_boxes(boxes)
+    if annotated == stored.upright_size:
+        return boxes
+    raise DataError(
+        f"{path} gives the size {annotated[1]}x{annotated[0]}, but its image is {stored.width}x{stored.height} and "
+        f"turned by EXIF (orientation {stored.orientation}): in which of them are the boxes?"
     )
 
 

@@ -14,8 +14,9 @@ from torch import Tensor
 
 from ....methods.lifecycle.tensor_file import write_tensors
 from ...base.cache import cache_folder
+from .pictures import reading
 
-_VERSION = 1
+_VERSION = 2
 """Raised when what is decoded changes."""
 
 
@@ -52,7 +53,8 @@ def decoded(folder: Path, names: Sequence[str], image_size: int | None, decode: 
 def _fingerprint(folder: Path, names: Sequence[str]) -> str:
     lines = [f"{_VERSION} {PIL.__version__}"]
     for name in names:
-        status = os.stat(folder / name)
+        with reading(folder / name):
+            status = os.stat(folder / name)
         lines.append(f"{name}\0{status.st_size} {status.st_mtime_ns} {status.st_ctime_ns}")
     return _digest("\n".join(lines))
 

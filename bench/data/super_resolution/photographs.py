@@ -6,15 +6,13 @@ function in ``skimage.data``.
 
 from __future__ import annotations
 
-from importlib.resources import files
+from importlib.resources import as_file, files
 from pathlib import Path
 
-import numpy as np
-import torch
-from PIL import Image
 from torch import Tensor
 
 from ..errors import DataError
+from ..images.pictures import read_picture
 from ..registry import DataInfo, register_data
 from ..types import revision_of
 from .pairs import Pair, PairSet
@@ -52,12 +50,11 @@ def photographs_revision() -> str:
 
 def _read(file: str) -> Tensor:
     """``(3, h, w)`` uint8."""
-    path = files("skimage") / "data" / file
-    if not path.is_file():
+    carried = files("skimage") / "data" / file
+    if not carried.is_file():
         raise DataError(f"The installed scikit-image does not carry {file}, as its wheels from 0.22 on do.")
-    with path.open("rb") as stream, Image.open(stream) as image:
-        pixels = np.asarray(image.convert("RGB"))
-    return torch.from_numpy(pixels.copy()).permute(2, 0, 1).contiguous()
+    with as_file(carried) as path:
+        return read_picture(path)
 
 
 register_data(

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from ...base.text import counted
+from ..scores import scores_to_json
 from .matching import MatchedRow
 
 #: ``changed``: different, and neither better nor worse, or not known to be either.
@@ -131,7 +132,7 @@ class RecordsComparison:
             "regression": self.has_regression,
             "summary": self.summary(),
             "notes": list(self.notes),
-            "rows": [row.to_json(everything=everything) for row in self.rows],
+            "rows": [scores_to_json(row.to_json(everything=everything)) for row in self.rows],
         }
 
     def _findings(self, verdict: Verdict, word: str) -> str:

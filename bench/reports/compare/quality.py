@@ -5,12 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import replace
-from statistics import mean, variance
+from statistics import mean
 
+from ...base.text import counted
 from ...records.record import Record
 from ..leaderboard.row_notes import NOTABLE_DIFFERENCE
 from ..leaderboard.shown_metrics import ShownMetric, shown_metrics
+from ..scores import difference, known, spread
 from ..statistics import welch_interval
+from ..text.table import number, signed
 from .findings import RowFinding, Verdict
 from .matching import MatchedRow
 
@@ -18,7 +21,7 @@ from .matching import MatchedRow
 THRESHOLDS = {"%": 1.0, "dB": 0.1}
 RELATIVE_THRESHOLD = 0.01
 
-#: A metric's value by seed; None where it was not finite.
+#: A metric's value by seed; None where it told nothing.
 Values = dict[int, float | None]
 
 
@@ -54,7 +57,7 @@ def same_weights(row: MatchedRow) -> bool:
 
 
 def _judged(metric: ShownMetric, a: Values, b: Values, same: bool, threshold: float | None) -> RowFinding:
-    own, other = _finite(a), _finite(b)
+    own, other = known(a.values()), known(b.values())
     finding = RowFinding(
         "quality", metric.heading, "same", *_texts(own, other),
         numbers={"a": a, "b": b, "same_weights": same, "higher_is_better": metric.higher_is_better},
@@ -64,30 +67,33 @@ def _judged(metric: ShownMetric, a: Values, b: Values, same: bool, threshold: fl
         return replace(finding, verdict="regression", change=f"not finite in B for {lacking_b} of {len(b)} seeds")
     if not own or not other:
         return replace(finding, verdict="improvement" if other else "same", change="not finite in A")
-    difference = mean(other) - mean(own)
-    if not difference:
+    gain = difference(mean(other), mean(own))
+    if not gain:
         return replace(finding, change="same weights" if same else "")
     if min(len(own), len(other)) > 1 and not same:
         low, high = welch_interval(own, other)
-        verdict = "same" if low <= 0 <= high else _better_or_worse(difference, metric)
-        text = f"{_signed(difference)} [{_signed(low)}, {_signed(high)}]"
+        verdict = "same" if low <= 0 <= high else _better_or_worse(gain, metric)
+        text = f"{_signed(gain)} [{_signed(low)}, {_signed(high)}]"
         text += ", within the seeds' spread" if verdict == "same" else ""
-        numbers = {**finding.numbers, "difference": difference, "interval": (low, high)}
+        numbers = {**finding.numbers, "difference": gain, "interval": (low, high)}
         return replace(finding, verdict=verdict, change=text, numbers=numbers)
-    limit = THRESHOLDS.get(metric.unit, RELATIVE_THRESHOLD * abs(mean(own))) if threshold is None else threshold
+    relative = RELATIVE_THRESHOLD * abs(mean(own))
+    limit = (
+        THRESHOLDS.get(metric.unit, relative if math.isfinite(relative) else 0.0) if threshold is None else threshold
+    )
     # a difference of decimal numbers is off by rounding: what is written as 1.00 is not beyond 1
-    beyond = abs(difference) > limit and not math.isclose(abs(difference), limit, rel_tol=1e-9)
+    beyond = abs(gain) > limit and not math.isclose(abs(gain), limit, rel_tol=1e-9)
     reason = "same weights, scored differently" if same else "spread unknown"
     return replace(
         finding,
-        verdict=_better_or_worse(difference, metric) if beyond else "changed",
-        change=f"{_signed(difference)}, {reason}" + (f", beyond {limit:.3g} {metric.unit}".rstrip() if beyond else ""),
-        numbers={**finding.numbers, "difference": difference, "threshold": limit},
+        verdict=_better_or_worse(gain, metric) if beyond else "changed",
+        change=f"{_signed(gain)}, {reason}" + (f", beyond {limit:.3g} {metric.unit}".rstrip() if beyond else ""),
+        numbers={**finding.numbers, "difference": gain, "threshold": limit},
     )
 
 
-def _better_or_worse(difference: float, metric: ShownMetric) -> Verdict:
-    return "improvement" if (difference > 0) == metric.higher_is_better else "regression"
+def _better_or_worse(gain: float, metric: ShownMetric) -> Verdict:
+    return "improvement" if (gain > 0) == metric.higher_is_better else "regression"
 
 
 def _deployed(metric: ShownMetric, a: dict[int, Record], b: dict[int, Record]) -> Iterator[RowFinding]:
@@ -95,7 +101,7 @@ def _deployed(metric: ShownMetric, a: dict[int, Record], b: dict[int, Record]) -
     before, after = _gap(metric, a), _gap(metric, b)
     if before <= NOTABLE_DIFFERENCE < after:
         yield RowFinding(
-            "quality", f"{metric.heading}, deployed less finished", "regression", f"{before:.2f}", f"{after:.2f}",
+            "quality", f"{metric.heading}, deployed less finished", "regression", number(before, 2), number(after, 2),
             "deploying changes more than rounding", {"a": before, "b": after},
         )  # fmt: skip
 
@@ -104,7 +110,9 @@ def _gap(metric: ShownMetric, records: dict[int, Record]) -> float:
     """Return how far the deployed models are from the finished ones, at most."""
     finished, deployed = _values(records, metric), _values(records, metric, "deployed")
     gaps = [
-        abs(own - other) for seed, own in finished.items() if own is not None and (other := deployed[seed]) is not None
+        abs(difference(own, other))
+        for seed, own in finished.items()
+        if own is not None and (other := deployed[seed]) is not None
     ]
     return max(gaps, default=0.0)
 
@@ -115,10 +123,6 @@ def _ok(records: dict[int, Record]) -> dict[int, Record]:
 
 def _values(records: dict[int, Record], metric: ShownMetric, moment: str = "finished") -> Values:
     return {seed: record.measured.quality.get(moment, {}).get(metric.name) for seed, record in records.items()}
-
-
-def _finite(values: Values) -> list[float]:
-    return [value for value in values.values() if value is not None and math.isfinite(value)]
 
 
 def _texts(own: list[float], other: list[float]) -> tuple[str, str]:
@@ -138,12 +142,15 @@ def _texts(own: list[float], other: list[float]) -> tuple[str, str]:
 def _text(values: list[float], digits: int) -> str:
     if not values:
         return "–"
-    spread = f" ±{math.sqrt(variance(values)):.{digits}f} ({len(values)} seeds)" if len(values) > 1 else ""
-    return f"{mean(values):.{digits}f}{spread}"
+    deviation = spread(values)
+    around = "" if deviation is None else f" ±{deviation:.{digits}f}"
+    seeds = f" ({counted(len(values), 'seed')})" if len(values) > 1 else ""
+    average = mean(values)
+    return f"{f'{average:.{digits}f}' if math.isfinite(average) else number(average, digits)}{around}{seeds}"
 
 
 def _signed(value: float, digits: int = 2) -> str:
     """Return a difference with its sign, a small one with the digits it takes."""
     if value and abs(value) < 0.5 * 10**-digits:
         return f"{value:+.1g}"
-    return f"{value:+.{digits}f}"
+    return signed(value, digits) if math.isinf(value) else f"{value:+.{digits}f}"

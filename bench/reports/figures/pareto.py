@@ -12,6 +12,7 @@ from ...base.errors import BenchError
 from ..published.points import PublishedPoint
 from ..ranking import pareto_front
 from .axes import CostAxis
+from .heights import Heights
 from .panels import Panel, add_legend, panel_grid, scale_log, titles_of, wrapped
 from .style import DEFAULT_WIDTH, DENSE_COLOUR, Look, looks, styled
 
@@ -51,7 +52,8 @@ def draw_pareto(
     -------
     Figure
         Error bars are the standard deviation over seeds, and the interval of a measured cost. The dashed line is the
-        dense model's quality. The grey line is the Pareto front: no measured model has less cost and more quality.
+        dense model's quality; an infinite quality stands above all others, at the mark ∞. The grey line is the Pareto
+        front: no measured model has less cost and more quality.
 
     Raises
     ------
@@ -65,12 +67,14 @@ def draw_pareto(
         figure, grid = panel_grid(len(panels), width)
         drawn = 0
         for number, (panel, axes) in enumerate(zip(panels, grid, strict=True)):
-            drawn += _draw_panel(axes, panel, titles[number], axis, look)
+            heights = Heights.of(panel.with_cost(axis.column)["final"].astype(float), quality_range)
+            drawn += _draw_panel(axes, panel, titles[number], axis, look, heights)
             _draw_published(axes, panel, axis, published[number] if published else ())
             if not linear:
                 scale_log(axes, "x")
             if quality_range is not None:
                 axes.set_ylim(quality_range)
+            heights.mark(axes)
         if not drawn:
             raise BenchError(f"nothing to draw: no row has both a quality and its {axis.label}")
         add_legend(figure, grid)
@@ -89,11 +93,11 @@ def _check_range(given: tuple[float, float] | None, panels: Sequence[Panel]) -> 
         )
 
 
-def _draw_panel(axes: Axes, panel: Panel, title: str, axis: CostAxis, look: dict[str, Look]) -> int:
+def _draw_panel(axes: Axes, panel: Panel, title: str, axis: CostAxis, look: dict[str, Look], heights: Heights) -> int:
     """Draw a table's rows and return how many of them have both a cost and a quality."""
     known = panel.with_cost(axis.column)
     dense, rows = known.query("kind == 'none'"), known.query("kind != 'none'")
-    for quality in dense["final"].astype(float).tolist():
+    for quality in dense["final"].astype(float).map(heights):
         axes.axhline(quality, color=DENSE_COLOUR, linestyle="--", linewidth=0.8, label="dense")
         axes.plot(axis.dense, quality, marker="*", markersize=8, color=DENSE_COLOUR, linestyle="none")
     for method, points in rows.groupby("method", sort=True):
@@ -101,7 +105,7 @@ def _draw_panel(axes: Axes, panel: Panel, title: str, axis: CostAxis, look: dict
         points = points.sort_values(by=axis.column)
         axes.errorbar(
             points[axis.column].astype(float),
-            points["final"].astype(float),
+            points["final"].astype(float).map(heights),
             xerr=_interval(points, axis),
             yerr=points["final_sd"].astype(float).fillna(0.0).tolist(),
             color=one.colour,
@@ -113,7 +117,8 @@ def _draw_panel(axes: Axes, panel: Panel, title: str, axis: CostAxis, look: dict
     higher = panel.higher_is_better
     costs, qualities = known[axis.column].astype(float).tolist(), known["final"].astype(float).tolist()
     front = sorted(
-        (costs[index], qualities[index]) for index in pareto_front(costs, [q if higher else -q for q in qualities])
+        (costs[index], heights(qualities[index]))
+        for index in pareto_front(costs, [q if higher else -q for q in qualities])
     )
     if len(front) > 1:
         axes.step(

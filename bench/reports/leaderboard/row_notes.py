@@ -7,6 +7,8 @@ import math
 from ...base.text import noise_in_words
 from ...records.record import Record
 from ..budgets import budget_of
+from ..scores import difference
+from ..text.table import number
 
 #: Difference of the deployed model's quality, in the metric's unit, above which a row must say so.
 NOTABLE_DIFFERENCE = 0.1
@@ -54,9 +56,9 @@ def _budget_note(record: Record) -> str | None:
 def _deployed_note(record: Record) -> str | None:
     """Say that deploying changed more than rounding."""
     finished, deployed = final(record), quality(record, "deployed")
-    if finished is None or deployed is None or abs(finished - deployed) <= NOTABLE_DIFFERENCE:
+    if finished is None or deployed is None or abs(difference(finished, deployed)) <= NOTABLE_DIFFERENCE:
         return None
-    return f"deployed it has {deployed:.2f} {record.measured.unit}"
+    return f"deployed it has {number(deployed, 2)} {record.measured.unit}"
 
 
 def _folding_note(record: Record) -> str | None:

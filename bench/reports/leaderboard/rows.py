@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection, Iterable
-from statistics import mean, stdev
+from statistics import mean
 from typing import Any
 
 import pandas as pd
@@ -13,6 +12,7 @@ from ...records.record import Counts, Latency, Record
 from ...records.superseded import Versions
 from ...suite.form_name import EAGER, latency_prefix
 from ..budgets import budget_of
+from ..scores import difference, mean_score, spread
 from .leaders import mark_leaders
 from .row_notes import final, notes, other_load, quality
 
@@ -94,7 +94,7 @@ def _row(group: list[Record], dense: dict[int, Record], versions: Versions) -> R
     trial, measured = first.trial, next(iter(ok), first).measured
     by_seed = _by_seed(ok)
     finals = list(by_seed.values())
-    drops = _known(_drop(record, dense.get(record.trial.seed)) for record in ok)
+    drops = [_drop(record, dense.get(record.trial.seed)) for record in ok]
     superseded = versions.notes(group)
     return {
         "suite": trial.suite,
@@ -119,22 +119,22 @@ def _row(group: list[Record], dense: dict[int, Record], versions: Versions) -> R
         "unit": measured.unit,
         "higher_is_better": measured.higher_is_better,
         "decomposed_at": measured.decomposition.at if measured.decomposition else None,
-        "before_decomposition": _mean(_decomposition(record, "before") for record in group),
-        "after_decomposition": _mean(_decomposition(record, "after") for record in group),
-        "trained": _mean(quality(record, "trained") for record in ok),
-        "final": mean(finals) if finals else None,
-        "deployed": _mean(quality(record, "deployed") for record in ok),
-        "final_sd": stdev(finals) if len(finals) > 1 else None,
+        "before_decomposition": mean_score(_decomposition(record, "before") for record in group),
+        "after_decomposition": mean_score(_decomposition(record, "after") for record in group),
+        "trained": mean_score(quality(record, "trained") for record in ok),
+        "final": mean_score(finals),
+        "deployed": mean_score(quality(record, "deployed") for record in ok),
+        "final_sd": spread(finals),
         "final_by_seed": {} if superseded else by_seed,  # what is superseded leads nothing
         **{
-            f"{ALSO_FINAL}{name} {unit}".rstrip(): _mean(quality(record, "finished", name) for record in ok)
+            f"{ALSO_FINAL}{name} {unit}".rstrip(): mean_score(quality(record, "finished", name) for record in ok)
             for name, unit in measured.also_shown.items()
         },
-        "drop": mean(drops) if drops else None,
-        "epochs": _mean(r.measured.training and r.measured.training.epochs for r in group),
+        "drop": mean_score(drops),
+        "epochs": mean_score(r.measured.training and r.measured.training.epochs for r in group),
         "train_memory": _most(_training_memory(record) for record in group),
-        "train_seconds": _mean(r.measured.training and r.measured.training.seconds for r in group),
-        "compress_seconds": _mean(record.measured.compress_seconds for record in group),
+        "train_seconds": mean_score(r.measured.training and r.measured.training.seconds for r in group),
+        "compress_seconds": mean_score(record.measured.compress_seconds for record in group),
         "peak_rss": max((r.measured.peak_rss or 0 for r in group), default=0) or None,
         "other_load": max((other_load(record) for record in group), default=0.0),
         "notes": [*superseded, *notes(group, dense)],
@@ -160,7 +160,7 @@ def _knob(group: list[Record]) -> Row | None:
 def _budget_percent(group: list[Record]) -> float | None:
     """Return what the row comes to on its budget's measure; None for a size of its own."""
     budget = budget_of(group[0])
-    share = budget and _mean(budget.cost(record) for record in group)
+    share = budget and mean_score(budget.cost(record) for record in group)
     return None if share is None else 100 * share
 
 
@@ -168,8 +168,8 @@ def _sizes(group: list[Record]) -> Row:
     """Return the counts and their share of the dense model's."""
     row: Row = {}
     for name in COUNTS:
-        own = _mean(_count(record.measured.counts, name) for record in group)
-        dense = _mean(_count(record.measured.dense_counts, REFERENCE.get(name, name)) for record in group)
+        own = mean_score(_count(record.measured.counts, name) for record in group)
+        dense = mean_score(_count(record.measured.dense_counts, REFERENCE.get(name, name)) for record in group)
         row[name] = own if own is None or own % 1 else int(own)
         row[f"{name}_percent"] = 100 * own / dense if own is not None and dense else None
     return row
@@ -185,7 +185,7 @@ def _latencies(group: list[Record]) -> Row:
     for record in group:
         for latency in record.measured.latency:
             timed.setdefault((latency.form, latency.batch_size), []).append(latency)
-    dense_macs = _mean(_count(record.measured.dense_counts, "macs") for record in group)
+    dense_macs = mean_score(_count(record.measured.dense_counts, "macs") for record in group)
     for (form, batch), latencies in sorted(timed.items(), key=lambda item: (item[0][0] != EAGER, item[0])):
         prefix = latency_prefix(form, batch)
         macs = mean(latency.macs for latency in latencies)
@@ -220,9 +220,9 @@ def _decomposition(record: Record, which: str) -> float | None:
 
 
 def _by_seed(records: list[Record]) -> dict[int, float]:
-    """Return the final quality by seed, where it is finite."""
+    """Return the final quality by seed, where there is one."""
     finals = {record.trial.seed: final(record) for record in records}
-    return {seed: value for seed, value in finals.items() if value is not None and math.isfinite(value)}
+    return {seed: value for seed, value in finals.items() if value is not None}
 
 
 def _drop(record: Record, dense: Record | None) -> float | None:
@@ -230,17 +230,9 @@ def _drop(record: Record, dense: Record | None) -> float | None:
     own, reference = final(record), final(dense) if dense and dense.status == "ok" else None
     if own is None or reference is None:
         return None
-    return own - reference if record.measured.higher_is_better is False else reference - own
+    lower_is_better = record.measured.higher_is_better is False
+    return difference(own, reference) if lower_is_better else difference(reference, own)
 
 
 def _count(counts: Counts | None, name: str) -> Any:
     return getattr(counts, name) if counts else None
-
-
-def _known(values: Iterable[float | None]) -> list[float]:
-    return [value for value in values if value is not None and math.isfinite(value)]
-
-
-def _mean(values: Iterable[float | None]) -> float | None:
-    known = _known(values)
-    return mean(known) if known else None

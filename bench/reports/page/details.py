@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from ...base.model import score_to_json
 from ...records.record import Record, Training
 from .packing import Pool
 from .rows import RowPlace, place_of
@@ -112,5 +113,5 @@ def _short(value: Any) -> Any:
     return float(f"{value:.5g}") if isinstance(value, float) else value
 
 
-def _shortened(values: Mapping[str, float | None]) -> dict[str, float | None]:
-    return {name: value if value is None else float(f"{value:.7g}") for name, value in values.items()}
+def _shortened(values: Mapping[str, float | None]) -> dict[str, Any]:
+    return {name: value if value is None else score_to_json(float(f"{value:.7g}")) for name, value in values.items()}

@@ -13,6 +13,7 @@ from typing import Any
 import pandas as pd
 
 from ...base.errors import BenchError
+from ...base.model import Infinite, score_to_json
 from ...records.record import Record
 from ..leaderboard.columns import plain
 from ..leaderboard.leaders import TABLE_KEYS
@@ -48,7 +49,7 @@ def table_data(frame: pd.DataFrame) -> dict[str, Any]:
         ``columns``: as :class:`.headings.Heading`; ``methods``: their names in alphabetical order, from which colours
         and marker shapes follow; ``boards``: one for each suite, machine, device, model and data, whose numbers may be
         compared with each other; ``rows``: in the frame's order, with the numbers of each column in ``values``,
-        ``low``, ``high`` and ``sd``, null for what is missing or not finite.
+        ``low``, ``high`` and ``sd``, null for what is missing, a text for what is infinite.
 
     Raises
     ------
@@ -123,9 +124,11 @@ def _row(row: Row, columns: Sequence[Heading], board: int) -> Row:
     }
 
 
-def _number(value: Any, column: Heading) -> float | None:
+def _number(value: Any, column: Heading) -> float | Infinite | None:
     """Return a number in the column's unit, to seven digits: more than is shown, less to load."""
-    if value is None or isinstance(value, str) or not math.isfinite(value):
+    if value is None or isinstance(value, str) or math.isnan(value):
         return None
+    if math.isinf(value):
+        return score_to_json(value)
     number = float(f"{value / column.scale:.7g}")
     return int(number) if number.is_integer() else number

@@ -26,7 +26,7 @@ class Point:
     cost
         Share of the dense model on the measure, the mean over seeds; None where it is not known.
     quality
-        Of the finished model by seed, in the metric's unit: trials that are ok and whose metric is finite.
+        Of the finished model by seed, in the metric's unit: of trials that are ok. It is infinite where none is better.
     seeds
         How many seeds were run.
     failure
@@ -191,7 +191,7 @@ def _point(group: dict[int, Record], budget: CostBudget, metric: ShownMetric, de
     values = {
         record.trial.seed: quality(record, "finished", metric.name) for record in records if record.status == "ok"
     }
-    finite = {seed: value for seed, value in values.items() if value is not None and math.isfinite(value)}
+    known = {seed: value for seed, value in values.items() if value is not None}
     unequal = [differences(record, dense[record.trial.seed]) for record in records if record.trial.seed in dense]
     notes = [f"made with another {', another '.join(one)} than the dense model" for one in unequal if one]
     if budget.of_machine:
@@ -200,9 +200,9 @@ def _point(group: dict[int, Record], budget: CostBudget, metric: ShownMetric, de
         records[0].method.label,
         str(records[0].trial.budget or ""),
         mean(costs) if costs else None,
-        finite,
+        known,
         len(records),
-        _failure([record for record in records if record.trial.seed not in finite], len(records)),
+        _failure([record for record in records if record.trial.seed not in known], len(records)),
         tuple(dict.fromkeys(notes)),
     )
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
+from ..scores import scores_to_json
 from ..text.csv import rows_to_csv
 from .average import AverageRanks
 from .cells import Point
@@ -18,12 +19,12 @@ Row = dict[str, Any]
 def ranking_to_json(
     rankings: Sequence[CellRanking], average: AverageRanks, tolerance: float, alpha: float
 ) -> dict[str, Any]:
-    """Return the ranking ready for JSON, unrounded; an infinite statistic is null."""
+    """Return the ranking ready for JSON, unrounded; an infinite statistic is null, an infinite quality a text."""
     return {
         "budget": str(rankings[0].budget) if rankings else None,
         "tolerance": tolerance,
         "alpha": alpha,
-        "cells": [_cell(ranking) for ranking in rankings],
+        "cells": [scores_to_json(_cell(ranking)) for ranking in rankings],
         "average": _average(average),
     }
 

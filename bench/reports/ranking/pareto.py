@@ -91,6 +91,8 @@ def hypervolume(costs: Sequence[float], qualities: Sequence[float], reference: f
         There are not as many of one as of the other, or a cost is not above 0.
     """
     _check(costs, qualities)
+    if not all(map(math.isfinite, qualities)):
+        raise BenchError("qualities must be finite: what is infinitely good covers no area that could be compared")
     if any(cost <= 0 for cost in costs):
         raise BenchError(f"costs must be above 0, the least of these is {min(costs):g}")
     area, above = 0.0, reference
@@ -126,10 +128,10 @@ def hypervolumes(cell: Cell, reference: Reference) -> dict[str, float]:
     Returns
     -------
     dict
-        By method, the largest first; empty where the dense model is not above the reference.
+        By method, the largest first; empty where the dense model is not above the reference, or a quality is infinite.
     """
     height = cell.dense.mean - reference.quality if cell.dense else 0.0
-    if height <= 0:
+    if height <= 0 or not all(math.isfinite(one.mean) for one in (cell.dense, *cell.points) if one and one.complete):
         return {}
     areas: dict[str, float] = {}
     for method in cell.methods:
@@ -143,5 +145,5 @@ def hypervolumes(cell: Cell, reference: Reference) -> dict[str, float]:
 def _check(costs: Sequence[float], qualities: Sequence[float]) -> None:
     if len(costs) != len(qualities):
         raise BenchError(f"{len(costs)} costs and {len(qualities)} qualities: there must be as many of both")
-    if not all(map(math.isfinite, (*costs, *qualities))):
-        raise BenchError("costs and qualities must be finite")
+    if not all(map(math.isfinite, costs)) or any(map(math.isnan, qualities)):
+        raise BenchError("costs must be finite, and qualities numbers")

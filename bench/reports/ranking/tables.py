@@ -7,7 +7,7 @@ from string import ascii_lowercase
 
 from ...base.text import counted, seeds_in_words
 from ..statistics import Interval
-from ..text.table import TextColumn, TextTable, number
+from ..text.table import TextColumn, TextTable, number, signed
 from .average import AverageRanks
 from .cells import Point
 from .ranks import CellRanking, RankedRow
@@ -132,7 +132,7 @@ def _quality(row: RankedRow | None, point: Point) -> str:
 
 
 def _interval(interval: Interval) -> str:
-    return f" [{interval[0]:.2f}, {interval[1]:.2f}]"
+    return f" [{number(interval[0], 2)}, {number(interval[1], 2)}]"
 
 
 def _standing(row: RankedRow | None) -> str:
@@ -141,7 +141,7 @@ def _standing(row: RankedRow | None) -> str:
     if row.difference is None:
         return row.standing
     low, high = row.difference
-    return f"{row.standing} [{low:+.2f}, {high:+.2f}]"
+    return f"{row.standing} [{signed(low, 2)}, {signed(high, 2)}]"
 
 
 def _standing_meaning(rows: Sequence[RankedRow], width: str) -> str:

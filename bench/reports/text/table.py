@@ -6,6 +6,7 @@ the texts are made from.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -160,5 +161,12 @@ def total_width(widths: Sequence[int]) -> int:
 
 
 def number(value: float | None, digits: int) -> str:
-    """Return a number with ``digits`` decimals and its thousands apart; an empty text for None."""
+    """Return a number with ``digits`` decimals and its thousands apart; ``∞``; an empty text for None."""
+    if value is not None and math.isinf(value):
+        return "∞" if value > 0 else "-∞"
     return "" if value is None else f"{value:,.{digits}f}"
+
+
+def signed(value: float, digits: int) -> str:
+    """Return a number with its sign: ``+1.25``, ``-∞``."""
+    return number(value, digits) if value < 0 else f"+{number(value, digits)}"

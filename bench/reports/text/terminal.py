@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from .console import plain_table
 from .table import TextTable, one_line
 
 #: Widest line of prose below a table.
@@ -35,6 +36,7 @@ def print_text_tables(tables: Iterable[TextTable], console: Console, *, wide: bo
     """
     fit = console.is_terminal and not wide
     for text in tables:
+        text = plain_table(text, console.encoding)
         shown = text.fitted(console.width) if fit else text
         _print_title(shown, console, soft_wrap=True)
         _print_unfolded(_table(shown, shown.widths(console.width if fit else None)), console)
@@ -44,6 +46,7 @@ def print_text_tables(tables: Iterable[TextTable], console: Console, *, wide: bo
 
 def print_folded(text: TextTable, console: Console) -> None:
     """Print the title and all columns of a table, every cell folded where that is needed to fit the console."""
+    text = plain_table(text, console.encoding)
     _print_title(text, console)
     console.print(_table(text, [None] * len(text.columns)))
 

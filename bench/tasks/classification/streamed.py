@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from ...data import ImageFiles
-from ...data.images.pictures import opened
+from ...data.images.pictures import read_image
 from ..base import TaskError
 from .images import Batches, Images
 
@@ -174,5 +174,5 @@ class _Files(Dataset[tuple[Any, int]]):
         return len(self.files)
 
     def __getitem__(self, index: int) -> tuple[Any, int]:
-        with opened(self.root / os.fsdecode(self.files[index])) as image:
-            return self.transform(image.convert("RGB")), int(self.labels[index])
+        image = read_image(self.root / os.fsdecode(self.files[index]))
+        return self.transform(image.convert("RGB")), int(self.labels[index])

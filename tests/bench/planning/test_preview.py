@@ -7,9 +7,10 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 
-from decompbench.bench.base.errors import SuiteError
+from decompbench.bench.base.errors import BenchError, SuiteError
 from decompbench.bench.planning.preview import preview
 from decompbench.bench.running.preflight import survey
+from decompbench.bench.running.run_suite import preview_trials
 from decompbench.bench.suite.load import load_suite
 from decompbench.bench.suite.trial import expand
 
@@ -180,9 +181,9 @@ def test_what_is_wrong_with_a_method_is_told_with_its_place(tmp_path):
 
 def test_a_plugin_is_the_suites(tmp_path):
     suite = str(write_suite(tmp_path, suite_content(plugins=["absent_module"])))
-    with pytest.raises(SuiteError, match="plugins: cannot import 'absent_module'") as caught:
-        looked_at(preview, suite)
-    assert "entries" not in str(caught.value)
+    with pytest.raises(BenchError, match="plugins: cannot import 'absent_module'") as caught:
+        preview_trials(expand(load_suite(suite)))
+    assert str(caught.value).startswith(f"{suite}: plugins:")
 
 
 def test_images_of_several_sizes_are_told_of_as_a_suite_has_it(tmp_path, image_folder):

@@ -53,7 +53,7 @@ function curveNames(rows, found) {
 /** Return a record's main quality at a moment. */
 function qualityAt(record, moment) {
   const values = moment in { before: 1, after: 1 } ? record.decomposition?.[moment] : record.quality[moment];
-  return values && Object.hasOwn(values, record.metric) ? values[record.metric] : null;
+  return values && Object.hasOwn(values, record.metric) ? score(values[record.metric]) : null;
 }
 
 function meanAt(records, moment) {

@@ -9,6 +9,7 @@ async function loadTable() {
   data.columns.forEach((column, index) => columnIndex.set(column.key, index));
   data.rows.forEach((row, index) => {
     row.order = index;
+    for (const part of ["values", "low", "high", "sd"]) row[part] = row[part].map(score);
     row.text = searchText(row);
     rowsById.set(row.id, row);
   });

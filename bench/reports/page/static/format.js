@@ -1,10 +1,11 @@
-// Numbers as texts. What is missing or not finite is a dash, everywhere.
+// Numbers as texts. What is missing or no number is a dash, everywhere.
 
 const MISSING = "–";
 const formats = new Map();
 
 /** Return a number with so many digits after the point and groups of thousands. */
 function number(value, digits) {
+  if (Math.abs(value) === Infinity) return value > 0 ? "∞" : "−∞";
   if (typeof value !== "number" || !Number.isFinite(value)) return MISSING;
   if (!formats.has(digits)) {
     const fixed = { minimumFractionDigits: digits, maximumFractionDigits: digits };
@@ -14,8 +15,12 @@ function number(value, digits) {
   return formats.get(digits).format(value).replace("-", "−");
 }
 
+/** Return a score of the data, which writes infinite ones as texts, as a number. */
+const score = (value) => (value === "Infinity" || value === "-Infinity" ? Number(value) : value);
+
 /** Return a number as it is, without digits that say nothing. */
 function plain(value) {
+  if (value === Infinity || value === -Infinity) return number(value, 0);
   if (typeof value === "number") return Number.isFinite(value) ? String(Number(value.toPrecision(4))) : MISSING;
   if (value === null || value === undefined) return MISSING;
   return typeof value === "object" ? JSON.stringify(value) : String(value);

@@ -101,8 +101,23 @@ function paretoLayout(board, axes) {
       type: state.logy && positive ? "log" : "linear",
       autorange: axes.higher ? true : "reversed",
     }),
+    annotations: drawnHeight(axes).notes.map((note) => (state.logy && positive ? { ...note, y: Math.log10(note.y) } : note)),
     height: 460,
   };
+}
+
+/** Return how high a row is drawn: an infinite quality stands beyond all finite ones, where the axis says so. */
+function drawnHeight(axes) {
+  const heights = axes.rows.map((row) => value(row, axes.y.key));
+  const finite = heights.filter(Number.isFinite);
+  const [low, high] = finite.length ? [Math.min(...finite), Math.max(...finite)] : [0, 0];
+  const beyond = 0.15 * (high - low) || 0.01 * Math.abs(high) || 1;
+  const of = (height) => (height === Infinity ? high + beyond : height === -Infinity ? low - beyond : height);
+  const ends = [...new Set(heights.filter((height) => Math.abs(height) === Infinity))];
+  const notes = ends.map((end) => ({
+    xref: "paper", x: 0, xanchor: "right", yref: "y", y: of(end), text: `${number(end, 0)} `, showarrow: false,
+  }));
+  return { of, notes };
 }
 
 /** Return the rows that no other dominates, from small to large cost; equal ones together, as in bench/ranking. */
@@ -121,8 +136,9 @@ function paretoFront({ rows, x, y, higher }) {
 
 function paretoTraces(board, axes) {
   const front = paretoFront(axes);
+  const { of } = drawnHeight(axes);
   const traces = [{
-    x: front.map((row) => value(row, axes.x.key)), y: front.map((row) => value(row, axes.y.key)),
+    x: front.map((row) => value(row, axes.x.key)), y: front.map((row) => of(value(row, axes.y.key))),
     mode: "lines", line: { color: colour("dim"), width: 1.5, dash: "dot", shape: "hv" }, hoverinfo: "skip", meta: null,
   }];
   for (const method of new Set(axes.rows.map((row) => row.method))) {
@@ -132,7 +148,9 @@ function paretoTraces(board, axes) {
   return traces;
 }
 
-function methodTrace(method, rows, { x, y }, board) {
+function methodTrace(method, rows, axes, board) {
+  const { x, y } = axes;
+  const { of } = drawnHeight(axes);
   const sorted = rows.slice().sort((a, b) => value(a, x.key) - value(b, x.key));
   const mark = markOf(method);
   const [xi, yi] = [columnIndex.get(x.key), columnIndex.get(y.key)];
@@ -141,7 +159,7 @@ function methodTrace(method, rows, { x, y }, board) {
   });
   const trace = {
     x: sorted.map((row) => row.values[xi]),
-    y: sorted.map((row) => row.values[yi]),
+    y: sorted.map((row) => of(row.values[yi])),
     mode: new Set(sorted.map((row) => row.budget.split("=")[0])).size === 1 ? "lines+markers" : "markers",
     meta: method,
     opacity: isFaded(method) ? 0.16 : 1,
