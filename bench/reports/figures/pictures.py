@@ -97,7 +97,7 @@ def make_scene(
     """
     from ....methods.contract.forward import evaluating
     from ...data.images.resize import upsample
-    from ...planning.build import create_trial_task, import_plugins
+    from ...planning.build import create_trial_task
     from ...running.kept_models import load_kept
     from ...tasks.super_resolution import SuperResolution
 
@@ -106,7 +106,7 @@ def make_scene(
     rows = _rows(records)
     trials = _trials(rows, suite)
     first = next(iter(trials.values()))
-    import_plugins(first)
+    first.needed_plugins.load()
     task = create_trial_task(first)
     if not isinstance(task, SuperResolution):
         raise BenchError(f"pictures are made by the task {TASK}, not by one of a plugin")
