@@ -202,16 +202,11 @@ def load(path: str | Path, model: nn.Module | None = None) -> nn.Module:
     inner = _uncompiled(model)
     if plan is not None:
         try:
-            _rebuild(inner, plan)
+            rebuild(inner, plan)
         except ValueError as error:
             raise StorageError(f"{path} does not fit the model: {error}") from error
         vars(inner).update(decompbench_plan=plan)
-    try:
-        restore(inner, layout, metadata)
-    except StorageError as error:
-        raise StorageError(f"{path} does not fit the model; {error}") from error
-    except (KeyError, TypeError, ValueError, RuntimeError) as error:
-        raise StorageError(f"{path} is damaged, or does not fit the model: {error!r}") from error
+    _restore(inner, layout, metadata, path)
     return model.eval()
 
 
@@ -244,7 +239,7 @@ def _dense_model(path: Path, ref: dict[str, Any] | None) -> nn.Module:
     raise StorageError(f"cannot build the model {ref['name']!r} of {path}: {'; '.join(failures) or 'no model source'}")
 
 
-def _rebuild(model: nn.Module, plan: Plan) -> None:
+def rebuild(model: nn.Module, plan: Plan) -> None:
     """Put layers of the plan's structure into a dense model, with arbitrary values."""
     convs = planned_convs(model, plan)
     specs = {layer.path: layer.spec for layer in plan.layers}
@@ -252,3 +247,13 @@ def _rebuild(model: nn.Module, plan: Plan) -> None:
         for group in groups:
             for path, new in method.skeleton_group({s.path: convs[s.path] for s in group}, group).items():
                 replace_conv(model, specs[path], adopt(new, convs[path]))
+
+
+def _restore(model: nn.Module, layout: Layout, metadata: dict[str, Any], path: Path) -> None:
+    """Give a model of the plan's structure the state in the file."""
+    try:
+        restore(model, layout, metadata)
+    except StorageError as error:
+        raise StorageError(f"{path} does not fit the model; {error}") from error
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise StorageError(f"{path} is damaged, or does not fit the model: {error!r}") from error
