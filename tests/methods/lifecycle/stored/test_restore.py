@@ -12,7 +12,7 @@ from torch.nn.utils.parametrizations import weight_norm
 
 from decompbench.methods import SVD, Select, StorageError, compress, load, save
 
-from ..cases import SmallNet
+from ...cases import SmallNet
 
 X = torch.randn(2, 3, 8, 8, generator=torch.Generator().manual_seed(1))
 FIRST = Path(__file__).with_name("saved_at_first.safetensors")
