@@ -13,7 +13,7 @@ from torch import nn
 
 from ..contract.errors import StorageError
 from ..contract.method import Method
-from ..lifecycle.storage import load, save
+from ..lifecycle.storage import load, rebuild, save
 from ..plan.plan import Plan
 from .compressing import Case, compress_case, compressed
 from .failure import NotApplicable, demand
@@ -89,12 +89,15 @@ def check_deepcopy_is_equal_and_apart(method: Method, case: Case) -> None:
 
 
 def check_shared_parameters_stay_shared(method: Method, case: Case) -> None:
-    """A parameter that several layers share stays one `Parameter` when copied, converted and loaded."""
+    """A parameter that several layers share stays one `Parameter` when built anew, copied, converted and loaded."""
     model = compress_case(method, case)
     expected = _sharing(model)
     if not expected:
         raise NotApplicable("no two layers share a parameter with these settings")
-    ways = {"deepcopy": copy.deepcopy(model), "load": saved_and_loaded(model, case), "double()": model.double()}
+    skeleton = case.model(seed=7)
+    rebuild(skeleton, case.plan(method))
+    ways = {"skeleton_group()": skeleton, "deepcopy": copy.deepcopy(model), "load": saved_and_loaded(model, case)}
+    ways["double()"] = model.double()
     for way, found in ways.items():
         demand(
             _sharing(found) == expected,

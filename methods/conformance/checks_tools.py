@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from ..contract.method import Method
 from ..lifecycle.deploy import deploy
+from ..lifecycle.inference.forms import WrongFormWarning
 from .compressing import Case, as_decomposed, compressed
 from .failure import ConformanceFailure, demand, demand_same
 
@@ -17,14 +18,17 @@ from .failure import ConformanceFailure, demand, demand_same
 def check_deployed_model_computes_the_same(method: Method, case: Case) -> None:
     """Deployment changes outputs by no more than rounding, leaves the model alone, and its result has no gradients."""
     model, x = compressed(method, case), case.example()
-    before, expected = copy.deepcopy(model.state_dict()), model(x)
+    before = copy.deepcopy(model.state_dict())
     for forms in ("fastest", "compact"):
-        deployed = deploy(model, x, forms=forms)
-        demand_same(
-            deployed(x),
-            expected,
-            f"deploy(forms={forms!r}) changes what is computed: all forms() have to equal the layer",
-        )
+        wrong = f"deploy(forms={forms!r}) changes what is computed: all forms() have to equal the layer"
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("error", WrongFormWarning)
+                deployed = deploy(model, x, forms=forms)
+        except WrongFormWarning as warning:
+            raise ConformanceFailure(f"{wrong} ({warning})") from None
+        for inputs in _inputs(x):
+            demand_same(deployed(inputs), model(inputs), wrong)
         demand(
             not any(parameter.requires_grad for parameter in deployed.parameters()),
             f"deploy(forms={forms!r}) leaves parameters with gradients: return modules from forms(), not functions",
@@ -33,6 +37,11 @@ def check_deployed_model_computes_the_same(method: Method, case: Case) -> None:
         all(torch.equal(before[name], value) for name, value in model.state_dict().items()),
         "deploy() changes the model it is given: compact() and forms() have to build new modules, not change the layer",
     )
+
+
+def _inputs(x: Tensor) -> tuple[Tensor, Tensor]:
+    """Return an input, and another of its shape at another scale: what was made for the one has to serve the other."""
+    return x, 10 * x.flip(-1) + 1
 
 
 def check_traces_symbolically(method: Method, case: Case) -> None:
@@ -45,7 +54,12 @@ def check_traces_symbolically(method: Method, case: Case) -> None:
             f"torch.fx cannot trace the layer ({type(error).__name__}: {error}): decide in __init__ what forward() "
             "decides by looking at its input"
         ) from error
-    demand_same(traced(x), model(x), "the symbolic trace computes something else: forward() may not depend on values")
+    for inputs in _inputs(x):
+        demand_same(
+            traced(inputs),
+            model(inputs),
+            "the symbolic trace computes something else: forward() may not depend on values",
+        )
 
 
 def check_compiles_in_one_graph(method: Method, case: Case) -> None:
@@ -88,7 +102,8 @@ def check_deployed_model_exports(method: Method, case: Case) -> None:
             f"torch.export fails on the deployed model ({type(error).__name__}: {_first_line(error)}): let forms() "
             "return modules of plain tensor operations"
         ) from error
-    demand_same(exported(x), deployed(x), "the exported model computes something else")
+    for inputs in _inputs(x):
+        demand_same(exported(inputs), deployed(inputs), "the exported model computes something else")
 
 
 def _first_line(error: Exception) -> str:

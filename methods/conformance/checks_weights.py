@@ -43,8 +43,9 @@ def check_forms_agree(method: Method, case: ConvCase) -> None:
         "than the convolution",
     )
     for name, form in {**forms, "compact": layer.compact()}.items():
-        actual = form.eval()(x)
+        actual, other = form.eval()(x), 10 * x.flip(-1) + 1
         demand_same(actual, expected, f"the form {name!r} does not compute what the layer does")
+        demand_same(form(other), layer(other), f"the form {name!r} does not compute what the layer does at every scale")
         demand(actual.dtype == expected.dtype, f"the form {name!r} puts out {actual.dtype}, not {expected.dtype}")
 
 

@@ -34,7 +34,8 @@ class StoredCount:
 def count_stored(model: nn.Module) -> StoredCount:
     """Count a model's conv weights as they are stored; memory that several layers share counts once."""
     seen: dict[Extent | int, tuple[int, int]] = {}
-    for tensor, bits in stored_tensors(model):
+    # all at once: the weight of a parametrized layer is made when it is read, and its id is good while it lives
+    for tensor, bits in list(stored_tensors(model)):
         seen[extent(tensor) or id(tensor)] = (tensor.numel(), tensor.numel() * bits)
     layers = [module for module in model.modules() if isinstance(module, CompressedConv2d)]
     extra = sum(layer.extra_bits() for layer in layers)

@@ -58,9 +58,9 @@ def deploy(
     -------
     nn.Module
         In eval mode, its parameters without gradients. ``decompbench_forms`` maps each compressed layer's path to the
-        name of its form. ``decompbench_folded`` tells whether every batch-norm right behind a convolution was folded
-        (it needs a model that ``torch.fx`` can trace), and ``decompbench_unfolded`` maps the paths of those that were
-        not to the reasons. A compressed layer that cannot be traced is kept whole, with a warning: the batch-norm
+        name of its form. ``decompbench_folded`` tells whether every batch-norm right behind a convolution was folded,
+        both of torch's own classes (it needs a model that ``torch.fx`` can trace), and ``decompbench_unfolded`` maps
+        the paths of those that were not to the reasons. A compressed layer that cannot be traced is kept whole, with a warning: the batch-norm
         behind it stays, all others are folded.
 
     Raises
@@ -76,7 +76,7 @@ def deploy(
     require(forms in ("fastest", "compact"), f"forms is 'fastest' or 'compact', got {forms!r}")
     _require_deployable(model)
     channels_last = any(map(is_channels_last, (*tensors_in(example), *model.parameters())))
-    notes: list[str] = []
+    notes: list[Warning] = []
     with torch.no_grad(), without_autocast(device_of(model)):
         # weights that are folded need not be copied
         changed = {id(tensor) for layer in compressed_layers(model).values() for tensor in layer.parameters()}
@@ -115,7 +115,7 @@ def _for_inference(model: nn.Module, sharing: Iterable[Tensor]) -> nn.Module:
 
 
 def _fold_batch_norm(
-    deployed: nn.Module, model: nn.Module, paths: Collection[str], example: Any, notes: list[str]
+    deployed: nn.Module, model: nn.Module, paths: Collection[str], example: Any, notes: list[Warning]
 ) -> dict[str, str] | None:
     """Fold batch-norm where that is right, and compare the whole with the model.
 
@@ -127,7 +127,8 @@ def _fold_batch_norm(
     found = find_folds(deployed, paths, example)
     for path, reason in (found.whole if found else {}).items():
         kind = type(deployed.get_submodule(path)).__name__
-        notes.append(f"batch-norm behind {path} is not folded: torch.fx cannot trace its {kind} ({reason})")
+        text = f"batch-norm behind {path} is not folded: torch.fx cannot trace its {kind} ({reason})"
+        notes.append(UserWarning(text))
     folds = found.folds if found else []
     wrong: dict[str, str] = {}
     if folds or paths:
@@ -143,7 +144,7 @@ def _wrong_folds(
     found: Folding | None,
     paths: Collection[str],
     example: Any,
-    notes: list[str],
+    notes: list[Warning],
 ) -> dict[str, str]:
     """Return the batch-norms that must not be folded, with the reasons, by comparing outputs with the model's."""
     folds = found.folds if found else []
@@ -168,6 +169,8 @@ def _wrong_folds(
         reason = f"{change}, though each layer computes what it did: the model makes more of rounding"
     else:
         return wrong_folds(folds, difference)
-    notes.append(f"it cannot be checked on the whole model that the deployed one computes the same, and no batch-norm "
-                 f"is folded: {reason}")  # fmt: skip
+    notes.append(UserWarning(
+        "it cannot be checked on the whole model that the deployed one computes the same, and no batch-norm is folded: "
+        f"{reason}"
+    ))  # fmt: skip
     return {fold.norm[0]: reason for fold in folds}

@@ -15,13 +15,18 @@ from torch import Tensor, nn
 from ..contract.errors import StorageError
 from ..contract.forward import untouched_random_numbers
 from ..contract.registry import entry_points
-from ..contract.rewrite import adopt, compressed_layers, is_channels_last, replace_conv
+from ..contract.rewrite import adopt, compressed_layers, replace_conv
 from ..contract.soundness.replaced import checked_replacement
 from ..contract.whole_model import WholeModelMethod
 from ..numerics.bits import pack, unpack
+from ..plan.arguments import require_model
 from ..plan.plan import Plan
 from .counting import stored_tensors
 from .session import groups_by_method, make_smaller, planned_convs
+from .stored.layout import Layout
+from .stored.restore import restore
+from .stored.state import State, computed_types, require_storable, state_of
+from .stored.values import encode
 from .tensor_file import write_tensors
 
 FORMAT = "decompbench-1"
@@ -29,13 +34,18 @@ MODEL_SOURCE = "decompbench.model_source"
 """Entry-point group of the functions that build a dense model from its name."""
 
 
-_INTEGERS = {"bool": torch.bool, "uint8": torch.uint8, "int16": torch.int16, "int32": torch.int32, "int64": torch.int64}
+_INTEGERS = {
+    "bool": torch.bool, "uint8": torch.uint8, "int8": torch.int8, "int16": torch.int16, "int32": torch.int32,
+    "int64": torch.int64,
+}  # fmt: skip
 
 
 def save(model: nn.Module, path: str | Path) -> Path:
     """Write a compressed model to a safetensors file, with the dense model's name and the plan in its metadata.
 
-    Indices and codes are stored in as many bits as they are counted with, and truth values in one.
+    Stored are the parameters, the persistent buffers and the extra state (``get_extra_state``) of every module,
+    whatever hooks make of ``state_dict``. Tensors that lie in the same memory are stored once. Indices and codes take
+    as many bits as they are counted with, and truth values one.
 
     Parameters
     ----------
@@ -52,46 +62,68 @@ def save(model: nn.Module, path: str | Path) -> Path:
     Raises
     ------
     StorageError
-        If the model could not be loaded again, since it is deployed or its plan does not describe it, or the file
-        cannot be written.
+        If the model could not be loaded again, since it is deployed or its plan does not describe it; if a tensor or an
+        extra state, which is named, is of a kind that files cannot hold, such as a sparse one or a tensor of a class of
+        its own; or if the file cannot be written.
     """
+    require_model(model)
     path = Path(path)
+    model = _uncompiled(model)
     plan: Plan | None = getattr(model, "decompbench_plan", None)
     _require_loadable(model, plan)
     if not path.parent.is_dir():
         raise StorageError(f"cannot write {path}: there is no folder {path.parent}")
-    tensors: dict[str, Tensor] = {}
-    aliases: dict[str, str] = {}
-    channels_last: list[str] = []
-    packed: dict[str, dict[str, Any]] = {}
+    state = state_of(model)
+    for name, tensor in state.tensors.items():
+        require_storable(name, tensor)
+    held = dict(state.tensors)
+    extra = {name: encode(module.get_extra_state(), name, held) for name, module in state.extra.items()}
+    layout = Layout.of(held)
     widths = _integer_widths(model)
-    first_name: dict[tuple[int, int, torch.Size], str] = {}
-    for name, tensor in model.state_dict(keep_vars=True).items():
-        # a shared tensor is stored once; an empty one has no address to tell it by
-        key = (tensor.data_ptr(), tensor.storage_offset(), tensor.shape)
-        if tensor.numel() and key in first_name:
-            aliases[name] = first_name[key]
-            continue
-        first_name[key] = name
-        if is_channels_last(tensor):
-            channels_last.append(name)
-        tensors[name] = tensor.detach().contiguous().cpu()
-        if (bits := widths.get(id(tensor))) is not None:
-            packed[name] = {"bits": bits, "dtype": str(tensor.dtype).removeprefix("torch."), "shape": tensor.shape}
-            tensors[name] = pack(tensors[name], bits)
+    memories = {view["of"] for view in layout.views.values()}
+    packed: dict[str, dict[str, Any]] = {}
+    for name, stored in layout.tensors.items():
+        bits = widths.get(id(held.get(name)))
+        if bits is not None and name not in memories and _fits(stored, bits):
+            packed[name] = {"bits": bits, "dtype": str(stored.dtype).removeprefix("torch."), "shape": stored.shape}
+            layout.tensors[name] = pack(stored, bits)
     metadata = {
-        "format": FORMAT,
-        "model": json.dumps(getattr(model, "decompbench_ref", None)),
-        "plan": json.dumps(plan.to_json() if plan else None),
-        "aliases": json.dumps(aliases),
-        "channels_last": json.dumps(channels_last),
-        "packed": json.dumps(packed),
+        "model": getattr(model, "decompbench_ref", None),
+        "plan": plan.to_json() if plan else None,
+        "aliases": layout.aliases,
+        "channels_last": layout.channels_last,
+        "packed": packed,
     }
+    # parts that few models have
+    rare = {"strides": layout.strides, "views": layout.views, "extra": extra, "frozen": _frozen(state),
+            "computed": computed_types(model)}  # fmt: skip
+    metadata |= {key: value for key, value in rare.items() if value}
+    written = {"format": FORMAT, **{key: json.dumps(value) for key, value in metadata.items()}}
     try:
-        write_tensors(tensors, path, metadata)
+        write_tensors(layout.tensors, path, written)
     except (OSError, SafetensorError) as error:
         raise StorageError(f"cannot write {path}: {error}") from error
     return path
+
+
+def _uncompiled(model: nn.Module) -> nn.Module:
+    """Return the model that `torch.compile` has wrapped, or the model itself."""
+    return getattr(model, "_orig_mod", model)
+
+
+def _frozen(state: State) -> list[str]:
+    return [
+        name
+        for name, tensor in state.tensors.items()
+        if isinstance(tensor, nn.Parameter) and tensor.is_floating_point() and not tensor.requires_grad
+    ]
+
+
+def _fits(numbers: Tensor, bits: int) -> bool:
+    """Return whether integers can be read again after each was written in ``bits`` bits."""
+    if str(numbers.dtype).removeprefix("torch.") not in _INTEGERS or bits >= 32:
+        return False
+    return numbers.numel() == 0 or (int(numbers.min()) >= 0 and int(numbers.max()) < 2**bits)
 
 
 def _integer_widths(model: nn.Module) -> dict[int, int]:
@@ -115,7 +147,7 @@ def _unpacked(tensor: Tensor, packed: dict[str, Any]) -> Tensor:
 
 def _require_loadable(model: nn.Module, plan: Plan | None) -> None:
     """Raise `StorageError` for a model that `load` could not build from its plan."""
-    if "decompbench_forms" in vars(model):
+    if any("decompbench_forms" in vars(module) for module in model.modules()):
         raise StorageError(
             "a deployed model is not rebuilt from a plan: save the model it was deployed from and deploy that again "
             "after loading, or ship the deployed one with torch.export.export or torch.onnx.export"
@@ -144,7 +176,10 @@ def load(path: str | Path, model: nn.Module | None = None) -> nn.Module:
     Returns
     -------
     nn.Module
-        Gives bit-equal outputs to the model that was saved.
+        Gives bit-equal outputs to the model that was saved. Its parameters and persistent buffers have the same values,
+        types and strides; names of one tensor are names of one again, and what lay in the same memory does again; what
+        was frozen is frozen, all else as in the dense model; each module was given its extra state. Values that modules
+        keep elsewhere are those of the dense model.
 
     Raises
     ------
@@ -161,9 +196,9 @@ def load(path: str | Path, model: nn.Module | None = None) -> nn.Module:
     metadata, tensors = _read(path)
     try:
         tensors |= {name: _unpacked(tensors[name], packed) for name, packed in metadata.get("packed", {}).items()}
-        tensors |= {name: tensors[stored] for name, stored in metadata["aliases"].items()}
+        rare = (metadata.get(part, {}) for part in ("strides", "views"))
+        layout = Layout(tensors, metadata["aliases"], metadata["channels_last"], *rare)
         plan = Plan.from_json(metadata["plan"]) if metadata["plan"] else None
-        channels_last = set(metadata["channels_last"])
         ref = metadata["model"]
     except (KeyError, TypeError, AttributeError) as error:
         raise StorageError(f"the metadata of {path} is damaged: {error!r}") from error
@@ -171,18 +206,20 @@ def load(path: str | Path, model: nn.Module | None = None) -> nn.Module:
         raise StorageError(f"the plan in {path} cannot be used: {error}") from error
     if model is None:
         model = _dense_model(path, ref)
+    require_model(model)
+    inner = _uncompiled(model)
     try:
-        originals = planned_convs(model, plan) if plan else {}
-        with checked_replacement(model, originals, plan.draw_example if plan else lambda _: None):
+        originals = planned_convs(inner, plan) if plan else {}
+        with checked_replacement(inner, originals, plan.draw_example if plan else lambda _: None):
             if plan is not None:
-                _rebuild(model, plan)
-            _assign(model, tensors, channels_last, path)
+                rebuild(inner, plan)
+            _restore(inner, layout, metadata, path)
     except StorageError:
         raise
     except ValueError as error:
         raise StorageError(f"{path} does not fit the model: {error}") from error
     if plan is not None:
-        vars(model).update(decompbench_plan=plan)
+        vars(inner).update(decompbench_plan=plan)
     return model.eval()
 
 
@@ -215,7 +252,7 @@ def _dense_model(path: Path, ref: dict[str, Any] | None) -> nn.Module:
     raise StorageError(f"cannot build the model {ref['name']!r} of {path}: {'; '.join(failures) or 'no model source'}")
 
 
-def _rebuild(model: nn.Module, plan: Plan) -> None:
+def rebuild(model: nn.Module, plan: Plan) -> None:
     """Put layers of the plan's structure into a dense model, with arbitrary values."""
     if isinstance(plan.method, WholeModelMethod):
         make_smaller(model, plan, seed=0)
@@ -228,24 +265,11 @@ def _rebuild(model: nn.Module, plan: Plan) -> None:
                 replace_conv(model, specs[path], adopt(new, convs[path]))
 
 
-def _assign(model: nn.Module, tensors: dict[str, Tensor], channels_last: set[str], path: Path) -> None:
-    """Set every parameter and buffer to the stored tensor, dtype included; sharing stays as it was built."""
-    owned = model.state_dict(keep_vars=True)
-    missing, unexpected = sorted(owned.keys() - tensors.keys()), sorted(tensors.keys() - owned.keys())
-    wrong = [
-        f"{name} is {tuple(tensors[name].shape)}, not {tuple(owned[name].shape)}"
-        for name in sorted(owned.keys() & tensors.keys())
-        if tensors[name].shape != owned[name].shape
-    ]
-    if missing or unexpected or wrong:
-        parts = [
-            f"{what}: {', '.join(names[:5])}{f' and {len(names) - 5} more' if len(names) > 5 else ''}"
-            for what, names in (("missing", missing), ("unexpected", unexpected), ("of another shape", wrong))
-            if names
-        ]
-        raise StorageError(f"{path} does not fit the model; {'; '.join(parts)}")
-    for name, own in owned.items():
-        tensor = tensors[name].to(own.device)
-        own.data = tensor.contiguous(memory_format=torch.channels_last) if name in channels_last else tensor
-    # modules that derive something from their tensors renew it when a state is loaded
-    model.load_state_dict(model.state_dict())
+def _restore(model: nn.Module, layout: Layout, metadata: dict[str, Any], path: Path) -> None:
+    """Give a model of the plan's structure the state in the file."""
+    try:
+        restore(model, layout, metadata)
+    except StorageError as error:
+        raise StorageError(f"{path} does not fit the model; {error}") from error
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise StorageError(f"{path} is damaged, or does not fit the model: {error!r}") from error

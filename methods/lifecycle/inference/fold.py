@@ -141,10 +141,10 @@ class _Search:
         found = Folding([], {}, self.whole, self.shown)
         for path in self.calls:
             norm = self.model.get_submodule(path)
-            sources = {self._source(node) for node in self.calls[path]}
-            if type(norm) not in NORMS or not any(sources):
+            sources = [self._source(node) for node in self.calls[path]]
+            layer_path = next(filter(None, sources), None)
+            if type(norm) not in NORMS or layer_path is None:
                 continue
-            layer_path = next(filter(None, sources))
             layer = self.model.get_submodule(layer_path)
             fold = self._obstacle(layer_path, path, sources) or folded(layer, norm)
             if isinstance(fold, str):
@@ -167,14 +167,14 @@ class _Search:
             return path if isinstance(module, tuple(LAYERS)) and not isinstance(module, CompressedConv2d) else None
         return None
 
-    def _obstacle(self, layer_path: str, norm_path: str, sources: set[str | None]) -> str | None:
+    def _obstacle(self, layer_path: str, norm_path: str, sources: list[str | None]) -> str | None:
         """Return why a pair cannot be folded, as far as its place in the model says so."""
         layer, norm = self.model.get_submodule(layer_path), self.model.get_submodule(norm_path)
         users = [list(node.users) for node in self.calls[layer_path]]
         alone = all(len(own) == 1 and own[0] in self.calls[norm_path] for own in users)
         if not alone:
             return f"what {layer_path} puts out is used elsewhere, too"
-        if sources != {layer_path}:
+        if set(sources) != {layer_path}:
             return f"it is applied to more than what {layer_path} puts out"
         if self.shown.get_submodule(norm_path).training:
             return "it is in training mode, and uses the statistics of each batch"

@@ -25,8 +25,12 @@ OUTPUTS = 16
 """Rows and columns of the outputs, before padding and stride, in which the forms of a layer are compared."""
 
 
+class WrongFormWarning(UserWarning):
+    """A form that does not compute what its layer does was left out."""
+
+
 def choose_forms(
-    model: nn.Module, example: Any, forms: str, dtype: torch.dtype | None, channels_last: bool, notes: list[str]
+    model: nn.Module, example: Any, forms: str, dtype: torch.dtype | None, channels_last: bool, notes: list[Warning]
 ) -> dict[str, str]:
     """Replace each compressed layer by one of its forms, and return the names of the forms by path."""
     paths: dict[CompressedConv2d, list[str]] = {}
@@ -92,7 +96,7 @@ def _carry_hooks(layer: nn.Module, form: nn.Module) -> None:
 
 
 def _right(
-    candidates: Mapping[str, nn.Module], layer: nn.Module, path: str, reference: Reference, notes: list[str]
+    candidates: Mapping[str, nn.Module], layer: nn.Module, path: str, reference: Reference, notes: list[Warning]
 ) -> dict[str, nn.Module]:
     """Return the forms that compute what the layer does; the layer itself if there are none."""
     eps = rounding_of([layer])
@@ -102,8 +106,10 @@ def _right(
         if found is None:
             right[name] = form
         else:
-            notes.append(f"the form {name!r} of {path}, a {type(layer).__name__}, is left out: it does not compute "
-                         f"what the layer does ({found})")  # fmt: skip
+            notes.append(WrongFormWarning(
+                f"the form {name!r} of {path}, a {type(layer).__name__}, is left out: it does not compute what the "
+                f"layer does ({found})"
+            ))  # fmt: skip
     return right or {"layer": layer}
 
 

@@ -4,6 +4,7 @@ import pytest
 import torch
 from fvcore.nn import FlopCountAnalysis
 from torch import nn
+from torch.nn.utils.parametrizations import weight_norm
 from torch.utils.flop_counter import FlopCounterMode
 
 from decompbench.methods import Cost, Target, begin, compress, count_stored, deploy, get_method, list_methods, plan
@@ -105,3 +106,9 @@ def test_kmeans_is_counted_as_its_paper_does():
 
 def test_cost_adds_up():
     assert Cost.total([Cost(1, 2, 3), Cost(10, 20, 30)]) == Cost(11, 22, 33)
+
+
+def test_weights_that_are_computed_count_each():
+    net = nn.Sequential(*(weight_norm(nn.Conv2d(8, 8, 3)) for _ in range(4)))
+    with torch.no_grad():
+        assert count_stored(net).weights == 4 * 8 * 8 * 9
