@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal, Self
 
@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from ...contract.cost import Cost, Knob, Skip
 from ...contract.errors import require
 from ...contract.layers import FactoredConv2d, copy_bias
-from ...contract.method import Method, SessionPart
+from ...contract.method import SessionPart
 from ...contract.registry import register
 from ...contract.select import Select, refuse_grouped
 from ...contract.spec import ConvSpec
@@ -26,6 +26,7 @@ from ..learning.regulariser import LearnedPart, Regulariser, nearest_weights, tr
 from .decomposition import decompose
 from .layers import IdentityPair, Tucker2Conv2d, strides_first
 from .learnt_ranks import LearntRanksPart
+from .ranked import RankedMethod
 
 _ALL = 2**31 - 1
 """A rank that is cut down to whatever is full."""
@@ -33,7 +34,7 @@ _ALL = 2**31 - 1
 
 @register("tucker2")
 @dataclass(frozen=True)
-class Tucker2(Method):
+class Tucker2(RankedMethod):
     """Tucker-2: ``W ≈ K ×₁ Z ×₂ A`` as 1×1, core and 1×1 convs; optionally learnt low-rank before it is decomposed.
 
     ``Z`` and ``A`` are the leading singular vectors of the unfoldings along output and input channels, ``K`` the
@@ -303,35 +304,33 @@ class Tucker2(Method):
     def trained_as(self) -> Self:
         return replace(self, rank=type(self).rank) if self.sizes_from_training else self
 
-    def lc_schedule(self) -> dict[str, Any]:
-        """Return the settings of `LearningCompression`."""
-        return {name: getattr(self, name) for name in ("strength", "growth", "every")} | {
-            "max_strength": self.lc_max_strength
-        }
-
     def start(
         self, convs: Mapping[str, nn.Conv2d], groups: Sequence[Sequence[ConvSpec]], generator: torch.Generator
     ) -> SessionPart:
         if self.learn is None:
             return super().start(convs, groups, generator)
         if self.sizes_from_training:
-            return LearntRanksPart(self, convs, groups, generator)
-        regulariser = self._regulariser(convs, trainable_groups(convs, groups), generator)
+            return LearntRanksPart(self, convs, groups, generator, self.epsilon, self.alpha)
+        trained = trainable_groups(convs, groups)
+        specs = [spec for group in trained for spec in group]
+
+        def project() -> list[Tensor]:
+            nearest = nearest_weights(self, convs, trained, generator)
+            return [nearest[spec.path] for spec in specs]
+
+        weights = [convs[spec.path].weight for spec in specs]
+        regulariser = self.regulariser(weights, [self.unfoldings(spec) for spec in specs], project)
         return LearnedPart(self, convs, groups, generator, regulariser, self.epsilon, self.unfoldings)
 
-    def _regulariser(
-        self, convs: Mapping[str, nn.Conv2d], groups: Sequence[Sequence[ConvSpec]], generator: torch.Generator
+    def regulariser(
+        self,
+        weights: Sequence[Tensor],
+        unfoldings: Sequence[Sequence[Unfolding]],
+        project: Callable[[], list[Tensor]],
     ) -> Regulariser:
-        specs = [spec for group in groups for spec in group]
-        weights = [convs[spec.path].weight for spec in specs]
         if self.learn == "lc":
-
-            def project() -> list[Tensor]:
-                nearest = nearest_weights(self, convs, groups, generator)
-                return [nearest[spec.path] for spec in specs]
-
-            return LearningCompression(weights, project, **self.lc_schedule())
-        unfoldings = [self.unfoldings(spec) for spec in specs]
+            schedule = {"strength": self.strength, "growth": self.growth, "every": self.every}
+            return LearningCompression(weights, project, max_strength=self.lc_max_strength, **schedule)
         if self.learn == "nuclear":
             return NuclearShrinkage(weights, unfoldings, shrink=self.shrink, refresh=self.refresh)
         settings = {name: getattr(self, name) for name in ("eta", "max_strength", "refresh", "exact")}

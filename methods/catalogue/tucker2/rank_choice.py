@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -15,9 +15,7 @@ from ...contract.spec import ConvSpec
 from ...numerics.trade_off import best_at, best_within
 from ...numerics.unfolding import Unfolding, spectra
 from .decomposition import kept_squares
-
-if TYPE_CHECKING:
-    from .method import Tucker2
+from .ranked import RankedMethod
 
 MOST_RANKS = 32
 """Ranks of one side of a layer that are tried, evenly spaced where there are more."""
@@ -41,7 +39,7 @@ class RankChoice:
         What is counted as cost: ``params``, ``macs`` or ``bits``.
     """
 
-    def __init__(self, method: Tucker2, specs: Sequence[ConvSpec], count: str = "params") -> None:
+    def __init__(self, method: RankedMethod, specs: Sequence[ConvSpec], count: str = "params") -> None:
         options: dict[tuple[Any, ...], _Options] = {}
         self.layers = {}
         for spec in specs:
@@ -107,7 +105,7 @@ class _Options:
     costs: Tensor
 
     @classmethod
-    def of(cls, method: Tucker2, spec: ConvSpec, count: str) -> _Options:
+    def of(cls, method: RankedMethod, spec: ConvSpec, count: str) -> _Options:
         groups = method.layer_groups(spec)
         full = method.with_settings(ranks=(2**31 - 1,) * 2).layer_ranks(spec)
         ranks, pair, costs = [], [], []
