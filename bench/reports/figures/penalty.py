@@ -86,5 +86,7 @@ def _draw(axes: Axes, record: Record, name: str, linear: bool) -> None:
         epochs, values = [epoch for epoch, _ in points], [value for _, value in points]
         axes.plot(epochs, values, color=colour, marker="." if len(points) <= MOST_MARKERS else "")
     budget = f" at {record.trial.budget}" if record.trial.budget else ""
-    axes.set(title=f"{wrapped(record.table)}\n{wrapped(record.method.label + budget)}", xlabel="epoch",
-             ylabel=SHOWN[name][0], yscale="linear" if linear else "log")  # fmt: skip
+    title = f"{wrapped(record.table)}\n{wrapped(record.method.label + budget)}"
+    axes.set(title=title, xlabel="epoch", ylabel=SHOWN[name][0])
+    if not linear:
+        axes.set_yscale("log", nonpositive="mask")  # a layer that stays dense is no distance from its own weight

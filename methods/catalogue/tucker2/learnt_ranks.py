@@ -13,7 +13,6 @@ from ...contract.cost import Skip
 from ...contract.spec import ConvSpec
 from ...numerics.unfolding import shortest
 from ..learning.lc import LearningCompression
-from ..learning.nuclear import NuclearShrinkage
 from ..learning.regulariser import LearnedPart, nearest_weights, trainable_groups
 from .rank_choice import STAYS_DENSE, Chosen, RankChoice
 from .ranked import RankedMethod
@@ -29,8 +28,14 @@ class LearntRanksPart(LearnedPart):
 
     Parameters
     ----------
-    method, convs, groups, generator
+    method
+        Trains under nuclear-norm shrinkage or learning-compression.
+    convs, groups, generator
         As for `Method.start`.
+    epsilon
+        Training has converged when every layer is nearer than this to what would be chosen; 0 never.
+    alpha
+        Price ``α`` of a weight.
     """
 
     def __init__(
@@ -39,20 +44,19 @@ class LearntRanksPart(LearnedPart):
         convs: Mapping[str, nn.Conv2d],
         groups: Sequence[Sequence[ConvSpec]],
         generator: torch.Generator,
+        epsilon: float,
+        alpha: float,
     ) -> None:
         self._specs = {spec.path: spec for specs in groups for spec in specs}
-        self._trained = {
-            spec.path: convs[spec.path].weight for specs in trainable_groups(convs, groups) for spec in specs
-        }
-        weights, full = list(self._trained.values()), method.at_full()
+        trainable = trainable_groups(convs, groups)
+        self._trained = {spec.path: convs[spec.path].weight for specs in trainable for spec in specs}
+        full = method.at_full()
         assert not isinstance(full, Skip)
-        if method.learn == "lc":
-            regulariser = LearningCompression(weights, self._nearest, **method.lc_schedule())
-        else:
-            unfoldings = [full.unfoldings(self._specs[path]) for path in self._trained]
-            regulariser = NuclearShrinkage(weights, unfoldings, shrink=method.shrink, refresh=method.refresh)
-        super().__init__(method, convs, groups, generator, regulariser, method.epsilon, full.unfoldings)
-        self.tucker2, self._lc = method, regulariser if isinstance(regulariser, LearningCompression) else None
+        unfoldings = [full.unfoldings(self._specs[path]) for path in self._trained]
+        regulariser = method.regulariser(list(self._trained.values()), unfoldings, self._nearest)
+        super().__init__(method, convs, groups, generator, regulariser, epsilon, full.unfoldings)
+        self._ranked, self._alpha = method, alpha
+        self._lc = regulariser if isinstance(regulariser, LearningCompression) else None
         self._latest: Chosen = {}
         self._final: Chosen | None = None
 
@@ -94,12 +98,12 @@ class LearntRanksPart(LearnedPart):
         return layers
 
     def _with(self, own: Mapping[str, Any]) -> RankedMethod:
-        return self.tucker2.with_settings(**own)
+        return self._ranked.with_settings(**own)
 
     @cached_property
     def _choice(self) -> RankChoice:
         """The ranks there are to choose from; made when it is known whether there is a budget."""
-        return RankChoice(self.tucker2, list(self._specs.values()), self.limit[0] if self.limit else "params")
+        return RankChoice(self._ranked, list(self._specs.values()), self.limit[0] if self.limit else "params")
 
     def _choose(self) -> Chosen:
         """Return the ranks that the weights of this moment are given."""
@@ -107,10 +111,10 @@ class LearntRanksPart(LearnedPart):
         if self.limit is not None:
             return self._choice.within(weights, self.limit[1], relative=self._lc is None)
         if self._lc is not None:
-            return self._choice.at_price(weights, 2 * self.tucker2.alpha / self._lc.strength)
+            return self._choice.at_price(weights, 2 * self._alpha / self._lc.strength)
         chosen: Chosen = {}
         for path, spec in self._specs.items():
-            ranks = self.tucker2.ranks_by_energy(weights[path], spec)
+            ranks = self._ranked.ranks_by_energy(weights[path], spec)
             smaller = self._with({"ranks": ranks}).layer_cost(spec).weights < spec.cost.weights  # pyright: ignore[reportAttributeAccessIssue]
             chosen[path] = {"ranks": ranks} if smaller else STAYS_DENSE
         return chosen

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal, Self
 
@@ -374,35 +374,33 @@ class Tucker2(RankedMethod):
     def trained_as(self) -> Self:
         return replace(self, rank=type(self).rank) if self.sizes_from_training else self
 
-    def lc_schedule(self) -> dict[str, Any]:
-        """Return the settings of `LearningCompression`."""
-        return {name: getattr(self, name) for name in ("strength", "growth", "every")} | {
-            "max_strength": self.lc_max_strength
-        }
-
     def start(
         self, convs: Mapping[str, nn.Conv2d], groups: Sequence[Sequence[ConvSpec]], generator: torch.Generator
     ) -> SessionPart:
         if self.learn is None:
             return super().start(convs, groups, generator)
         if self.sizes_from_training:
-            return LearntRanksPart(self, convs, groups, generator)
-        regulariser = self._regulariser(convs, trainable_groups(convs, groups), generator)
+            return LearntRanksPart(self, convs, groups, generator, self.epsilon, self.alpha)
+        trained = trainable_groups(convs, groups)
+        specs = [spec for group in trained for spec in group]
+
+        def project() -> list[Tensor]:
+            nearest = nearest_weights(self, convs, trained, generator)
+            return [nearest[spec.path] for spec in specs]
+
+        weights = [convs[spec.path].weight for spec in specs]
+        regulariser = self.regulariser(weights, [self.unfoldings(spec) for spec in specs], project)
         return LearnedPart(self, convs, groups, generator, regulariser, self.epsilon, self.unfoldings)
 
-    def _regulariser(
-        self, convs: Mapping[str, nn.Conv2d], groups: Sequence[Sequence[ConvSpec]], generator: torch.Generator
+    def regulariser(
+        self,
+        weights: Sequence[Tensor],
+        unfoldings: Sequence[Sequence[Unfolding]],
+        project: Callable[[], list[Tensor]],
     ) -> Regulariser:
-        specs = [spec for group in groups for spec in group]
-        weights = [convs[spec.path].weight for spec in specs]
         if self.learn == "lc":
-
-            def project() -> list[Tensor]:
-                nearest = nearest_weights(self, convs, groups, generator)
-                return [nearest[spec.path] for spec in specs]
-
-            return LearningCompression(weights, project, **self.lc_schedule())
-        unfoldings = [self.unfoldings(spec) for spec in specs]
+            schedule = {"strength": self.strength, "growth": self.growth, "every": self.every}
+            return LearningCompression(weights, project, max_strength=self.lc_max_strength, **schedule)
         if self.learn == "nuclear":
             return NuclearShrinkage(weights, unfoldings, shrink=self.shrink, refresh=self.refresh)
         settings = {name: getattr(self, name) for name in ("eta", "max_strength", "refresh", "exact")}
