@@ -78,9 +78,8 @@ def _judged(metric: ShownMetric, a: Values, b: Values, same: bool, threshold: fl
         numbers = {**finding.numbers, "difference": gain, "interval": (low, high)}
         return replace(finding, verdict=verdict, change=text, numbers=numbers)
     relative = RELATIVE_THRESHOLD * abs(mean(own))
-    limit = (
-        THRESHOLDS.get(metric.unit, relative if math.isfinite(relative) else 0.0) if threshold is None else threshold
-    )
+    usual = THRESHOLDS.get(metric.unit, relative if math.isfinite(relative) else 0.0)
+    limit = usual if threshold is None else threshold
     # a difference of decimal numbers is off by rounding: what is written as 1.00 is not beyond 1
     beyond = abs(gain) > limit and not math.isclose(abs(gain), limit, rel_tol=1e-9)
     reason = "same weights, scored differently" if same else "spread unknown"

@@ -45,7 +45,7 @@ class Heights:
         return self.high if score > 0 else self.low
 
     def mark(self, axes: Axes) -> None:
-        """Write ∞ beside the axis where infinite scores stand."""
+        """Write ∞ at the right, away from the axis's numbers, where infinite scores stand."""
         for score in self.infinite:
             text = "∞" if score > 0 else "-∞"
-            axes.text(-0.01, self(score), text, transform=axes.get_yaxis_transform(), ha="right", va="center")
+            axes.text(1.01, self(score), text, transform=axes.get_yaxis_transform(), ha="left", va="center")

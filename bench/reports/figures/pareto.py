@@ -67,7 +67,7 @@ def draw_pareto(
         figure, grid = panel_grid(len(panels), width)
         drawn = 0
         for number, (panel, axes) in enumerate(zip(panels, grid, strict=True)):
-            heights = Heights.of(panel.with_cost(axis.column)["final"].astype(float), quality_range)
+            heights = Heights.of(_ends_of_bars(panel.with_cost(axis.column)), quality_range)
             drawn += _draw_panel(axes, panel, titles[number], axis, look, heights)
             _draw_published(axes, panel, axis, published[number] if published else ())
             if not linear:
@@ -126,6 +126,12 @@ def _draw_panel(axes: Axes, panel: Panel, title: str, axis: CostAxis, look: dict
         )
     axes.set(title=wrapped(title), xlabel=axis.label, ylabel=panel.quality_label)
     return len(rows)
+
+
+def _ends_of_bars(rows: pd.DataFrame) -> list[float]:
+    """Return what the bars around the qualities reach from and to."""
+    final, spread = rows["final"].astype(float), rows["final_sd"].astype(float).fillna(0.0)
+    return [*(final - spread), *(final + spread)]
 
 
 def _draw_published(axes: Axes, panel: Panel, axis: CostAxis, points: Sequence[PublishedPoint]) -> None:

@@ -109,13 +109,14 @@ function paretoLayout(board, axes) {
 /** Return how high a row is drawn: an infinite quality stands beyond all finite ones, where the axis says so. */
 function drawnHeight(axes) {
   const heights = axes.rows.map((row) => value(row, axes.y.key));
-  const finite = heights.filter(Number.isFinite);
+  const spread = (row) => row.sd[columnIndex.get(axes.y.key)] || 0;
+  const finite = axes.rows.flatMap((row, index) => [heights[index] - spread(row), heights[index] + spread(row)]).filter(Number.isFinite);
   const [low, high] = finite.length ? [Math.min(...finite), Math.max(...finite)] : [0, 0];
-  const beyond = 0.15 * (high - low) || 0.01 * Math.abs(high) || 1;
+  const beyond = 0.15 * (high - low) || 0.15 * Math.abs(high) || 1;
   const of = (height) => (height === Infinity ? high + beyond : height === -Infinity ? low - beyond : height);
   const ends = [...new Set(heights.filter((height) => Math.abs(height) === Infinity))];
   const notes = ends.map((end) => ({
-    xref: "paper", x: 0, xanchor: "right", yref: "y", y: of(end), text: `${number(end, 0)} `, showarrow: false,
+    xref: "paper", x: 1, xanchor: "left", yref: "y", y: of(end), text: number(end, 0), showarrow: false,
   }));
   return { of, notes };
 }
