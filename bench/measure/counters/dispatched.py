@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Container
+from collections.abc import Mapping
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 
 from .conditions import unfused
+from .following import Following, operation_name, tensors_in
 
 aten = torch.ops.aten
 Shape = tuple[int, ...]
@@ -36,10 +36,10 @@ def count_dispatched(model: nn.Module, example: Tensor) -> tuple[int, dict[str, 
         Operations that the counter has no rule for, with how often they occur.
     """
     counter = make_counter()
-    unknown = _UnknownOperations(counter.flop_registry)
-    with torch.no_grad(), unfused(), unknown, counter:
-        model(example)
-    return counter.get_total_flops() // 2, dict(sorted(unknown.calls.items()))
+    watch = _Watch(example, counter.flop_registry)
+    with torch.no_grad(), unfused(), watch, counter:
+        output = model(example)
+    return (counter.get_total_flops() - watch.idle(output)) // 2, dict(sorted(watch.unknown.items()))
 
 
 def make_counter() -> FlopCounterMode:
@@ -49,26 +49,38 @@ def make_counter() -> FlopCounterMode:
     return FlopCounterMode(display=False, custom_mapping=formulas)
 
 
-class _UnknownOperations(TorchDispatchMode):
-    """Counts the calls of operations that compute something and are not in ``known``.
+class _Watch(Following[int]):
+    """Follows products of weights alone, and counts the calls of operations that the counter has no formula for.
 
     A mode entered before a counter sees what the counter lets through, after it has taken composite operations apart.
     """
 
-    def __init__(self, known: Container[Any]) -> None:
-        super().__init__()
-        self.known = known
-        self.calls: Counter[str] = Counter()
+    def __init__(self, example: Any, formulas: Mapping[Any, Any]) -> None:
+        super().__init__(example, formulas)
+        self.formulas = formulas
+        self.unknown: Counter[str] = Counter()
+        self._flops: list[int] = []
+        self._applied: set[int] = set()
 
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        if func.overloadpacket not in self.known and not func.is_view:
-            self.calls[operation_name(func)] += 1
-        return func(*args, **(kwargs or {}))
+    def see(self, func: Any, args: Any, kwargs: Any, output: Any, labels: frozenset[int], dependent: bool) -> None:
+        formula = self.formulas.get(func.overloadpacket)
+        if formula is None and not func.is_view:
+            self.unknown[operation_name(func)] += 1
+        if dependent:
+            self._applied |= labels
+        elif formula is not None:
+            for tensor in tensors_in(output):
+                self.label(tensor, frozenset((len(self._flops),)))
+            self._flops.append(formula(*args, **kwargs, out_val=output))
 
+    def idle(self, output: Any) -> int:
+        """Return the operations of products that went into nothing: neither what depends on the input nor the output.
 
-def operation_name(func: Any) -> str:
-    """Return ``aten::convolution`` for the overload ``aten.convolution.default``."""
-    return func.name().partition(".")[0]
+        A network may ask a compressed layer for the dtype of its weight, for which that is computed. fvcore leaves such
+        products out.
+        """
+        applied = self._applied | self.labels(list(tensors_in(output)))
+        return sum(flops for index, flops in enumerate(self._flops) if index not in applied)
 
 
 def _vector_product(first: Shape, second: Shape, **_: Any) -> int:

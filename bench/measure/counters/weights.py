@@ -7,20 +7,18 @@ operations that apply it to something that depends on the input. These must be c
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.multiprocessing.reductions import StorageWeakRef
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
 
 from ....methods import stored_tensors
 from ....methods.contract.forward import call, evaluating
 from .conditions import unfused
-from .dispatched import make_counter, operation_name
+from .dispatched import make_counter
+from .following import Following, operation_name, tensors_in
 
 #: Operations that take a weight element by element, look up rows of it, or put it somewhere, beside those that torch
 #: marks as pointwise.
@@ -89,86 +87,47 @@ def named_weights(model: nn.Module) -> dict[str, Tensor]:
     return named | {name: buffer for name, buffer in model.named_buffers() if id(buffer) in stored}
 
 
-class _Audit(TorchDispatchMode):
-    """Follows tensors by their storage through operations, those of others taken apart as torch's counter does it."""
+class _Audit(Following[str]):
+    """Follows parameters by their names."""
 
     def __init__(self, named: Mapping[str, Tensor], example: Any, counted: Container[Any]) -> None:
-        super().__init__()
+        super().__init__(example, counted)
         self.counted = counted
-        self.named = {name: tensor for name, tensor in named.items() if tensor.numel()}
+        self.names = sorted(name for name, tensor in named.items() if tensor.numel())
         self.used: set[str] = set()
         self.uncounted: dict[str, set[str]] = {}
         self.by_hand: dict[str, int] = {}
-        # a storage that is known weakly keeps its address to itself even when it is freed
-        self._known: dict[int, StorageWeakRef] = {}
-        self._names: dict[int, frozenset[str]] = {}
-        self._dependent: set[int] = set()
         self._multiplied: dict[int, tuple[frozenset[str], list[int]]] = {}
-        for name, tensor in self.named.items():
-            self._carry(tensor, frozenset((name,)))
-        self._dependent.update(self._storage(tensor) for tensor in _tensors(example))
+        for name in self.names:
+            self.label(named[name], frozenset((name,)))
 
     def result(self) -> WeightUse:
         """Return what was found."""
-        return WeightUse(sorted(self.named.keys() - self.used), self.uncounted, self.by_hand)
+        return WeightUse([name for name in self.names if name not in self.used], self.uncounted, self.by_hand)
 
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        kwargs = kwargs or {}
-        if func.overloadpacket not in self.counted:
-            with self:
-                parts = func.decompose(*args, **kwargs)
-            if parts is not NotImplemented:
-                return parts
-        output = func(*args, **kwargs)
-        given = list(_tensors((args, kwargs)))
-        storages = [self._storage(tensor) for tensor in given]
-        fixed = [storage for storage in storages if storage not in self._dependent]
-        names = frozenset[str]().union(*(self._names.get(storage, ()) for storage in fixed))
-        dependent = len(fixed) < len(storages)
-        if names:
-            self._judge(func, names, dependent)
-        for tensor in _tensors(output):
-            if dependent:
-                self._dependent.add(self._storage(tensor))
-            elif names:
-                self._carry(tensor, names)
-        if dependent:
-            self._look_for_sums(operation_name(func), args, output)
-        return output
-
-    def _judge(self, func: Any, names: frozenset[str], dependent: bool) -> None:
+    def see(self, func: Any, args: Any, kwargs: Any, output: Any, labels: frozenset[str], dependent: bool) -> None:
         name = operation_name(func)
         if func.overloadpacket in self.counted or name == "aten::_local_scalar_dense":
-            self.used |= names
+            self.used |= labels
         elif dependent:
-            self.used |= names
+            self.used |= labels
             if torch.Tag.pointwise not in func.tags and name not in ELEMENTWISE and not func.is_view:
-                for parameter in names:
+                for parameter in labels:
                     self.uncounted.setdefault(parameter, set()).add(name)
+            self._look_for_sums(name, args, output)
 
     def _look_for_sums(self, name: str, args: Any, output: Any) -> None:
         """Find a matrix product that is written as an element-wise one and a sum over an index that the weight has."""
         if name in MULTIPLICATIONS:
-            for weight in _tensors(args):
-                names = self._names.get(self._storage(weight))
-                if names and self._storage(weight) not in self._dependent:
-                    self._multiplied[self._storage(output)] = names, _varying(weight, output)
-        elif name in SUMS and (found := self._multiplied.get(self._storage(args[0]))):
+            for weight in tensors_in(args):
+                if names := self.labels([weight]):
+                    self._multiplied[self.storage(output)] = names, _varying(weight, output)
+        elif name in SUMS and (found := self._multiplied.get(self.storage(args[0]))):
             names, strides = found
             spans = _summed(args[0], args[1] if len(args) > 1 else None)
             if any(stride in span for stride in strides for span in spans):
                 for parameter in names:
                     self.by_hand[parameter] = self.by_hand.get(parameter, 0) + args[0].numel()
-
-    def _carry(self, tensor: Tensor, names: frozenset[str]) -> None:
-        storage = self._storage(tensor)
-        self._names[storage] = self._names.get(storage, frozenset()) | names
-
-    def _storage(self, tensor: Tensor) -> int:
-        """Return what tells a tensor's storage from all others that there are and were."""
-        reference = StorageWeakRef(tensor.untyped_storage())
-        self._known.setdefault(reference.cdata, reference)
-        return reference.cdata
 
 
 def _varying(weight: Tensor, product: Tensor) -> list[int]:
@@ -181,7 +140,3 @@ def _summed(product: Tensor, dims: list[int] | None) -> list[range]:
     """Return the strides that a sum over ``dims``, or over all, goes along."""
     dims = dims or list(range(product.dim()))
     return [range(product.stride(dim), product.stride(dim) * product.shape[dim]) for dim in dims]
-
-
-def _tensors(values: Any) -> Iterator[Tensor]:
-    return (leaf for leaf in tree_leaves(values) if isinstance(leaf, Tensor))

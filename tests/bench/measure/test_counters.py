@@ -222,6 +222,29 @@ def test_what_one_counter_alone_sees_is_a_disagreement():
         counts_of(Net(lambda s, x, t: scripted(t, s.matrix), matrix=weight(8, 5)))
 
 
+class AsksForTheWeight(nn.Module):
+    """What EdgeNeXt does: it asks a layer for the dtype of its weight, which a compressed layer computes."""
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.second = nn.Conv2d(3, 16, 3), nn.Conv2d(16, 16, 3)
+
+    def forward(self, x):
+        return self.second(self.first(x).to(self.second.weight.dtype))
+
+
+def test_a_weight_that_is_computed_in_vain_is_no_work():
+    net, image = AsksForTheWeight().eval(), torch.zeros(1, 3, 12, 12)
+    planned = plan(net, get_method("svd"), image)
+    small = compress(net, get_method("svd"), image)
+    macs = planned.after.macs + planned.linear_macs
+    counts = count_model(small, image, planned_weights=planned.after.weights, planned_macs=macs, what="compressed")
+    assert counts.macs_torch == macs < planned.before.macs
+    # but what is computed from weights alone and then applied counts
+    bias = Net(lambda s, x, t: t + s.table @ s.matrix, table=weight(TOKENS, 8), matrix=weight(8, 8))
+    assert counts_of(bias).macs == STEM + TOKENS * 64
+
+
 def test_a_small_weighted_sum_is_element_wise_work():
     net = Net(lambda s, x, t: (torch.stack((t.mean(1), t.amax(1)), -1) * s.mix).sum(-1), mix=weight(2))
     assert counts_of(net).macs == STEM
