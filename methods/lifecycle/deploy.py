@@ -16,7 +16,7 @@ from torch.fx.experimental.optimization import fuse
 
 from ..contract.forward import call, evaluating, first_argument, require_example, untouched_random_numbers
 from ..contract.layers import CompressedConv2d
-from ..contract.rewrite import is_channels_last, replace_module
+from ..contract.rewrite import compressed_layers, is_channels_last, replace_module
 
 ROUNDS = 9
 """Timed rounds in which the forms of a layer take turns."""
@@ -60,9 +60,8 @@ def deploy(
     require_example(example)
     deployed = copy.deepcopy(model).eval().requires_grad_(False)
     paths: dict[CompressedConv2d, list[str]] = {}
-    for path, module in deployed.named_modules(remove_duplicate=False):
-        if isinstance(module, CompressedConv2d):
-            paths.setdefault(module, []).append(path)
+    for path, layer in compressed_layers(deployed).items():
+        paths.setdefault(layer, []).append(path)
     layers = {aliases[0]: layer for layer, aliases in paths.items()}
     inputs_given = example if isinstance(example, tuple) else (example,)
     tensors = (tensor for tensor in (*inputs_given, *model.parameters()) if isinstance(tensor, Tensor))

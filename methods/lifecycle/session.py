@@ -16,6 +16,9 @@ from ..contract.layers import GEOMETRY
 from ..contract.method import Method, SessionPart
 from ..contract.rewrite import adopt, carry_requires_grad, replace_conv
 from ..contract.spec import ConvSpec, has_own_weight
+from ..linear_layers.layers import LinearInTraining, standing_in
+from ..linear_layers.pointwise import PointwiseConv2d, as_convolution
+from ..linear_layers.split import layer_at, split_linears
 from ..numerics.linear import without_autocast
 from ..plan.arguments import require_model, require_plan
 from ..plan.plan import Plan
@@ -58,6 +61,9 @@ class Session:
         self._originals = dict(originals)
         self._specs = {layer.path: layer.spec for layer in plan.layers}
         self._finished = False
+        for path, conv in self._originals.items():
+            if self._specs[path].is_linear and isinstance(conv, PointwiseConv2d):
+                replace_conv(self.model, self._specs[path], LinearInTraining(conv))
         for part in self._parts:
             self._install(part.replacements)
 
@@ -121,7 +127,8 @@ class Session:
 
     def _install(self, replacements: Mapping[str, nn.Module]) -> None:
         for path, new in replacements.items():
-            replace_conv(self.model, self._specs[path], adopt(new, self._originals[path]))
+            spec = self._specs[path]
+            replace_conv(self.model, spec, standing_in(spec, adopt(new, self._originals[path])))
         carry_requires_grad((new, self._originals[path]) for path, new in replacements.items())
 
 
@@ -154,6 +161,9 @@ def begin(model: nn.Module, plan: Plan, *, seed: int = 0, calibration: Iterable[
     generator = torch.Generator().manual_seed(seed)
     convs = planned_convs(model, plan)
     batches = take(calibration, plan)
+    if plan.scope.split:
+        split_linears(model, plan.scope.split)
+        convs = planned_convs(model, plan)
     original = copy.deepcopy(model) if batches else None
     parts = [
         method.start({s.path: convs[s.path] for specs in groups for s in specs}, groups, generator)
@@ -175,7 +185,7 @@ def groups_by_method(plan: Plan) -> dict[Method, list[list[ConvSpec]]]:
 
 
 def planned_convs(model: nn.Module, plan: Plan) -> dict[str, nn.Conv2d]:
-    """Return the convolutions that ``plan`` compresses, by path.
+    """Return the convolutions that ``plan`` compresses, and linear layers as convolutions, by path.
 
     Raises
     ------
@@ -187,10 +197,10 @@ def planned_convs(model: nn.Module, plan: Plan) -> dict[str, nn.Conv2d]:
         if layer.group is None:
             continue
         try:
-            conv = model.get_submodule(layer.path)
+            conv = layer_at(model, layer.path, plan.scope.split)
         except AttributeError as error:
             raise ValueError(f"the plan compresses {layer.path!r}, which the model does not have") from error
-        spec, found = layer.spec, ConvSpec.of(conv, layer.path) if isinstance(conv, _ConvNd) else None
+        spec, found = layer.spec, ConvSpec.of(conv, layer.path) if isinstance(conv, (_ConvNd, nn.Linear)) else None
         if found is None or found.type != spec.type:
             raise ValueError(f"the plan compresses {layer.path!r}, which is a {type(conv).__name__} and not a "
                              f"{spec.type}: is the model compressed already?")  # fmt: skip
@@ -202,7 +212,7 @@ def planned_convs(model: nn.Module, plan: Plan) -> dict[str, nn.Conv2d]:
             raise ValueError(f"the weight of {layer.path} is computed by a hook, which it was not when the plan was "
                              "made: remove the hook first")  # fmt: skip
         # only a method that expresses transposed convolutions is given one
-        convs[layer.path] = cast(nn.Conv2d, conv)
+        convs[layer.path] = as_convolution(conv) if isinstance(conv, nn.Linear) else cast(nn.Conv2d, conv)
     return convs
 
 
@@ -228,7 +238,8 @@ def compress(
     seed, calibration
         As for `begin`.
     **options
-        ``overrides``, ``select``, ``unreachable``, ``inefficient`` and ``traced`` of `decompbench.methods.plan`.
+        ``overrides``, ``select``, ``unreachable``, ``inefficient``, ``layers``, ``split`` and ``traced`` of
+        `decompbench.methods.plan`.
 
     Examples
     --------

@@ -16,6 +16,8 @@ from ..contract.errors import StorageError
 from ..contract.forward import untouched_random_numbers
 from ..contract.registry import entry_points
 from ..contract.rewrite import adopt, compressed_layers, is_channels_last, replace_conv
+from ..linear_layers.layers import standing_in
+from ..linear_layers.split import layer_paths, split_linears
 from ..numerics.bits import pack, unpack
 from ..plan.plan import Plan
 from .counting import stored_tensors
@@ -97,7 +99,7 @@ def _integer_widths(model: nn.Module) -> dict[int, int]:
     masks = ((buffer, 1) for buffer in model.buffers() if buffer.dtype == torch.bool)
     return {
         id(tensor): bits
-        for tensor, bits in chain(stored_tensors(model), masks)
+        for tensor, bits in chain(stored_tensors(model, "conv+linear"), masks)
         if not tensor.is_floating_point() and bits < 8 * tensor.element_size()
     }
 
@@ -119,7 +121,7 @@ def _require_loadable(model: nn.Module, plan: Plan | None) -> None:
             "after loading, or ship the deployed one with torch.export.export or torch.onnx.export"
         )
     planned = {path for layer in plan.layers if layer.group is not None
-               for path in (layer.path, *layer.spec.aliases)} if plan else set[str]()  # fmt: skip
+               for path in layer_paths(layer.spec, plan.scope.split)} if plan else set[str]()  # fmt: skip
     for path, layer in compressed_layers(model).items():
         if path not in planned:
             raise StorageError(
@@ -204,12 +206,13 @@ def _dense_model(path: Path, ref: dict[str, Any] | None) -> nn.Module:
 
 def _rebuild(model: nn.Module, plan: Plan) -> None:
     """Put layers of the plan's structure into a dense model, with arbitrary values."""
+    split_linears(model, plan.scope.split)
     convs = planned_convs(model, plan)
     specs = {layer.path: layer.spec for layer in plan.layers}
     for method, groups in groups_by_method(plan).items():
         for group in groups:
             for path, new in method.skeleton_group({s.path: convs[s.path] for s in group}, group).items():
-                replace_conv(model, specs[path], adopt(new, convs[path]))
+                replace_conv(model, specs[path], standing_in(specs[path], adopt(new, convs[path])))
 
 
 def _assign(model: nn.Module, tensors: dict[str, Tensor], channels_last: set[str], path: Path) -> None:

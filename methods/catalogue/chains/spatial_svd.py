@@ -43,6 +43,7 @@ class SpatialSVD(Method):
     )
     knob: ClassVar[Knob] = Knob("rank", 1e-6, 1.0)
     default_select: ClassVar[Select] = Select(skip_first=1)
+    expresses: ClassVar[tuple[str, ...]] = ("Conv2d", "Linear")
 
     def __post_init__(self) -> None:
         require(0 < self.rank <= 1, f"spatial-svd: rank is a fraction of the full rank in (0, 1], got {self.rank}")

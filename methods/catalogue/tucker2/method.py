@@ -114,6 +114,7 @@ class Tucker2(Method):
     paper: ClassVar[str] = "Yu et al., Learning-based Tensor Decomposition with Adaptive Rank Penalty, ICPR 2020"
     knob: ClassVar[Knob] = Knob("rank", 1e-6, 1.0)
     default_select: ClassVar[Select] = Select(skip_first=1)
+    expresses: ClassVar[tuple[str, ...]] = ("Conv2d", "Linear")
 
     def __post_init__(self) -> None:
         require(0 < self.rank <= 1, f"tucker2: rank is a ratio in (0, 1], got {self.rank}")
