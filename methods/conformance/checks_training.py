@@ -8,6 +8,7 @@ import torch
 
 from ..contract.method import Method
 from ..lifecycle.session import Session
+from ..linear_layers.layers import LinearInTraining
 from .compressing import Case, begin_case
 from .failure import demand
 
@@ -60,10 +61,11 @@ def check_a_training_loop_ends_in_a_small_model(method: Method, case: Case) -> N
     small = session.finish()
     demand(bool(small.eval()(x).isfinite().all()), "after three steps of training the output is not finite")
     planned = [path for group in session.plan.groups for path in group.paths]
-    left = [path for path in planned if type(small.get_submodule(path)) is torch.nn.Conv2d]
+    dense = (torch.nn.Conv2d, torch.nn.Linear, LinearInTraining)
+    left = [path for path in planned if type(small.get_submodule(path)) in dense]
     demand(
         not left,
-        f"after finish() {', '.join(left)} is still a Conv2d: SessionPart.replacements and SessionPart.finish() "
+        f"after finish() {', '.join(left)} is still dense: SessionPart.replacements and SessionPart.finish() "
         "together have to give a layer for every path",
     )
 

@@ -14,7 +14,7 @@ from .cost import Cost
 Layers = Literal["conv", "conv+linear"]
 """What a plan is about: convolutions, or linear layers, too."""
 LINEAR = "Linear"
-"""``ConvSpec.type`` of an exact `torch.nn.Linear`; that of another kind of linear layer goes on with ``: `` and which."""
+"""``ConvSpec.type`` of an exact `torch.nn.Linear`; that of any other linear layer goes on with ``: `` and which."""
 ATTENTION = "torch.nn.MultiheadAttention"
 """Kind of linear layer whose weights are bare parameters of a module that calls no linear layer."""
 ATTENTION_WEIGHTS = ("in_proj_weight", "q_proj_weight", "k_proj_weight", "v_proj_weight")

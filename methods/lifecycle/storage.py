@@ -184,7 +184,8 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
                 raise StorageError(f"{path} was not written by decompbench.methods.save "
                                    f"(its format is {found}, not {FORMAT})")  # fmt: skip
             parsed = {key: json.loads(value) for key, value in metadata.items() if key != "format"}
-            return parsed, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
+            # copied into memory that torch aligns: matrix products of the very same numbers depend on that
+            return parsed, {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118 - not a mapping
     except json.JSONDecodeError as error:
         raise StorageError(f"the metadata of {path} is damaged: {error}") from error
     except (OSError, SafetensorError) as error:

@@ -73,14 +73,33 @@ def choose_linears(
             left[spec.path] = (
                 f"fused attention projections: split *.{name} in {number} compresses each, in 1 all as one matrix"
             )
-    last = max(specs, key=lambda spec: spec.position, default=None)
-    if select.skip_classifier and last is not None and last.type == LINEAR and last.position >= 0:
-        left.setdefault(last.path, "classifier: the last layer, and linear; skip_classifier=False takes it, too")
+    if select.skip_classifier:
+        for spec in _classifiers(specs):
+            left.setdefault(spec.path, "classifier: the last layer, and linear; skip_classifier=False takes it, too")
     whole = {path for path, module in modules.items() if path not in refused and has_own_weight(module)}
     cut = {path: number for path, number in parts.items() if number > 1 and path in whole}
     all_specs = [part for spec in specs for part in split_spec(spec, cut.get(spec.path, 1))]
     left |= {f"{path}.{part}": left[path] for path, number in cut.items() if path in left for part in range(number)}
     return LinearChoice(tuple(all_specs), refused, left, cut)
+
+
+def _classifiers(specs: Sequence[ConvSpec]) -> list[ConvSpec]:
+    """Return the last layer that is called if it is linear, and those before it that are its like, as of two heads.
+
+    Their inputs are not as many as their outputs: so none of them feeds another.
+    """
+    called = sorted((spec for spec in specs if spec.position >= 0), key=lambda spec: spec.position)
+    if not called or called[-1].type != LINEAR:
+        return []
+    *before, last = called
+    found = [last]
+    while before and last.in_channels != last.out_channels and _shape(before[-1]) == _shape(last):
+        found.append(before.pop())
+    return found
+
+
+def _shape(spec: ConvSpec) -> tuple[str, int, int]:
+    return spec.type, spec.in_channels, spec.out_channels
 
 
 def _holders(model: nn.Module) -> dict[int, list[str]]:

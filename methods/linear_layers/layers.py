@@ -29,6 +29,7 @@ class LinearInTraining(OnTokens):
     def __init__(self, conv: PointwiseConv2d) -> None:
         super().__init__(conv)
         self.in_features, self.out_features = conv.in_channels, conv.out_channels
+        self.train(conv.training)
 
     @property
     def weight(self) -> Tensor:
@@ -124,7 +125,8 @@ def standing_in(spec: ConvSpec, new: nn.Module) -> nn.Module:
     """Return what goes into the model in the place of ``spec``: ``new``, on tokens if that is a linear layer."""
     if not spec.is_linear:
         return new
-    return CompressedLinear(new) if isinstance(new, CompressedConv2d) else OnTokens(new)
+    layer = CompressedLinear(new) if isinstance(new, CompressedConv2d) else OnTokens(new)
+    return layer.train(new.training)
 
 
 class MapsOfTokens:

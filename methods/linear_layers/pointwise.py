@@ -33,7 +33,8 @@ class PointwiseConv2d(nn.Conv2d):
         x, matrix = input.movedim(1, -1), self.weight.flatten(1)
         if self.groups == 1:
             return F.linear(x, matrix, self.bias).movedim(-1, 1)
-        y = torch.cat([F.linear(*block) for block in zip(channel_groups(x, self), matrix.chunk(self.groups))], dim=-1)
+        blocks = zip(channel_groups(x, self), matrix.chunk(self.groups), strict=True)
+        y = torch.cat([F.linear(*block) for block in blocks], dim=-1)
         return (y if self.bias is None else y + self.bias).movedim(-1, 1)
 
 

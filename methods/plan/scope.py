@@ -59,10 +59,10 @@ class Scope:
         """Return a sentence on how small a part convolutions are; None where they are not, or linear layers count."""
         if self.layers != "conv" or not self.parameters or conv_weights >= SMALL_PART * self.parameters:
             return None
-        held = f"convolutions hold {100 * conv_weights / self.parameters:.1f} % of the {self.parameters:,} parameters"
+        held = f"convolutions hold {100 * conv_weights / self.parameters:.2g} % of the {self.parameters:,} parameters"
         if not self.linear_weights:
             return held
-        linear = f"{100 * self.linear_weights / self.parameters:.1f} %"
+        linear = f"{100 * self.linear_weights / self.parameters:.3g} %"
         return f"{held}; layers: conv+linear takes the linear layers, too, which hold {linear}"
 
     def to_json(self) -> dict[str, Any]:
