@@ -1,4 +1,5 @@
-"""The leaf that all packages of decompbench share: hints for wrong names, and files written whole or not at all.
+"""The leaf that all packages of decompbench share: hints for wrong names, shares in words, and files
+written whole or not at all.
 
-It imports nothing but the standard library. In: names and paths. Out: text, and files on the disk.
+It imports nothing but the standard library. In: names, numbers and paths. Out: text, and files on the disk.
 """

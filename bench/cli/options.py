@@ -6,7 +6,7 @@ import importlib
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from rich.console import Console
@@ -31,6 +31,14 @@ Device = Annotated[str, typer.Option("--device", help="cpu, cuda or cuda:N.")]
 ParamsBudget = Annotated[float | None, typer.Option(help="Budget: fraction of the conv weights.")]
 MacsBudget = Annotated[float | None, typer.Option(help="Budget: fraction of the convs' MACs.")]
 BitsBudget = Annotated[float | None, typer.Option(help="Budget: fraction of the conv weights' bits.")]
+AboutLayers = Annotated[
+    Literal["conv", "conv+linear"],
+    typer.Option("--layers", help="What is compressed and what budgets count: convolutions, or linear layers, too."),
+]
+Split = Annotated[
+    list[str] | None,
+    typer.Option("--split", help="Cut linear layers before they are compressed: PATTERN=PARTS, as '*.qkv=3'."),
+]
 Plugins = Annotated[
     list[str] | None,
     typer.Option("--plugin", help="A module with methods of its own, beside you or installed. Repeatable."),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -11,8 +11,12 @@ from ..base.text import counted
 from .decisions import print_decisions
 from .options import DEFAULT_RESULTS, AsJson, Results, output, print_list
 
+if TYPE_CHECKING:
+    from ..records.record import Size
+    from ..suite.trial import Trial
+
 EXAMPLE = "Example: decompbench plan quick"
-COLUMNS = ("trial", "conv weights", "%", "MACs", "MACs %", "layers", "note")
+COLUMNS = ("trial", "of", "weights", "%", "MACs", "MACs %", "layers", "note")
 
 
 def plan_command(
@@ -24,6 +28,10 @@ def plan_command(
     explain: Annotated[
         bool, typer.Option("--explain", help="Say of each trial whether 'run' would run it, and why. Needs the data.")
     ] = False,
+    layers: Annotated[
+        Literal["conv", "conv+linear"] | None,
+        typer.Option("--layers", help="Plan as if all entries were about these layers."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """List every trial with its analytic size and MACs. Nothing is trained, no record is written.
@@ -51,7 +59,8 @@ def plan_command(
     try:
         from ..running.run_suite import preview_trials
 
-        trials = matching(expand(load_suite(suite)), only)
+        changes = {} if layers is None else {"layers": layers} | ({"split": {}} if layers == "conv" else {})
+        trials = [trial.model_copy(update=changes) for trial in matching(expand(load_suite(suite)), only)]
         plans = preview_trials(trials)
     finally:
         stop_server()  # trials that this process may run later need one that has imported more
@@ -65,14 +74,15 @@ def plan_command(
             "seed": trial.seed,
             "made": planned.made,
             "size": size.model_dump() if size else None,
-            "note": planned.problem or (size and size.note),
+            "note": planned.problem or _note(trial, size),
         }
         if size is not None:
             row |= {
-                "conv weights": f"{size.weights:,}",
+                "weights": f"{size.weights:,}",
                 "%": f"{100 * size.weights / size.dense_weights:.2f}",
                 "MACs": f"{size.macs:,}",
                 "MACs %": f"{100 * size.macs / size.dense_macs:.2f}",
+                "of": trial.layers,
                 "layers": f"{size.compressed_layers}/{size.layers}",
             }
         rows.append(row)
@@ -81,6 +91,13 @@ def plan_command(
     print_list(rows, COLUMNS, as_json)
     if not as_json:
         output().print(_out_of_reach([row["made"] for row in rows]), highlight=False)
+
+
+def _note(trial: Trial, size: Size | None) -> str | None:
+    """Return why the size is not the one asked for; of the dense row, how small a part convolutions are."""
+    if size is None or size.note:
+        return size and size.note
+    return size.small_part() if trial.is_dense and trial.layers == "conv" else None
 
 
 def _out_of_reach(made: list[str]) -> str:

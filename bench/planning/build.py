@@ -55,7 +55,7 @@ def create_trial_overrides(trial: Trial) -> dict[str, Method | dict[str, Any] | 
 
 def create_trial_plan(trial: Trial, method: Method, model: nn.Module, example: Tensor) -> Plan:
     """Return the plan of the trial's method for its budget."""
-    return plan_choice(trial.method, method, model, example, trial.budget)
+    return plan_choice(trial.method, method, model, example, trial.budget, layers=trial.layers, split=trial.split)
 
 
 def import_plugins(trial: Trial) -> None:

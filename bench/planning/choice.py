@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 from torch import Tensor, nn
 
-from ...methods import Method, MethodError, Plan, Target, Trace, get_method, plan
+from ...methods import Layers, Method, MethodError, Plan, Target, Trace, get_method, plan
 from ..base.errors import SuiteError
 from ..records.record import KnobRange, Size
 from ..suite.schema import Budget, MethodChoice
@@ -47,6 +48,9 @@ def plan_choice(
     example: Tensor,
     budget: Budget | None = None,
     traced: Trace | None = None,
+    *,
+    layers: Layers = "conv",
+    split: Mapping[str, int] | None = None,
 ) -> Plan:
     """Return the plan of a choice for a model.
 
@@ -61,7 +65,9 @@ def plan_choice(
     budget
         The size to reach; None plans the method at its own settings.
     traced
-        What ``trace(model, example)`` gave, where several choices are planned for one model.
+        What ``trace(model, example, layers)`` gave, where several choices are planned for one model.
+    layers, split
+        What the method compresses, and which linear layers are cut: see the suite's entry.
     """
     return plan(
         model,
@@ -72,6 +78,8 @@ def plan_choice(
         select=choice.select and replace(method.default_select, **choice.select.model_dump(exclude_none=True)),
         unreachable=choice.unreachable,
         inefficient=choice.inefficient,
+        layers=layers,
+        split=split,
         traced=traced,
     )
 
@@ -85,6 +93,7 @@ def why_nothing(plan: Plan) -> str:
 
 def plan_size(plan: Plan) -> Size:
     """Return what a plan comes to."""
+    dense_linear_weights, linear_weights = plan.linear_weights
     return Size(
         weights=plan.after.weights,
         dense_weights=plan.before.weights,
@@ -98,6 +107,9 @@ def plan_size(plan: Plan) -> Size:
         other_weights=plan.other_weights,
         note=plan.note,
         knob=_knob_range(plan),
+        linear_weights=linear_weights,
+        dense_linear_weights=dense_linear_weights,
+        dense_parameters=plan.scope.parameters,
     )
 
 

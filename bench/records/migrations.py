@@ -15,7 +15,7 @@ from ..base.provenance.software import key_of
 #: into one of this. Readers refuse records of newer versions than they know.
 SCHEMA_VERSION = 3
 #: Raised when a field comes. Readers keep the fields of a newer minor version without knowing them.
-SCHEMA_MINOR = 0
+SCHEMA_MINOR = 1
 
 Document = dict[str, Any]
 

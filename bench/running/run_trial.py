@@ -222,7 +222,8 @@ def _count(emit: Emit, plan: Plan, example: Tensor, dense: nn.Module, small: nn.
         ("counts", small, plan.after, "compressed"),
     ):
         macs = cost.macs + plan.linear_macs
-        counts = count_model(model, example, planned_weights=cost.weights, planned_macs=macs, what=what)
+        planned = {"planned_weights": cost.weights, "planned_macs": macs, "layers": plan.scope.layers}
+        counts = count_model(model, example, what=what, **planned)
         emit("measured", (field, counts))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from ...common.shares import small_part
 from ..contract.cost import Cost, Target
 from ..contract.errors import MethodError
 from ..contract.method import Method
@@ -124,8 +125,10 @@ class Plan:
 
     @property
     def small_part(self) -> str | None:
-        """A sentence on how small a part of the model its convolutions are; None where they are not."""
-        return self.scope.small_part(self.before.weights)
+        """A sentence on how small a part of the model its convolutions are; None unless they are, and are all."""
+        if self.scope.layers != "conv":
+            return None
+        return small_part(self.before.weights, self.scope.linear_weights, self.scope.parameters)
 
     @property
     def other_weights(self) -> dict[str, int]:

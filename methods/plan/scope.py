@@ -11,9 +11,6 @@ from torch import nn
 from ..contract.spec import Layers
 from ..linear_layers.weights import linear_weights
 
-SMALL_PART = 0.5
-"""Share of a model's parameters below which a plan says that convolutions are a small part."""
-
 
 @dataclass(frozen=True)
 class Scope:
@@ -54,16 +51,6 @@ class Scope:
     def what(self) -> str:
         """What is counted, in words: ``conv weights``, ``conv and linear weights``."""
         return "conv" if self.layers == "conv" else "conv and linear"
-
-    def small_part(self, conv_weights: int) -> str | None:
-        """Return a sentence on how small a part convolutions are; None where they are not, or linear layers count."""
-        if self.layers != "conv" or not self.parameters or conv_weights >= SMALL_PART * self.parameters:
-            return None
-        held = f"convolutions hold {100 * conv_weights / self.parameters:.2g} % of the {self.parameters:,} parameters"
-        if not self.linear_weights:
-            return held
-        linear = f"{100 * self.linear_weights / self.parameters:.3g} %"
-        return f"{held}; layers: conv+linear takes the linear layers, too, which hold {linear}"
 
     def to_json(self) -> dict[str, Any]:
         """Return the fields as a plain mapping."""

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ....methods import Plan, begin, get_method, plan
+from ....methods import Layers, Plan, begin, get_method, plan
 from ....models import load_model
 from ...base.events import Emit
 from ...base.runtime import RuntimeSettings, configure, seed_everything
@@ -29,7 +29,11 @@ class SweepError(ValueError):
 
 
 def check_model(
-    emit: Emit, name: str, methods: Sequence[tuple[str, dict[str, Any]]], plugins: Sequence[str] = ()
+    emit: Emit,
+    name: str,
+    methods: Sequence[tuple[str, dict[str, Any]]],
+    plugins: Sequence[str] = (),
+    layers: Layers = "conv",
 ) -> None:
     """Check methods on one model with fresh weights.
 
@@ -44,6 +48,8 @@ def check_model(
         Names of methods, with the settings that are not the default ones.
     plugins
         Modules to import first, with methods of their own.
+    layers
+        What is compressed: convolutions, or linear layers, too.
 
     Raises
     ------
@@ -60,14 +66,14 @@ def check_model(
     example = smallest_example(model)
     with torch.no_grad():
         expected = _shapes(model(example))
-    dense = plan(model, get_method("dense"), example)
+    dense = plan(model, get_method("dense"), example, layers=layers)
     macs = dense.before.macs + dense.linear_macs
-    count_model(model, example, planned_weights=dense.before.weights, planned_macs=macs, what="dense")
+    count_model(model, example, planned_weights=dense.before.weights, planned_macs=macs, what="dense", layers=layers)
     convs, weights = len(dense.layers), dense.before.weights
     emit("model", {"convs": convs, "size": example.shape[-1], "weights": weights, "macs": macs})
     for method, settings in methods:
         emit("begins", method)
-        emit("outcome", _outcome(model, method, settings, example, expected))
+        emit("outcome", _outcome(model, method, settings, example, expected, layers))
 
 
 def smallest_example(model: nn.Module) -> Tensor:
@@ -92,11 +98,13 @@ def smallest_example(model: nn.Module) -> Tensor:
     raise SweepError(f"the model takes no square input of {SIZES[0]} to {SIZES[-1]} pixels: {problem}")
 
 
-def _outcome(model: nn.Module, name: str, settings: dict[str, Any], example: Tensor, expected: Any) -> MethodOutcome:
+def _outcome(
+    model: nn.Module, name: str, settings: dict[str, Any], example: Tensor, expected: Any, layers: Layers
+) -> MethodOutcome:
     """Compress a copy of the model and compare what comes out with what the plan says."""
     start = time.perf_counter()
     try:
-        todo = plan(model, get_method(name, **settings), example)
+        todo = plan(model, get_method(name, **settings), example, layers=layers)
         reasons = _reasons(todo)
         if todo.groups:
             _check(begin(copy.deepcopy(model), todo).finish().eval(), todo, example, expected)
@@ -130,6 +138,7 @@ def _check(small: nn.Module, todo: Plan, example: Tensor, expected: Any) -> None
         planned_weights=todo.after.weights,
         planned_macs=todo.after.macs + todo.linear_macs,
         what="compressed",
+        layers=todo.scope.layers,
     )
 
 

@@ -20,6 +20,7 @@ def run_sweep(
     on_model: Callable[[ModelOutcome], None],
     *,
     plugins: Sequence[str] = (),
+    layers: str = "conv",
     kept: KeptOutcomes | None = None,
     seconds: float | None = None,
     memory: int | None = None,
@@ -34,6 +35,8 @@ def run_sweep(
         Called when a model is done.
     plugins
         Modules to import first, with methods of their own.
+    layers
+        What is compressed: ``conv``, or ``conv+linear`` for linear layers, too.
     kept
         Outcomes of before: a model that has one here is not checked again, and new ones are added.
     seconds
@@ -45,7 +48,7 @@ def run_sweep(
     for model in models:
         outcome = kept.find(model.name) if kept else None
         if outcome is None:
-            outcome = _check_in_processes(model, methods, list(plugins), seconds, memory)
+            outcome = _check_in_processes(model, methods, (list(plugins), layers), seconds, memory)
             if kept:
                 kept.add(outcome)
         outcomes.append(outcome)
@@ -54,7 +57,7 @@ def run_sweep(
 
 
 def _check_in_processes(
-    model: SweepModel, methods: Methods, plugins: list[str], seconds: float | None, memory: int | None
+    model: SweepModel, methods: Methods, settings: tuple[Any, ...], seconds: float | None, memory: int | None
 ) -> ModelOutcome:
     """Check one model; where a method takes its process down, another goes on with the next method."""
     found = ModelOutcome(model.family, model.name)
@@ -71,7 +74,7 @@ def _check_in_processes(
                 found.methods.append(value)
 
         limit = None if seconds is None else seconds * (len(todo) + 1)
-        arguments = (model.name, todo, plugins)
+        arguments = (model.name, todo, *settings)
         ended = run_in_process(".checks.sweep.check:check_model", arguments, on_event, seconds=limit, memory=memory)
         if ended.how == "ok":
             return found

@@ -40,7 +40,9 @@ def check_sums(record: Record, path: Path) -> Iterator[str]:
         counts: Counts | None = getattr(measured, name)
         if counts is not None:
             macs = cost.macs + linear
-            counted = {"conv_weights": cost.weights, "bits": cost.bits}
+            of_linear = record.trial.layers == "conv+linear"
+            names = ("conv_fc_weights", "conv_fc_bits") if of_linear else ("conv_weights", "bits")
+            counted = dict(zip(names, (cost.weights, cost.bits), strict=True))
             counted |= {"macs": macs, "macs_formula": macs, "macs_torch": macs}
             yield from _differences(counts, f"measured.{name}", counted)
 
