@@ -307,7 +307,9 @@ def planned_convs(model: nn.Module, plan: Plan) -> dict[str, nn.Conv2d]:
                               "made: remove the hook first")  # fmt: skip
         # only a method that expresses transposed convolutions is given one
         convs[layer.path] = as_convolution(conv) if isinstance(conv, nn.Linear) else cast(nn.Conv2d, conv)
-        held |= {path: model.get_submodule(path) for path in layer_paths(spec, plan.scope.split)[:1]}
+        whole = layer_paths(spec, plan.scope.split)[0]  # of a part, as long as the linear layer is not split yet
+        place = whole if isinstance(model.get_submodule(whole), (_ConvNd, nn.Linear)) else layer.path
+        held[place] = model.get_submodule(place)
     for path, reason in obstacles(model, held).items():
         raise MethodError(f"the plan compresses {path!r}, which has changed since it was made: {reason}")
     return convs
