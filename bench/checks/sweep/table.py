@@ -15,8 +15,8 @@ from .outcome import MethodOutcome, ModelOutcome
 
 LEGEND = (
     "A cell is: layers compressed of all (convolutions; with --layers conv+linear, linear layers, too), their weights "
-    "and the MACs of convolutions and linear layers in % of the dense model's. – means that every layer was left alone, "
-    "each with a reason."
+    "and the MACs of convolutions and linear layers in % of the dense model's. – means that every layer was left "
+    "alone, each with a reason."
 )
 
 
