@@ -1,7 +1,7 @@
 """Two factors of a linear layer as matrix products, beside the same as torch's 1×1 convolutions, in turn.
 
-Tokens are maps of one position, ``(tokens, c, 1, 1)``, or the columns of one map in the channels-last layout. Each round
-gives a ratio of CPU times to that of the products; the median over the rounds is printed, and the quartiles.
+Tokens are maps of one position, ``(tokens, c, 1, 1)``, or the columns of one map in the channels-last layout. Each
+round gives a ratio of CPU times to that of the products; the median over the rounds is printed, and the quartiles.
 
     python benchmarks/linear_products.py
 """
