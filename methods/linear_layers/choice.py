@@ -12,7 +12,7 @@ from ..contract.select import Select
 from ..contract.spec import ATTENTION, LINEAR, ConvSpec, has_own_weight
 from .split import chosen_split, split_spec
 
-FUSED = re.compile(r"(.*_)??(w?qkv|c_attn|query_key_value|(?P<two>kv|key_value))(_proj)?", re.IGNORECASE)
+FUSED = re.compile(r"(.*_)?(w?qkv|c_attn|query_key_value|(?<!query_)(?P<two>kv|key_value))(_proj)?", re.IGNORECASE)
 """Names that libraries give to one matrix of several attention projections; ``two`` of these have two."""
 FAST_PATH = ("linear1", "linear2")
 """Children of `nn.TransformerEncoderLayer` whose weights its fused kernel reads, without calling them."""

