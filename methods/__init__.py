@@ -34,12 +34,14 @@ from .contract.layers import (
 from .contract.method import Kind, Method, SessionPart
 from .contract.registry import get_method, list_methods, method_class, register
 from .contract.select import Select
-from .contract.spec import ConvSpec
+from .contract.spec import ConvSpec, Layers
 from .contract.trace import Trace, trace
 from .lifecycle.counting import StoredCount, count_stored, stored_tensors
 from .lifecycle.deploy import deploy
 from .lifecycle.session import Session, begin, compress
 from .lifecycle.storage import load, save
+from .linear_layers.layers import CompressedLinear
+from .linear_layers.weights import linear_weights
 from .plan.allocation.sensitivity import SENSITIVITY_SAMPLES
 from .plan.plan import Allocation, GroupPlan, LayerPlan, Plan
 from .plan.planner import plan
@@ -53,6 +55,7 @@ __all__ = [
     "Basis",
     "Between",
     "CompressedConv2d",
+    "CompressedLinear",
     "ConvSpec",
     "Cost",
     "DataAware",
@@ -66,6 +69,7 @@ __all__ = [
     "Kind",
     "Knob",
     "LayerPlan",
+    "Layers",
     "Method",
     "MethodError",
     "Plan",
@@ -90,6 +94,7 @@ __all__ = [
     "count_stored",
     "deploy",
     "get_method",
+    "linear_weights",
     "list_methods",
     "load",
     "method_class",

@@ -19,7 +19,7 @@ ORDER = {
         "base", "data", "tasks", "suite", "records", "measure", "training", "planning", "running", "reports", "checks",
         "cli",
     ),
-    "methods": ("numerics", "contract", "catalogue", "plan", "lifecycle", "conformance"),
+    "methods": ("numerics", "contract", "linear_layers", "catalogue", "plan", "lifecycle", "conformance"),
 }  # fmt: skip
 PACKAGES = (*ORDER, "models", "common")
 #: Modules in front of the rooms. Like a package's ``__init__`` they re-export what is in rooms; no room imports them.

@@ -8,12 +8,14 @@ from typing import Annotated
 import typer
 
 from .options import (  # fmt: skip
+    AboutLayers,
     Allocate,
     AsJson,
     BitsBudget,
     MacsBudget,
     ParamsBudget,
     Plugins,
+    Split,
     import_plugins,
     one_budget,
     output,
@@ -32,6 +34,8 @@ def compress_command(
     params: ParamsBudget = None,
     macs: MacsBudget = None,
     bits: BitsBudget = None,
+    layers: AboutLayers = "conv",
+    split: Split = None,
     pretrained: Annotated[
         str | None, typer.Option(help="'true', the data a packaged file was trained on, or a weights file.")
     ] = None,
@@ -67,8 +71,8 @@ def compress_command(
     chosen = get_method(method, **parse_settings(settings or []))
     channels, *own_size = own_input_size(net)
     example = torch.zeros(1, channels, *(own_size if size is None else parse_size(size)))
-    unreachable = "nearest" if nearest else "error"
-    planned = make_plan(net, chosen, example, target, unreachable=unreachable, allocate=allocate)
+    about = {"layers": layers, "split": parse_settings(split or []), "allocate": allocate}
+    planned = make_plan(net, chosen, example, target, unreachable="nearest" if nearest else "error", **about)
     save(begin(net, planned, seed=seed).finish(), out)
     written = out.stat().st_size
     if as_json:

@@ -9,12 +9,14 @@ import typer
 
 from ..base.text import counted
 from .options import (  # fmt: skip
+    AboutLayers,
     AsJson,
     BitsBudget,
     Device,
     MacsBudget,
     ParamsBudget,
     Plugins,
+    Split,
     import_plugins,
     one_budget,
     output,
@@ -36,6 +38,8 @@ def latency_command(
     params: ParamsBudget = None,
     macs: MacsBudget = None,
     bits: BitsBudget = None,
+    layers: AboutLayers = "conv",
+    split: Split = None,
     batch: Annotated[int, typer.Option(min=1, help="Images at a time.")] = 1,
     size: Annotated[str | None, typer.Option(help="Height and width, HxW; the model's own, or 32x32.")] = None,
     form: Annotated[str, typer.Option(help="eager, or channels_last, bf16, compile, onnx, cudagraph, with '+'.")] = (
@@ -81,8 +85,10 @@ def latency_command(
     one = torch.randn(1, channels, *(own_size if size is None else parse_size(size)), device=device)
     example = one.expand(batch, -1, -1, -1).contiguous(memory_format=layout_of(form))
     timed, plans = {DENSE: deploy(net, example)}, {}
+    about = {"layers": layers, "split": parse_settings(split or [])}
     for name in method:
-        plans[name] = make_plan(net, get_method(name), one, target, unreachable="nearest" if nearest else "error")
+        how = "nearest" if nearest else "error"
+        plans[name] = make_plan(net, get_method(name), one, target, unreachable=how, **about)
         timed[name] = deploy(begin(copy.deepcopy(net), plans[name], seed=0).finish(), example)
     found = compare(timed, example, form=form, seconds=seconds, half_width=half_width, cold=cold)
     rows = [_row(name, found, plans.get(name)) for name in timed]

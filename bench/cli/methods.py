@@ -63,6 +63,16 @@ def _describe(name: str) -> dict[str, Any]:
     return describe_method(get_method(name))
 
 
+def _layers(described: dict[str, Any]) -> str:
+    """Say which layers a method takes."""
+    words = {"Conv2d": "convolutions", "ConvTranspose2d": "transposed convolutions", "Linear": "linear layers"}
+    names: list[str] = described["expresses"]
+    if described["kind"] == "none":
+        return "takes no layers"
+    taken = " and ".join(words.get(name, name) for name in names)
+    return f"takes {taken}" + (" (these where asked: layers: conv+linear)" if "Linear" in names else "")
+
+
 def _print_method(described: dict[str, Any], console: Console) -> None:
     width = min(console.width, PROSE_WIDTH)
     knob = described["knob"]
@@ -72,6 +82,7 @@ def _print_method(described: dict[str, Any], console: Console) -> None:
     lines = [
         *textwrap.wrap(f"{described['method']}: {described['summary']}", width),
         *textwrap.wrap(described["description"], width),
+        *textwrap.wrap(_layers(described), width),
         f"kind {described['kind']}; version {described['version']}; {sized}",
         *textwrap.wrap(f"paper: {described['paper'] or 'none'}", width),
         "",

@@ -35,6 +35,14 @@ Allocate = Annotated[
     Literal["uniform", "energy", "evbmf", "global", "sensitivity"],
     typer.Option(help="How the budget is shared out over the layers: one setting for all, or one for each."),
 ]
+AboutLayers = Annotated[
+    Literal["conv", "conv+linear"],
+    typer.Option("--layers", help="What is compressed and what budgets count: convolutions, or linear layers, too."),
+]
+Split = Annotated[
+    list[str] | None,
+    typer.Option("--split", help="Cut linear layers before they are compressed: PATTERN=PARTS, as '*.qkv=3'."),
+]
 Plugins = Annotated[
     list[str] | None,
     typer.Option(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -15,8 +15,12 @@ if TYPE_CHECKING:
     from ..planning.forecast import Planned
     from ..suite.trial import Trial
 
+if TYPE_CHECKING:
+    from ..records.record import Size
+    from ..suite.trial import Trial
+
 EXAMPLE = "Example: decompbench plan quick"
-COLUMNS = ("trial", "conv weights", "%", "MACs", "MACs %", "layers", "note")
+COLUMNS = ("trial", "of", "weights", "%", "MACs", "MACs %", "layers", "note")
 
 
 def plan_command(
@@ -29,6 +33,10 @@ def plan_command(
         bool, typer.Option("--explain", help="Say of each trial whether 'run' would run it, and why. Needs the data.")
     ] = False,
     allocate: Allocate = "uniform",
+    layers: Annotated[
+        Literal["conv", "conv+linear"] | None,
+        typer.Option("--layers", help="Plan as if all entries were about these layers."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """List every trial with its analytic size and MACs. Nothing is trained, no record is written.
@@ -64,7 +72,8 @@ def plan_command(
         read = load_suite(suite)
         for line in left_out(read):
             print(line, file=sys.stderr)
-        trials = matching(expand(read), only)
+        changes = {} if layers is None else {"layers": layers} | ({"split": {}} if layers == "conv" else {})
+        trials = [trial.model_copy(update=changes) for trial in matching(expand(read), only)]
         plans = preview_trials(trials)
         if allocate != "uniform":
             trials = [trial.allocated(allocate) if _can_allocate(trial, planned) else trial
@@ -82,14 +91,15 @@ def plan_command(
             "seed": trial.seed,
             "made": planned.made,
             "size": size.model_dump() if size else None,
-            "note": planned.problem or (size and size.note),
+            "note": planned.problem or _note(trial, size),
         }
         if size is not None:
             row |= {
-                "conv weights": f"{size.weights:,}",
+                "weights": f"{size.weights:,}",
                 "%": f"{100 * size.weights / size.dense_weights:.2f}",
                 "MACs": f"{size.macs:,}",
                 "MACs %": f"{100 * size.macs / size.dense_macs:.2f}",
+                "of": trial.layers,
                 "layers": f"{size.compressed_layers}/{size.layers}",
             }
         rows.append(row)
@@ -103,6 +113,13 @@ def plan_command(
 def _can_allocate(trial: Trial, planned: Planned) -> bool:
     """Return whether a trial has a budget to share out, and a method with an error to share it out by."""
     return trial.budget is not None and planned.size is not None and planned.method.kind == "weight-space"
+
+
+def _note(trial: Trial, size: Size | None) -> str | None:
+    """Return why the size is not the one asked for; of the dense row, how small a part convolutions are."""
+    if size is None or size.note:
+        return size and size.note
+    return size.small_part() if trial.is_dense and trial.layers == "conv" else None
 
 
 def _out_of_reach(made: list[str]) -> str:

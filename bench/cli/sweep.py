@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from .formats import OldJson, OldMarkdown, OutputPath, choose_output, format_option, write_output
-from .options import Plugins, import_plugins, parse_settings
+from .options import AboutLayers, Plugins, import_plugins, parse_settings
 
 EXAMPLE = "Example: decompbench sweep --model 'resnet*' --format markdown"
 FORMATS = ("terminal", "markdown", "json")
@@ -26,6 +26,7 @@ def sweep_command(
     settings: Annotated[
         list[str] | None, typer.Option("--set", help="A setting of a method: METHOD.FIELD=VALUE. Repeatable.")
     ] = None,
+    layers: AboutLayers = "conv",
     plugin: Plugins = None,
     quick: Annotated[bool, typer.Option("--quick", help="Only eight small models.")] = False,
     keep: Annotated[
@@ -59,7 +60,7 @@ def sweep_command(
     methods = _with_settings(method or list_methods(), settings or [])
     for name, changes in methods.items():
         get_method(name, **changes)  # a mistake is told now, not once for each model
-    kept = KeptOutcomes(keep, sweep_key(methods)) if keep else None
+    kept = KeptOutcomes(keep, sweep_key(methods, layers)) if keep else None
     progress = create_progress()
     outcomes: list[ModelOutcome] = []
 
@@ -71,7 +72,7 @@ def sweep_command(
     interrupted = False
     try:
         limits = {"seconds": seconds, "memory": int(memory * 2**30)}
-        run_sweep(models, methods, on_model, kept=kept, **limits)
+        run_sweep(models, methods, on_model, layers=layers, kept=kept, **limits)
     except KeyboardInterrupt:
         interrupted = True
         progress.note(f"interrupted: {len(outcomes)} of {len(models)} models are done")

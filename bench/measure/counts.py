@@ -9,7 +9,8 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from ...methods import CompressedConv2d, count_stored, deploy, save, stored_tensors
+from ...methods import Layers, count_stored, deploy, save, stored_tensors
+from ...methods.contract.rewrite import compressed_layers
 from ..records.record import Counts
 from .counters import WeightUse, audit_weights, count_dispatched, count_macs
 
@@ -28,6 +29,7 @@ def count_model(
     planned_weights: int,
     planned_macs: int,
     what: str,
+    layers: Layers = "conv",
 ) -> Counts:
     """Count a model in every convention.
 
@@ -38,9 +40,11 @@ def count_model(
     example
         Input of one image, ``(1, c, h, w)``.
     planned_weights, planned_macs
-        What the plan's formulas give for conv weights, and for the MACs of all matrix products.
+        What the plan's formulas give for the weights of ``layers``, and for the MACs of all matrix products.
     what
         Name of the model for messages.
+    layers
+        What ``planned_weights`` are of: convolutions, or linear layers, too.
 
     Raises
     ------
@@ -48,10 +52,11 @@ def count_model(
         The stored conv weights, fvcore's MACs or torch's differ from the formulas; all are named. Or a parameter went
         into an operation that none of them counts.
     """
-    stored = count_stored(model)
-    if stored.weights != planned_weights:
+    stored, all_stored = count_stored(model), count_stored(model, "conv+linear")
+    weights = (stored if layers == "conv" else all_stored).weights
+    if weights != planned_weights:
         raise CountMismatchError(
-            f"conv weights of the {what} model: {stored.weights} stored, {planned_weights} by the plan's formula"
+            f"{layers} weights of the {what} model: {weights} stored, {planned_weights} by the plan's formula"
         )
     compact = deploy(model, example, forms="compact")
     macs, not_counted = count_macs(compact, example)
@@ -64,15 +69,16 @@ def count_model(
     use = audit_weights(model, example)
     require_counted(use, macs, what)
     # an index is a parameter by the papers' count, though no gradient reaches it: hence not model.parameters()
-    parameters = stored.weights + other_parameters(model)
+    parameters = all_stored.weights + other_parameters(model, "conv+linear")
     state = parameters + running_statistics(model)
     return Counts(
         conv_weights=stored.weights,
-        conv_fc_weights=stored.weights + linear_weights(model),
+        conv_fc_weights=all_stored.weights,
         parameters=parameters,
         state=state,
-        effective=state - 0.75 * stored.quantised,
+        effective=state - 0.75 * all_stored.quantised,
         bits=stored.bits,
+        conv_fc_bits=all_stored.bits,
         disk=_saved_bytes(model),
         macs=macs,
         macs_formula=planned_macs,
@@ -111,16 +117,10 @@ def state_sha256(model: nn.Module) -> str:
     return digest.hexdigest()
 
 
-def linear_weights(model: nn.Module) -> int:
-    """Count the elements of linear weights, a shared one once."""
-    weights = {id(m.weight): m.weight.numel() for m in model.modules() if isinstance(m, nn.Linear)}
-    return sum(weights.values())
-
-
-def other_parameters(model: nn.Module) -> int:
-    """Count the distinct parameters that do not stand for conv weights: biases, norms, linear layers."""
-    conv_weights = {id(tensor) for tensor, _ in stored_tensors(model)}
-    return sum(p.numel() for p in model.parameters() if id(p) not in conv_weights)
+def other_parameters(model: nn.Module, layers: Layers = "conv") -> int:
+    """Count the distinct parameters that do not stand for weights of ``layers``: biases, norms, linear layers."""
+    weights = {id(tensor) for tensor, _ in stored_tensors(model, layers)}
+    return sum(p.numel() for p in model.parameters() if id(p) not in weights)
 
 
 def running_statistics(model: nn.Module) -> int:
@@ -136,7 +136,7 @@ def running_statistics(model: nn.Module) -> int:
 
 def _macs_shared(model: nn.Module, macs: int) -> int | None:
     """Return ``macs`` with equal products done once in the layers that share any; None if there are no such layers."""
-    layers = [module for module in model.modules() if isinstance(module, CompressedConv2d)]
+    layers = set(compressed_layers(model).values())
     sharing = [(layer.spec, shared) for layer in layers if (shared := layer.shared_macs()) is not None]
     saved = sum(spec.cost.macs - shared for spec, shared in sharing)
     return macs - saved if sharing else None

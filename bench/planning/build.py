@@ -56,4 +56,5 @@ def create_trial_plan(
     calibration = None
     if task is not None and trial.method.allocate == "sensitivity":
         calibration = task.calibration_batches(SENSITIVITY_SAMPLES, trial.seed, trial.device)
-    return plan_choice(trial.method, method, model, example, trial.budget, calibration=calibration)
+    about = {"layers": trial.layers, "split": trial.split}
+    return plan_choice(trial.method, method, model, example, trial.budget, calibration=calibration, **about)

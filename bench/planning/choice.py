@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
 from torch import Tensor, nn
 
-from ...methods import Method, MethodError, Plan, Target, Trace, get_method, plan
+from ...methods import Layers, Method, MethodError, Plan, Target, Trace, get_method, plan
 from ..base.errors import SuiteError
 from ..records.record import KnobRange, Size
 from ..suite.schema import Budget, MethodChoice
@@ -48,7 +48,10 @@ def plan_choice(
     example: Tensor,
     budget: Budget | None = None,
     traced: Trace | None = None,
+    *,
     calibration: Iterable[Tensor] | None = None,
+    layers: Layers = "conv",
+    split: Mapping[str, int] | None = None,
 ) -> Plan:
     """Return the plan of a choice for a model.
 
@@ -63,9 +66,11 @@ def plan_choice(
     budget
         The size to reach; None plans the method at its own settings.
     traced
-        What ``trace(model, example)`` gave, where several choices are planned for one model.
+        What ``trace(model, example, layers)`` gave, where several choices are planned for one model.
     calibration
         Training inputs without targets, for ``allocate: sensitivity``.
+    layers, split
+        What the method compresses, and which linear layers are cut: see the suite's entry.
     """
     return plan(
         model,
@@ -78,6 +83,8 @@ def plan_choice(
         inefficient=choice.inefficient,
         allocate=choice.allocate,
         calibration=calibration,
+        layers=layers,
+        split=split,
         traced=traced,
     )
 
@@ -91,6 +98,7 @@ def why_nothing(plan: Plan) -> str:
 
 def plan_size(plan: Plan) -> Size:
     """Return what a plan comes to."""
+    dense_linear_weights, linear_weights = plan.linear_weights
     return Size(
         weights=plan.after.weights,
         dense_weights=plan.before.weights,
@@ -104,6 +112,9 @@ def plan_size(plan: Plan) -> Size:
         other_weights=plan.other_weights,
         note=plan.note,
         knob=_knob_range(plan),
+        linear_weights=linear_weights,
+        dense_linear_weights=dense_linear_weights,
+        dense_parameters=plan.scope.parameters,
     )
 
 

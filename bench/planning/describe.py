@@ -57,6 +57,7 @@ def describe_method(method: Method) -> dict[str, Any]:
         "paper": method.paper,
         "summary": method.summary(),
         "description": _without_markup(_sections(type(method)).get("", "").partition("\n")[2]),
+        "expresses": list(method.expresses),
         "knob": knob and asdict(knob),
         "settings": [asdict(setting) for setting in describe_settings(method)],
     }

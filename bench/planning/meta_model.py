@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from ...methods import Trace, trace
+from ...methods import Layers, Trace, trace
 from ...models import ModelInfo, list_models, load_model
 from ..base.runtime import single_thread
 
@@ -31,7 +31,7 @@ class TracedModel:
     traced: Trace
 
 
-def trace_model(name: str, options: dict[str, Any], size: tuple[int, ...]) -> TracedModel:
+def trace_model(name: str, options: dict[str, Any], size: tuple[int, ...], layers: Layers = "conv") -> TracedModel:
     """Return a model as `load_model` builds it, traced.
 
     Parameters
@@ -40,12 +40,14 @@ def trace_model(name: str, options: dict[str, Any], size: tuple[int, ...]) -> Tr
         For ``load_model``.
     size
         Shape of an input without its batch, as a rule channels, height and width.
+    layers
+        Whether linear layers are traced, too.
     """
     model, example = build_on_meta(name, options), torch.zeros(1, *size, device="meta")
     if count_parameters(model) * math.prod(size[1:]) > SMALL:
-        return TracedModel(model, example, trace(model, example))
+        return TracedModel(model, example, trace(model, example, layers))
     with torch.random.fork_rng(devices=[]), single_thread():
-        return TracedModel(model, example, trace(load_model(name, **options), torch.zeros(1, *size)))
+        return TracedModel(model, example, trace(load_model(name, **options), torch.zeros(1, *size), layers))
 
 
 class _NothingDrawn(TorchFunctionMode):

@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from torch import nn
+
 from ...methods import Method, Plan
 from ...models import ModelSettingError, UnknownModelError, WeightsError
 from ...models.checkpoint import require_usable
@@ -140,11 +142,11 @@ class _Networks:
 
     def plan(self, trial: Trial, method: Method) -> Plan:
         """Return the trial's plan; with real weights only where a method reads settings off them."""
-        network = repr((trial.model, trial.model_options, trial.task, trial.data, trial.task_options))
+        network = repr((trial.model, trial.model_options, trial.task, trial.data, trial.task_options, trial.layers))
         if network not in self.traced:
             outline = outline_trial_task(trial)
             options = {**outline.model_kwargs, **trial.model_options}
-            self.traced[network] = trace_model(trial.model, options, outline.example_shape)
+            self.traced[network] = trace_model(trial.model, options, outline.example_shape, trial.layers)
         shape, weights = self.traced[network], trial.resolved_pretrained()
         if (network, weights) not in self.weights and isinstance(weights, str) and Path(weights).is_file():
             require_usable(shape.model, weights)
@@ -155,11 +157,17 @@ class _Networks:
             if trial.baseline is not None:
                 raise WeightsNeeded("settings are read off the weights of the baseline: 'run' trains it, then plans")
             model = create_trial_model(trial, outline_trial_task(trial).model_kwargs)
-            return plan_choice(trial.method, method, model, shape.example, trial.budget, shape.traced)
-        key = repr((network, trial.method, trial.budget))  # whatever the seed
+            return _plan(trial, method, model, shape)
+        key = repr((network, trial.split, trial.method, trial.budget))  # whatever the seed
         if key not in self.plans:
-            self.plans[key] = plan_choice(trial.method, method, shape.model, shape.example, trial.budget, shape.traced)
+            self.plans[key] = _plan(trial, method, shape.model, shape)
         return self.plans[key]
+
+
+def _plan(trial: Trial, method: Method, model: nn.Module, shape: TracedModel) -> Plan:
+    """Return the trial's plan for a model of a traced shape."""
+    about = {"layers": trial.layers, "split": trial.split}
+    return plan_choice(trial.method, method, model, shape.example, trial.budget, shape.traced, **about)
 
 
 def _reads_weights(trial: Trial, method: Method) -> bool:

@@ -15,7 +15,7 @@ from ..base.text import DENSE, budget_words, row_words, table_words, trial_words
 
 
 class AskedBudget(RecordPart):
-    """The size to reach, as a fraction of the dense model's convolutions: one of these."""
+    """The size to reach, as a fraction of the dense model's convolutions, with ``layers`` also of its linear layers."""
 
     params: float | None = None
     """Fraction in (0, 1] of the conv weights."""
@@ -89,6 +89,10 @@ class AskedTrial(RecordPart):
     """Name of the data."""
     task_options: dict[str, Any]
     """Settings of the task that differ from its defaults."""
+    layers: str = "conv"
+    """What methods compress and budgets count: ``conv``, or ``conv+linear`` for linear layers, too."""
+    split: dict[str, int] = Field(default_factory=dict)
+    """By path pattern, into how many equal blocks of rows a linear layer is cut before it is compressed."""
     method: AskedMethod
     """The method and how the suite uses it."""
     budget: AskedBudget | None

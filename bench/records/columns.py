@@ -25,6 +25,7 @@ COUNTS = {
     "state": "elements",
     "effective": "elements",
     "bits": "bits",
+    "conv_fc_bits": "bits",
     "disk": "bytes",
     "macs": _MACS,
     "macs_formula": _MACS,
@@ -142,6 +143,10 @@ def _budget(document: Document) -> str:
     return budget_words(budget) if isinstance(budget, dict) else ""
 
 
+def _layers(document: Document) -> str:
+    return _at("trial", "layers")(document) or "conv"
+
+
 def _main_metric(moment: str) -> Callable[[Document], float | None]:
     quality = _at("measured", "quality", moment)
     return lambda document: _score((quality(document) or {}).get(document["measured"].get("metric")))
@@ -207,6 +212,7 @@ FIXED = (
     Column("model", "string", "Name of the model.", _at("trial", "model"), required=True),
     Column("task", "string", "Name of the task.", _at("trial", "task"), required=True),
     Column("data", "string", "Name of the data.", _at("trial", "data"), required=True),
+    Column("eligible", "string", "What methods compress and budgets count: `conv`, `conv+linear`.", _layers),
     Column("method", "string", "Registered name of the method.", _at("method", "name"), required=True),
     Column("label", "string", "Name of the row in tables.", _at("method", "label"), required=True),
     Column("method_version", "int64", "Version of the method.", _at("method", "version"), required=True),

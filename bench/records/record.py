@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from ...common.shares import small_part
 from ..base.model import RecordPart, Score
 from .asked import AskedTrial
 from .checksum import sealed
@@ -40,7 +41,10 @@ class KnobRange(RecordPart):
 
 
 class Size(RecordPart):
-    """What a plan comes to, per image and without looking at any weight."""
+    """What a plan comes to, per image and without looking at any weight.
+
+    What is said of convs is said of convs and linear layers where the trial's ``layers`` is ``conv+linear``.
+    """
 
     weights: int
     """Elements of all conv weights of the compressed model in stored form."""
@@ -66,6 +70,23 @@ class Size(RecordPart):
     """What the budget set the method's knob to; null without a budget."""
     other_weights: dict[str, int] = Field(default_factory=dict)
     """``weights`` by further conventions of the method's paper, by name."""
+    linear_weights: int | None = None
+    """Elements of all linear weights of the compressed model in stored form, counted in ``weights`` or not; null in
+    records of before it was counted.
+    """
+    dense_linear_weights: int | None = None
+    """Elements of all linear weights of the dense model."""
+    dense_parameters: int | None = None
+    """Elements of all parameters of the dense model."""
+
+    def small_part(self) -> str | None:
+        """Say how small a part of the model its convolutions are; None where they are not, or that is not known.
+
+        The trial's ``layers`` is ``conv``.
+        """
+        if self.dense_linear_weights is None or not self.dense_parameters:
+            return None
+        return small_part(self.dense_weights, self.dense_linear_weights, self.dense_parameters)
 
 
 class Counts(RecordPart):
@@ -74,7 +95,9 @@ class Counts(RecordPart):
     conv_weights: int
     """Elements of conv weights in stored form, a shared tensor once."""
     conv_fc_weights: int
-    """``conv_weights`` plus the elements of the weights of linear layers."""
+    """``conv_weights`` plus the elements of the weights of linear layers in stored form; attention's projections are
+    linear layers, whichever module holds them.
+    """
     parameters: int
     """Elements of all distinct parameters."""
     state: int
@@ -94,6 +117,10 @@ class Counts(RecordPart):
     effective: float | None = None
     """``state``, an element that is a value quantised to 8 bits or fewer counting 1/4 (yang2020); null in records
     of before it was counted.
+    """
+    conv_fc_bits: int | None = None
+    """Stored bits of the conv and linear weights, as ``bits`` of the conv weights; null in records of before it was
+    counted.
     """
     macs_shared: int | None = None
     """``macs`` if convolutions of one input with the same kernel were done once (son2018, "theoretical"); null where

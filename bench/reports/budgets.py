@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 #: Counts by measure: of the measured model, and of the plan where it was never measured.
 COUNTS = {"params": ("conv_weights", "weights"), "macs": ("macs", "macs"), "bits": ("bits", "bits")}
+#: Counts of the measured model where budgets count linear layers, too.
+WITH_LINEAR = {"conv_weights": "conv_fc_weights", "bits": "conv_fc_bits"}
 LATENCY = "latency"
 MEASURES = (*COUNTS, LATENCY)
 #: Relative distance from the budget up to which a size stands for it.
@@ -33,7 +35,8 @@ class CostBudget:
     ----------
     measure
         ``params`` (conv weights), ``macs`` (of all matrix products), ``bits`` (stored, of conv weights) or
-        ``latency`` (median of the paired ratio of the deployed models, run eagerly).
+        ``latency`` (median of the paired ratio of the deployed models, run eagerly). In a record whose trial is about
+        linear layers, too, their weights and bits are counted.
     share
         Of the dense model's, as a fraction.
     batch_size
@@ -86,6 +89,8 @@ class CostBudget:
         if self.measure == LATENCY:
             return self._latency(record)
         count, planned_count = COUNTS[self.measure]
+        if record.trial.layers == "conv+linear":
+            count = WITH_LINEAR.get(count, count)
         own, dense = _count(measured.counts, count), _count(measured.dense_counts, count)
         if own is not None and dense:
             return own / dense

@@ -248,7 +248,8 @@ def _count(emit: Emit, plan: Plan, example: Tensor, dense: nn.Module, small: nn.
         ("dense_counts", dense, plan.before, plan.macs_before, "dense"),
         ("counts", small, plan.after, plan.macs_after, "compressed"),
     ):
-        counts = count_model(model, example, planned_weights=cost.weights, planned_macs=macs, what=what)
+        planned = {"planned_weights": cost.weights, "planned_macs": macs, "layers": plan.scope.layers}
+        counts = count_model(model, example, what=what, **planned)
         emit("measured", (field, counts))
 
 

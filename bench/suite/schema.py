@@ -16,7 +16,10 @@ from .recipe import Recipe
 
 
 class Budget(Strict):
-    """The size to reach, as a fraction of the dense model's convolutions: exactly one of the three."""
+    """The size to reach, as a fraction of the dense model's convolutions: exactly one of the three.
+
+    In an entry with ``layers: conv+linear`` it is a fraction of convolutions and linear layers.
+    """
 
     params: float | None = Field(default=None, gt=0, le=1)
     """Fraction in (0, 1] of the conv weights."""
@@ -51,6 +54,8 @@ class Selection(Strict):
     """How many convolutions at the input's end are left alone."""
     skip_last: int | None = Field(default=None, ge=0)
     """How many convolutions at the output's end are left alone."""
+    skip_classifier: bool | None = None
+    """Whether the last layer is left alone where it is linear."""
     kernel_sizes: tuple[tuple[int, int], ...] | None = None
     """Only layers with one of these kernel sizes, height and width."""
     strides: tuple[tuple[int, int], ...] | None = None
@@ -238,6 +243,14 @@ class Entry(Strict):
     """Name of the data, see ``decompbench data``."""
     task_options: dict[str, Any] = Field(default_factory=dict)
     """Settings of the task that differ from its defaults."""
+    layers: Literal["conv", "conv+linear"] = "conv"
+    """What methods compress and budgets count: convolutions, or linear layers, too. The dense row has it as all rows
+    have.
+    """
+    split: dict[str, int] = Field(default_factory=dict)
+    """By path pattern, into how many equal blocks of rows a linear layer is cut before it is compressed, such as
+    ``{"*.qkv": 3}`` for fused attention projections, which are left alone without; 1 takes them as one matrix.
+    """
     methods: tuple[MethodChoice, ...] = ()
     """The matrix's methods; the dense model is always there."""
     budgets: tuple[Budget, ...] = ()
@@ -255,6 +268,12 @@ class Entry(Strict):
     def _one_or_several_models(self) -> Entry:
         if bool(self.model) == bool(self.models):
             raise ValueError("an entry has a 'model', or 'models', a list of several")
+        return self
+
+    @model_validator(mode="after")
+    def _split_linear_layers(self) -> Entry:
+        if self.split and self.layers != "conv+linear":
+            raise ValueError("split is of linear layers: set layers: conv+linear, or leave it out")
         return self
 
     @model_validator(mode="after")

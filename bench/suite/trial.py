@@ -5,7 +5,7 @@ from __future__ import annotations
 import fnmatch
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -42,6 +42,10 @@ class Trial(Strict):
     """Name of the data, see ``decompbench data``."""
     task_options: dict[str, Any]
     """Settings of the task that differ from its defaults."""
+    layers: Literal["conv", "conv+linear"] = "conv"
+    """What methods compress and budgets count: convolutions, or linear layers, too."""
+    split: dict[str, int] = Field(default_factory=dict)
+    """By path pattern, into how many equal blocks of rows a linear layer is cut before it is compressed."""
     method: MethodChoice
     """The method and how the suite uses it."""
     budget: Budget | None
@@ -127,6 +131,7 @@ class Trial(Strict):
             "weights": start,
             "data": {"name": self.data},
             "task": {"name": self.task, "options": self.task_options},
+            **self.model_dump(mode="json", include={"layers", "split"}, exclude_defaults=True),
             "method": {"settings": {}, **method},
             "budget": self.budget and self.budget.as_dict(),
             "recipe": self.recipe.model_dump(mode="json", exclude_defaults=True),
@@ -191,7 +196,9 @@ def expand(suite: Suite, device: str = "cpu", devices: int = 1) -> list[Trial]:
     return list(trials.values())
 
 
-_FROM_ENTRY = ("model_options", "pretrained", "baseline", "task", "data", "task_options", "measure")
+_FROM_ENTRY = (
+    "model_options", "pretrained", "baseline", "task", "data", "task_options", "layers", "split", "measure",
+)  # fmt: skip
 
 
 def _points(suite: Suite, number: int, entry: Entry) -> Iterator[tuple[str, str, MethodChoice, Budget | None, int]]:

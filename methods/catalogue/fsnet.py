@@ -233,6 +233,7 @@ class FSNet(Method):
         "Yang et al., FSNet: Compression of Deep Convolutional Neural Networks by Filter Summary, 2020"
     )
     knob: ClassVar[Knob] = Knob.of("depth", (64, 32, 16, 8, 4, 2, 1))
+    expresses: ClassVar[tuple[str, ...]] = ("Conv2d", "Linear")
 
     def __post_init__(self) -> None:
         require(self.depth is None or self.depth >= 1, f"fsnet: depth is at least 1 or None, got {self.depth}")

@@ -46,6 +46,7 @@ class SVD(DataAware):
     paper: ClassVar[str] = "Zhang et al., Accelerating Very Deep Convolutional Networks, TPAMI 2016"
     knob: ClassVar[Knob] = Knob("rank", 1e-6, 1.0)
     default_select: ClassVar[Select] = Select(skip_first=1)
+    expresses: ClassVar[tuple[str, ...]] = ("Conv2d", "Linear")
 
     def __post_init__(self) -> None:
         super().__post_init__()

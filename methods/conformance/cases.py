@@ -1,11 +1,12 @@
-"""The convolutions that a method is checked on.
+"""The convolutions and linear layers that a method is checked on.
 
 The values below have some 7,000 allowed combinations. Of these are taken:
 
 * 3×3 kernels in one group: every *pair* of values of stride, padding, dilation, padding mode, bias and channels meets;
 * every other kernel in one group: every value of the others appears;
 * 4 groups and depthwise: every value of the others, kernels included, appears;
-* transposed convolutions: every value that they can have appears.
+* transposed convolutions: every value that they can have appears;
+* linear layers: bias, channels and the number of dimensions of the input.
 
 So no pair is lost for a method that skips grouped convolutions or 1×1 kernels.
 """
@@ -23,6 +24,7 @@ from torch import Tensor, nn
 
 from ..contract.cost import Skip
 from ..contract.method import Method
+from ..contract.spec import Layers
 from ..plan.plan import Plan
 from .compressing import plan_lone_conv, randomise
 from .covering import Combination, covering
@@ -44,7 +46,7 @@ SIZE = (15, 14)
 
 @dataclass(frozen=True)
 class ConvCase:
-    """One convolution with its input, to be compressed alone.
+    """One convolution, or linear layer, with its input, to be compressed alone.
 
     Attributes
     ----------
@@ -54,6 +56,8 @@ class ConvCase:
         Of weights and input.
     transposed
         Whether it is a `torch.nn.ConvTranspose2d`, which few methods express.
+    linear
+        Dimensions of the input of a `torch.nn.Linear`, 2 to 4, if that is what it is: it has channels and bias alone.
     """
 
     in_channels: int = 8
@@ -68,9 +72,19 @@ class ConvCase:
     dtype: torch.dtype = torch.float32
     device: str = "cpu"
     transposed: bool = False
+    linear: int | None = None
 
-    def conv(self, seed: int = 0) -> nn.Conv2d | nn.ConvTranspose2d:
-        """Return the convolution with weights that follow from ``seed``."""
+    @property
+    def layers(self) -> Layers:
+        """What a plan has to be about."""
+        return "conv" if self.linear is None else "conv+linear"
+
+    def conv(self, seed: int = 0) -> nn.Conv2d | nn.ConvTranspose2d | nn.Linear:
+        """Return the layer with weights that follow from ``seed``."""
+        if self.linear is not None:
+            linear = nn.Linear(self.in_channels, self.out_channels, bias=self.bias)
+            randomise(linear, seed)
+            return linear.to(self.device, self.dtype)
         geometry: dict[str, Any] = {
             name: getattr(self, name)
             for name in ("kernel_size", "stride", "padding", "dilation", "groups", "padding_mode", "bias")
@@ -85,9 +99,12 @@ class ConvCase:
         return nn.Sequential(self.conv(seed)).eval()
 
     def example(self, batch: int = 2, size: tuple[int, int] = SIZE) -> Tensor:
-        """Return an input ``(batch, c, height, width)``."""
+        """Return an input ``(batch, c, height, width)``, of a linear layer ``(batch, …, c)``."""
         generator = torch.Generator().manual_seed(1)
-        return torch.randn(batch, self.in_channels, *size, generator=generator).to(self.device, self.dtype)
+        shape = (batch, self.in_channels, *size)
+        if self.linear is not None:
+            shape = (batch, *size[: self.linear - 2], self.in_channels)
+        return torch.randn(shape, generator=generator).to(self.device, self.dtype)
 
     def plan(self, method: Method) -> Plan:
         """Return the plan that compresses the convolution whether or not it gets smaller.
@@ -103,6 +120,10 @@ class ConvCase:
         return made
 
     def __str__(self) -> str:
+        if self.linear is not None:
+            parts = [f"{self.in_channels}→{self.out_channels}", f"{self.linear} dimensions"]
+            parts += [] if self.bias else ["no bias"]
+            return "linear layer " + ", ".join([*parts, *self._where()])
         kernel = "×".join(map(str, self.kernel_size))
         parts = [f"{self.in_channels}→{self.out_channels} {kernel}", f"padding {self.padding}"]
         parts += [f"stride {self.stride}"] if self.stride != 1 else []
@@ -110,9 +131,11 @@ class ConvCase:
         parts += [f"{self.groups} groups"] if self.groups != 1 else []
         parts += [self.padding_mode] if self.padding_mode != "zeros" else []
         parts += [] if self.bias else ["no bias"]
-        parts += [str(self.dtype).removeprefix("torch.")] if self.dtype != torch.float32 else []
-        parts += [self.device] if self.device != "cpu" else []
-        return ("transposed conv " if self.transposed else "conv ") + ", ".join(parts)
+        return ("transposed conv " if self.transposed else "conv ") + ", ".join([*parts, *self._where()])
+
+    def _where(self) -> list[str]:
+        parts = [str(self.dtype).removeprefix("torch.")] if self.dtype != torch.float32 else []
+        return [*parts, *([self.device] if self.device != "cpu" else [])]
 
 
 def _combinations(kernels: tuple[Any, ...], groups: Any) -> list[Combination]:
@@ -143,7 +166,13 @@ def conv_cases() -> tuple[ConvCase, ...]:
         chosen += covering(_combinations((kernel,), 1), strength=1)
     for groups in GROUPINGS:
         chosen += covering(_combinations(KERNELS, groups), strength=1)
-    return (*map(_case, chosen), *_transposed_cases())
+    return (*map(_case, chosen), *_transposed_cases(), *_linear_cases())
+
+
+def _linear_cases() -> list[ConvCase]:
+    """Return linear layers of all channels, with and without bias, for inputs of 2 to 4 dimensions."""
+    shapes = [ConvCase(c, n, bias=bias, linear=3) for (c, n), bias in zip(CHANNELS[1], itertools.cycle(BIASES))]
+    return [*shapes, ConvCase(8, 12, linear=2), ConvCase(16, 6, bias=False, linear=4)]
 
 
 def _transposed_cases() -> list[ConvCase]:
@@ -163,12 +192,13 @@ def few_conv_cases() -> tuple[ConvCase, ...]:
     chosen = covering(_combinations(KERNELS[:1], 1), strength=1)
     chosen += covering(_combinations(KERNELS[1:], 1), strength=1)
     chosen += [_combinations(KERNELS, groups)[0] for groups in GROUPINGS]
-    return tuple(map(_case, chosen))
+    return (*map(_case, chosen), *_linear_cases()[::3])
 
 
 def compiled_cases() -> tuple[ConvCase, ...]:
-    """Return the few for what takes a tenth of a second: a plain convolution, and one whose padding is not zeros."""
-    return (ConvCase(), ConvCase(16, 6, stride=2, padding=(2, 1), padding_mode="reflect", bias=False))
+    """Return the few for what takes a tenth of a second: a plain convolution, one with odd padding, a linear layer."""
+    odd = ConvCase(16, 6, stride=2, padding=(2, 1), padding_mode="reflect", bias=False)
+    return (ConvCase(), odd, ConvCase(16, 12, linear=3))
 
 
 @cache
@@ -183,4 +213,5 @@ def precision_cases() -> tuple[ConvCase, ...]:
 
 def plain_cases() -> Iterator[ConvCase]:
     """Yield the 3×3 convolutions in one group, which every method should be able to compress."""
-    return (case for case in conv_cases() if case.kernel_size == (3, 3) and case.groups == 1 and not case.transposed)
+    plain = (case for case in conv_cases() if case.linear is None and not case.transposed)
+    return (case for case in plain if case.kernel_size == (3, 3) and case.groups == 1)

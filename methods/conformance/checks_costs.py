@@ -40,7 +40,7 @@ def check_cost_of_a_layer_alone_is_that_of_its_group(method: Method, case: Case)
 
 def check_stored_weights_are_as_promised(method: Method, case: Case) -> None:
     """The finished model stores as many weights and bits as the plan said."""
-    promised, stored = case.plan(method).after, count_stored(compressed(method, case))
+    promised, stored = case.plan(method).after, count_stored(compressed(method, case), case.layers)
     demand(
         stored.weights == promised.weights,
         f"the layers store {stored.weights:,} weights, the plan said {promised.weights:,}: put right the formula in "

@@ -11,6 +11,7 @@ from ..contract.cost import Target
 from ..contract.method import Method
 from ..lifecycle.counting import count_stored
 from ..lifecycle.session import Session, begin
+from ..linear_layers.layers import LinearInTraining
 from ..plan.planner import plan
 from .checks_state import saved_and_loaded
 from .compressing import Case, begin_case
@@ -65,10 +66,11 @@ def check_a_training_loop_ends_in_a_small_model(method: Method, case: Case) -> N
     small = session.finish()
     demand(bool(small.eval()(x).isfinite().all()), "after three steps of training the output is not finite")
     planned = [path for group in session.plan.groups for path in group.paths]
-    left = [path for path in planned if type(small.get_submodule(path)) is torch.nn.Conv2d]
+    dense = (torch.nn.Conv2d, torch.nn.Linear, LinearInTraining)
+    left = [path for path in planned if type(small.get_submodule(path)) in dense]
     demand(
         not left,
-        f"after finish() {', '.join(left)} is still a Conv2d: SessionPart.replacements and SessionPart.finish() "
+        f"after finish() {', '.join(left)} is still dense: SessionPart.replacements and SessionPart.finish() "
         "together have to give a layer for every path",
     )
 

@@ -118,5 +118,5 @@ def convolve(case: ConvCase, x: Tensor, weight: Tensor, bias: Tensor | None) -> 
     conv = case.conv()
     with torch.no_grad():
         conv.weight.copy_(weight)
-    conv.bias = None if bias is None else nn.Parameter(bias.detach())
+    conv.register_parameter("bias", None if bias is None else nn.Parameter(bias.detach()))
     return conv(x)

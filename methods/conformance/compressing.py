@@ -14,7 +14,7 @@ from ..contract.errors import SettingError
 from ..contract.layers import CompressedConv2d
 from ..contract.method import Method
 from ..contract.select import Select
-from ..contract.spec import ConvSpec
+from ..contract.spec import ConvSpec, Layers
 from ..contract.trace import Trace, trace
 from ..lifecycle.session import Session, begin
 from ..plan.plan import Plan
@@ -24,6 +24,11 @@ from .failure import demand
 
 class Case(Protocol):
     """One thing that a method is checked on: a model, an input for it, and a plan by the method."""
+
+    @property
+    def layers(self) -> Layers:
+        """What the plan is about."""
+        ...
 
     def model(self, seed: int = 0) -> nn.Module:
         """Return the dense model in eval mode; other seeds give other weights."""
@@ -40,7 +45,7 @@ class Case(Protocol):
 
 @lru_cache(maxsize=512)
 def _lone_trace(case: Case) -> Trace:
-    return trace(case.model(), case.example())
+    return trace(case.model(), case.example(), case.layers)
 
 
 def lone_spec(case: Case) -> ConvSpec:
@@ -54,7 +59,13 @@ def plan_lone_conv(method: Method, case: Case) -> Plan | Skip:
     """Return the plan that compresses a case's only convolution, whether or not it gets smaller by that."""
     try:
         made = plan(
-            case.model(), method, case.example(), select=Select(), inefficient="replace", traced=_lone_trace(case)
+            case.model(),
+            method,
+            case.example(),
+            select=Select(skip_classifier=False),
+            inefficient="replace",
+            layers=case.layers,
+            traced=_lone_trace(case),
         )
     except SettingError as error:  # a setting that names layers which are not here
         return Skip(str(error))

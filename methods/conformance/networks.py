@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..contract.method import Method
+from ..contract.spec import Layers
 from ..plan.plan import Plan
 from ..plan.planner import plan
 from .compressing import randomise
@@ -53,6 +54,23 @@ class ReusedConv(nn.Module):
         return self.fc(F.relu(self.same_conv(input=x)).mean((2, 3)))
 
 
+class TokenNet(nn.Module):
+    """Patches as tokens: a linear layer called twice, one without bias, a residual, two convolutions, a classifier."""
+
+    def __init__(self, width: int = 12) -> None:
+        super().__init__()
+        self.stem = nn.Conv2d(3, width, 3, padding=1)
+        self.patches = nn.Conv2d(width, width, 3, 3)
+        self.expand = nn.Linear(width, 3 * width)
+        self.reduce = nn.Linear(3 * width, width, bias=False)
+        self.fc = nn.Linear(width, 5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.patches(F.relu(self.stem(x))).flatten(2).mT
+        x = x + self.reduce(F.relu(self.expand(x)))
+        return self.fc(self.reduce(F.relu(self.expand(input=x))).mean(1))
+
+
 class DeepNet(nn.Sequential):
     """Twelve convolutions, so that even a coarse knob can be set to land near a budget."""
 
@@ -72,10 +90,13 @@ class NetworkCase:
         Makes the network; images have 3 channels.
     size
         Height and width of the input.
+    layers
+        What the plan is about.
     """
 
     build: Callable[[], nn.Module]
     size: tuple[int, int] = (12, 12)
+    layers: Layers = "conv"
 
     def model(self, seed: int = 0) -> nn.Module:
         """Return the dense network in eval mode, with weights that follow from ``seed``."""
@@ -89,7 +110,7 @@ class NetworkCase:
 
     def plan(self, method: Method) -> Plan:
         """Return the plan with the method's own choice of layers."""
-        made = plan(self.model(), method, self.example())
+        made = plan(self.model(), method, self.example(), layers=self.layers)
         if not made.groups:
             reasons = sorted({layer.reason for layer in made.layers if layer.reason})
             raise NotApplicable(f"compresses no layer of {self}: {'; '.join(reasons)}")
@@ -101,7 +122,7 @@ class NetworkCase:
 
 def network_cases() -> tuple[NetworkCase, ...]:
     """Return the networks of every check that takes networks."""
-    return (NetworkCase(SmallNet), NetworkCase(ReusedConv))
+    return (NetworkCase(SmallNet), NetworkCase(ReusedConv), NetworkCase(TokenNet, layers="conv+linear"))
 
 
 def budget_cases() -> tuple[NetworkCase, ...]:

@@ -120,8 +120,9 @@ class Method(ABC):
     default_select
         Which layers are touched unless the plan says otherwise.
     expresses
-        Types of convolution the method has a replacement for: ``"Conv2d"``, ``"ConvTranspose2d"``. A transposed one
-        comes to `compress_layer` like the others; its weight is ``(c, n / groups, kh, kw)``.
+        Types of layer the method has a replacement for: ``"Conv2d"``, ``"ConvTranspose2d"``, ``"Linear"``. A transposed
+        one comes to `compress_layer` like the others; its weight is ``(c, n / groups, kh, kw)``. A linear one comes as
+        a 1×1 convolution, and its replacement is put to work on tokens: nothing needs to know.
     """
 
     name: ClassVar[str] = ""

@@ -36,7 +36,7 @@ def adopt(new: nn.Module, conv: nn.Conv2d) -> nn.Module:
         new.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
     new.train(conv.training)
     carry(new, conv)
-    if isinstance(new, CompressedConv2d) and new.linear:
+    if isinstance(new, CompressedConv2d) and new.linear and type(conv) in (nn.Conv2d, nn.ConvTranspose2d):
         answer_as(new, type(conv))
     return new
 

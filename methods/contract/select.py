@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -21,7 +21,10 @@ class Select:
     include, exclude
         Glob patterns over module paths; a layer is in if it matches any of ``include`` and none of ``exclude``.
     skip_first, skip_last
-        How many convolutions at the start and at the end of the forward pass are left alone.
+        How many convolutions at the start and at the end of the forward pass are left alone; linear layers are not
+        counted.
+    skip_classifier
+        Whether the last layer of the forward pass is left alone if it is a linear one.
     kernel_sizes, strides
         Where given, only layers with one of these.
     """
@@ -30,6 +33,7 @@ class Select:
     exclude: tuple[str, ...] = ()
     skip_first: int = 0
     skip_last: int = 0
+    skip_classifier: bool = True
     kernel_sizes: tuple[tuple[int, int], ...] = ()
     strides: tuple[tuple[int, int], ...] = ()
 
@@ -39,16 +43,22 @@ class Select:
             require(not isinstance(value, str), f"{name} is a tuple of patterns, such as ({value!r},); got {value!r}")
 
     def reason_to_skip(self, spec: ConvSpec, convs: int) -> Skip | None:
-        """Return why ``spec`` is not selected among ``convs`` convolutions in all; None if it is."""
+        """Return why ``spec`` is not selected; None if it is.
+
+        Parameters
+        ----------
+        spec
+            A layer. The position of a convolution is among the ``convs`` convolutions that are called.
+        """
         if not any(fnmatchcase(spec.path, pattern) for pattern in self.include):
             return Skip(f"not selected: matches none of {', '.join(self.include)}")
         for pattern in self.exclude:
             if fnmatchcase(spec.path, pattern):
                 return Skip(f"excluded by {pattern}")
-        if spec.position < self.skip_first:
+        if spec.position < self.skip_first and not spec.is_linear:
             which = "first convolution" if self.skip_first == 1 else f"among the first {self.skip_first}"
             return Skip(f"{which}: left alone by skip_first={self.skip_first}")
-        if spec.position >= convs - self.skip_last:
+        if spec.position >= convs - self.skip_last and not spec.is_linear:
             which = "last convolution" if self.skip_last == 1 else f"among the last {self.skip_last}"
             return Skip(f"{which}: left alone by skip_last={self.skip_last}")
         if self.kernel_sizes and spec.kernel_size not in self.kernel_sizes:
@@ -63,16 +73,17 @@ class Select:
         Parameters
         ----------
         specs
-            All convolutions of the model.
+            All layers of the model.
         some
-            Whether at least one convolution has to be selected.
+            Whether at least one layer has to be selected.
 
         Raises
         ------
         SettingError
-            If a pattern matches no convolution, or none is selected.
+            If a pattern matches no layer, or none is selected.
         """
-        convs = sum(spec.position >= 0 for spec in specs)
+        specs = ranked_convolutions(specs)
+        convs = sum(spec.position >= 0 and not spec.is_linear for spec in specs)
         for name, patterns in (("include", self.include), ("exclude", self.exclude)):
             for pattern in patterns:
                 require(
@@ -92,6 +103,13 @@ class Select:
     def to_json(self) -> dict[str, Any]:
         """Return the fields as a plain mapping."""
         return asdict(self)
+
+
+def ranked_convolutions(specs: Sequence[ConvSpec]) -> list[ConvSpec]:
+    """Return specs, given in the order of the first call, with positions of convolutions among convolutions alone."""
+    convs = (spec for spec in specs if not spec.is_linear and spec.position >= 0)
+    ranks = {spec.path: rank for rank, spec in enumerate(convs)}
+    return [replace(spec, position=ranks[spec.path]) if spec.path in ranks else spec for spec in specs]
 
 
 def paths_in_short(specs: Sequence[ConvSpec]) -> str:

@@ -1,15 +1,23 @@
-"""The spec of a convolution: all that its cost and its replacement depend on."""
+"""The spec of a convolution, or of a linear layer as a 1×1 convolution: all that cost and replacement depend on."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Literal
 
 from torch import nn
 from torch.nn.modules.conv import _ConvNd
 
 from .cost import Cost
+
+Layers = Literal["conv", "conv+linear"]
+"""What a plan is about: convolutions, or linear layers, too."""
+LINEAR = "Linear"
+"""``ConvSpec.type`` of an exact `torch.nn.Linear`; that of any other linear layer goes on with ``: `` and which."""
+ATTENTION = "torch.nn.MultiheadAttention"
+"""Kind of linear layer whose weights are bare parameters of a module that calls no linear layer."""
+ATTENTION_WEIGHTS = ("in_proj_weight", "q_proj_weight", "k_proj_weight", "v_proj_weight")
 
 
 @dataclass(frozen=True)
@@ -34,7 +42,8 @@ class ConvSpec:
     position
         Rank of the first call in the forward pass, from 0; -1 if never called.
     type
-        Class of the module. Only of an exact ``Conv2d`` or ``ConvTranspose2d`` is it known what it computes.
+        Class of the module. Only of an exact ``Conv2d``, ``ConvTranspose2d`` or ``Linear`` is it known what it
+        computes. A linear layer is a 1×1 convolution of a map of one row, with a column for each token.
     shares_weight_with
         Path of an earlier convolution with the same weight tensor, where it is counted; empty if there is none.
     """
@@ -61,8 +70,11 @@ class ConvSpec:
     output_padding: tuple[int, ...] = ()
 
     @classmethod
-    def of(cls, conv: _ConvNd, path: str = "") -> ConvSpec:
-        """Return the spec of a convolution without an example: sizes and positions are unknown."""
+    def of(cls, conv: _ConvNd | nn.Linear, path: str = "") -> ConvSpec:
+        """Return the spec of a layer without an example: sizes and positions are unknown."""
+        if isinstance(conv, nn.Linear):
+            kind = "" if type(conv) is nn.Linear else f"{type(conv).__module__}.{type(conv).__qualname__}"
+            return cls.of_linear(conv.in_features, conv.out_features, path, bias=conv.bias is not None, kind=kind)
         exact = type(conv) in (nn.Conv2d, nn.ConvTranspose2d)
         return cls(
             path,
@@ -78,6 +90,17 @@ class ConvSpec:
             type=type(conv).__name__ if exact else f"{type(conv).__module__}.{type(conv).__qualname__}",
             output_padding=tuple(conv.output_padding) if conv.transposed else (),
         )
+
+    @classmethod
+    def of_linear(cls, c: int, n: int, path: str, *, bias: bool, kind: str = "") -> ConvSpec:
+        """Return the spec of an ``(n, c)`` matrix; ``kind`` tells what holds it, where that is no exact `nn.Linear`."""
+        one, none = (1, 1), (0, 0)
+        return cls(path, c, n, one, one, none, one, 1, "zeros", bias, type=f"{LINEAR}: {kind}" if kind else LINEAR)
+
+    @property
+    def is_linear(self) -> bool:
+        """Whether this is a linear layer and not a convolution."""
+        return self.type == LINEAR or self.type.startswith(f"{LINEAR}: ")
 
     @property
     def kernel_area(self) -> int:
@@ -143,5 +166,20 @@ class ConvSpec:
 
 
 def has_own_weight(conv: nn.Module) -> bool:
-    """Return whether a convolution's weight is a parameter of its own and not computed by a hook."""
+    """Return whether a layer's weight is a parameter of its own and not computed by a hook."""
     return isinstance(conv._parameters.get("weight"), nn.Parameter)
+
+
+def attention_specs(model: nn.Module) -> list[ConvSpec]:
+    """Return the specs of the projections that `torch.nn.MultiheadAttention` holds as bare parameters.
+
+    No module is called for them: they have no positions, and their products are among the rest of a trace.
+    """
+    specs = []
+    for path, module in model.named_modules():
+        for name in ATTENTION_WEIGHTS if isinstance(module, nn.MultiheadAttention) else ():
+            if (weight := getattr(module, name)) is not None:
+                n, c = weight.shape
+                bias = module.in_proj_bias is not None
+                specs.append(ConvSpec.of_linear(c, n, f"{path}.{name}".lstrip("."), bias=bias, kind=ATTENTION))
+    return specs

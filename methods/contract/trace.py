@@ -1,4 +1,4 @@
-"""The trace of a model: the spec of every convolution, and the MACs of the rest, from one forward pass."""
+"""The trace of a model: the spec of every convolution or linear layer, and the MACs of the rest, from one pass."""
 
 from __future__ import annotations
 
@@ -16,29 +16,33 @@ from .soundness.memory import Extent, extent
 from .soundness.models import require_plain
 from .soundness.running import require_fit, run_example
 from .soundness.usage import Usage
-from .spec import ConvSpec
+from .spec import ConvSpec, Layers, attention_specs
 
 
 @dataclass(frozen=True)
 class Trace:
-    """The convolutions of a model in the order of their first call, and the MACs per image of everything else.
+    """The layers of a model in the order of their first call, and the MACs per image of everything else.
 
     Attributes
     ----------
     specs
-        Every convolution that is a module.
+        Every convolution that is a module, and where ``layers`` says so every linear layer.
     linear_macs
-        MACs of all other matrix products: linear layers, attention, and convolutions that no module holds.
+        MACs of all other matrix products: linear layers that are not in ``specs``, attention, and convolutions that no
+        module holds.
     obstacles
-        By path, why a convolution cannot be replaced as far as the forward pass tells.
+        By path, why a layer cannot be replaced as far as the forward pass tells.
     looked_at
-        Paths of the convolutions of whose weight or bias anything is read outside the layer.
+        Paths of the layers of whose weight or bias anything is read outside the layer.
+    layers
+        Which layers are in ``specs``.
     """
 
     specs: tuple[ConvSpec, ...]
     linear_macs: int
     obstacles: Mapping[str, str] = field(default_factory=dict)
     looked_at: frozenset[str] = frozenset()
+    layers: Layers = "conv"
 
     @property
     def macs(self) -> int:
@@ -46,8 +50,8 @@ class Trace:
         return sum(spec.cost.macs for spec in self.specs) + self.linear_macs
 
 
-def trace(model: nn.Module, example: Tensor | tuple[Any, ...]) -> Trace:
-    """Run ``example`` through ``model`` once and describe every convolution.
+def trace(model: nn.Module, example: Tensor | tuple[Any, ...], layers: Layers = "conv") -> Trace:
+    """Run ``example`` through ``model`` once and describe every convolution, and every linear layer where asked.
 
     Parameters
     ----------
@@ -55,6 +59,8 @@ def trace(model: nn.Module, example: Tensor | tuple[Any, ...]) -> Trace:
         Any module; its mode and its batch-norm statistics are left as they were.
     example
         An input batch, or a tuple of the forward's arguments whose first is the batch; counts are per image of it.
+    layers
+        Whether linear layers are described, too.
 
     Returns
     -------
@@ -69,8 +75,9 @@ def trace(model: nn.Module, example: Tensor | tuple[Any, ...]) -> Trace:
     require_plain(model)
     require_example(example)
     specs: dict[nn.Module, ConvSpec] = {}
+    kinds = (_ConvNd, nn.Linear) if layers == "conv+linear" else (_ConvNd,)
     for path, module in model.named_modules(remove_duplicate=False):
-        if isinstance(module, _ConvNd) and not isinstance(module, CompressedConv2d):
+        if isinstance(module, kinds) and not isinstance(module, CompressedConv2d):
             known = specs.get(module)
             specs[module] = (
                 ConvSpec.of(module, path) if known is None else replace(known, aliases=(*known.aliases, path))
@@ -90,18 +97,21 @@ def trace(model: nn.Module, example: Tensor | tuple[Any, ...]) -> Trace:
         nonlocal called
         spec = specs[conv]
         seen = first_argument(args, kwargs)
-        require_fit(example, spec, devices[conv], seen)
+        if not spec.is_linear:
+            require_fit(example, spec, devices[conv], seen)
         rows = -len(spec.kernel_size)
-        if spec.position < 0:
-            sizes = tuple(seen.shape[rows:]), tuple(output.shape[rows:])
-            spec = replace(spec, input_size=sizes[0], output_size=sizes[1], position=called)
-            called += 1
         inputs = elements(seen) // spec.in_channels
+        before, after = tuple(seen.shape[rows:]), tuple(output.shape[rows:])
+        if spec.is_linear:  # a map of one row, with a column for each token
+            before = after = (1, inputs // batch)
+        if spec.position < 0:
+            spec = replace(spec, input_size=before, output_size=after, position=called)
+            called += 1
         specs[conv] = replace(
             spec,
             input_positions=spec.input_positions + inputs,
             output_positions=spec.output_positions + elements(output) // spec.out_channels,
-            row_positions=spec.row_positions + inputs // seen.shape[rows] * output.shape[rows],
+            row_positions=spec.row_positions + inputs // before[rows] * after[rows],
         )
 
     # before anyone else's hook: that may change the output
@@ -118,7 +128,10 @@ def trace(model: nn.Module, example: Tensor | tuple[Any, ...]) -> Trace:
     of_modules = sum(spec.cost.macs for spec in specs.values())
     last = len(specs)
     ordered = sorted(specs.values(), key=lambda spec: last if spec.position < 0 else spec.position)
-    return Trace(tuple(ordered), counter.macs // batch - of_modules, usage.obstacles(), frozenset(usage.looked_at))
+    if layers == "conv+linear":
+        ordered += attention_specs(model)
+    rest = counter.macs // batch - of_modules
+    return Trace(tuple(ordered), rest, usage.obstacles(), frozenset(usage.looked_at), layers)
 
 
 def per_image(spec: ConvSpec, batch: int) -> ConvSpec:

@@ -12,6 +12,8 @@ from torch import Tensor, nn
 
 from ..contract.errors import SettingError
 from ..contract.forward import call, evaluating, first_argument
+from ..linear_layers.layers import CompressedLinear, MapsOfTokens
+from ..linear_layers.pointwise import as_convolution
 from ..plan.inputs import Batch, first_inputs, to_device
 from ..plan.plan import Plan
 
@@ -141,9 +143,11 @@ def refit_layers(
             if method is None or not method.calibration_samples or not calls[layer.path]:
                 continue
             conv, new = original.get_submodule(layer.path), compressed.get_submodule(layer.path)
-            assert isinstance(conv, nn.Conv2d)
             own = list(first_inputs(batches, method.calibration_samples))
             seen = LayerActivations(original, compressed, layer.path, calls[layer.path], own)
+            if isinstance(conv, nn.Linear) and isinstance(new, CompressedLinear):
+                conv, new, seen = as_convolution(conv), new.layer, MapsOfTokens(seen)
+            assert isinstance(conv, nn.Conv2d)
             method.refit_layer(new, conv, layer.spec, seen, generator)
 
 

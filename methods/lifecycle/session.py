@@ -17,10 +17,14 @@ from ..contract.forward import untouched_random_numbers
 from ..contract.layers import GEOMETRY
 from ..contract.method import Method, SessionPart
 from ..contract.rewrite import adopt, carry_requires_grad, replace_conv
+from ..contract.soundness.carried import carry
 from ..contract.soundness.obstacles import obstacles, require_finite
 from ..contract.soundness.replaced import checked_replacement, put_back_on_failure
 from ..contract.spec import ConvSpec, has_own_weight
 from ..contract.whole_model import WholeModelMethod
+from ..linear_layers.layers import LinearInTraining, standing_in
+from ..linear_layers.pointwise import PointwiseConv2d, as_convolution
+from ..linear_layers.split import layer_at, layer_paths, split_linears
 from ..numerics.linear import without_autocast
 from ..numerics.unfolding import Spectrum
 from ..plan.arguments import require_model, require_plan
@@ -73,7 +77,11 @@ class Session:
         self._specs = {layer.path: layer.spec for layer in plan.layers}
         self._example = example
         self._finished = False
+        self._modules = {path: model.get_submodule(path) for path in self._originals}
         with self._checked():
+            for path, conv in self._originals.items():
+                if self._specs[path].is_linear and isinstance(conv, PointwiseConv2d):
+                    self._put(path, LinearInTraining(conv))
             for part in self._parts:
                 self._install(part.replacements)
 
@@ -155,13 +163,19 @@ class Session:
         """Return a context after which it is checked that the replacements are what runs."""
         given = self._example
         return checked_replacement(
-            self.model, self._originals, self.plan.draw_example if given is None else lambda _: given
+            self.model, self._modules, self.plan.draw_example if given is None else lambda _: given
         )
 
     def _install(self, replacements: Mapping[str, nn.Module]) -> None:
         for path, new in replacements.items():
-            replace_conv(self.model, self._specs[path], adopt(new, self._originals[path]))
+            self._put(path, standing_in(self._specs[path], adopt(new, self._originals[path])))
         carry_requires_grad((new, self._originals[path]) for path, new in replacements.items())
+
+    def _put(self, path: str, new: nn.Module) -> None:
+        """Put a layer where the one of ``path`` was; one in the place of a linear layer takes its hooks over."""
+        if self._specs[path].is_linear:
+            carry(new, self._modules[path])
+        replace_conv(self.model, self._specs[path], new)
 
 
 @untouched_random_numbers()
@@ -212,8 +226,11 @@ def _begin(
     convs = planned_convs(model, plan)
     require_finite(convs)
     batches = take(calibration, plan)
-    original = copied(model) if batches else None
     with put_back_on_failure(model):
+        if plan.scope.split:
+            split_linears(model, plan.scope.split)
+            convs = planned_convs(model, plan)
+        original = copied(model) if batches else None
         parts = []
         for method, groups in groups_by_method(plan, training=True).items():
             own = {spec.path: convs[spec.path] for specs in groups for spec in specs}
@@ -261,7 +278,7 @@ def groups_by_method(plan: Plan, *, training: bool = False) -> dict[Method, list
 
 
 def planned_convs(model: nn.Module, plan: Plan) -> dict[str, nn.Conv2d]:
-    """Return the convolutions that ``plan`` compresses, by path.
+    """Return the convolutions that ``plan`` compresses, and linear layers as convolutions, by path.
 
     Raises
     ------
@@ -269,14 +286,15 @@ def planned_convs(model: nn.Module, plan: Plan) -> dict[str, nn.Conv2d]:
         If ``model`` lacks one of them, has another convolution there, or one that cannot be replaced.
     """
     convs: dict[str, nn.Conv2d] = {}
+    held: dict[str, nn.Module] = {}
     for layer in plan.layers:
         if layer.group is None:
             continue
         try:
-            conv = model.get_submodule(layer.path)
+            conv = layer_at(model, layer.path, plan.scope.split)
         except AttributeError as error:
             raise MethodError(f"the plan compresses {layer.path!r}, which the model does not have") from error
-        spec, found = layer.spec, ConvSpec.of(conv, layer.path) if isinstance(conv, _ConvNd) else None
+        spec, found = layer.spec, ConvSpec.of(conv, layer.path) if isinstance(conv, (_ConvNd, nn.Linear)) else None
         if found is None or found.type != spec.type:
             raise MethodError(f"the plan compresses {layer.path!r}, which is a {type(conv).__name__} and not a "
                               f"{spec.type}: is the model compressed already?")  # fmt: skip
@@ -288,8 +306,11 @@ def planned_convs(model: nn.Module, plan: Plan) -> dict[str, nn.Conv2d]:
             raise MethodError(f"the weight of {layer.path} is computed by a hook, which it was not when the plan was "
                               "made: remove the hook first")  # fmt: skip
         # only a method that expresses transposed convolutions is given one
-        convs[layer.path] = cast(nn.Conv2d, conv)
-    for path, reason in obstacles(model, convs).items():
+        convs[layer.path] = as_convolution(conv) if isinstance(conv, nn.Linear) else cast(nn.Conv2d, conv)
+        whole = layer_paths(spec, plan.scope.split)[0]  # of a part, as long as the linear layer is not split yet
+        place = whole if isinstance(model.get_submodule(whole), (_ConvNd, nn.Linear)) else layer.path
+        held[place] = model.get_submodule(place)
+    for path, reason in obstacles(model, held).items():
         raise MethodError(f"the plan compresses {path!r}, which has changed since it was made: {reason}")
     return convs
 
@@ -317,8 +338,8 @@ def compress(
     seed, calibration
         As for `begin`; the plan has the same inputs.
     **options
-        ``overrides``, ``select``, ``unreachable``, ``inefficient``, ``allocate`` and ``traced`` of
-        `decompbench.methods.plan`.
+        ``overrides``, ``select``, ``unreachable``, ``inefficient``, ``allocate``, ``layers``, ``split`` and
+        ``traced`` of `decompbench.methods.plan`.
 
     Examples
     --------

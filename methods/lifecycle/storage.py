@@ -16,8 +16,11 @@ from ..contract.errors import StorageError
 from ..contract.forward import untouched_random_numbers
 from ..contract.registry import entry_points
 from ..contract.rewrite import adopt, compressed_layers, replace_conv
-from ..contract.soundness.replaced import checked_replacement
+from ..contract.soundness.carried import carry
+from ..contract.soundness.replaced import checked_replacement, put_back_on_failure
 from ..contract.whole_model import WholeModelMethod
+from ..linear_layers.layers import standing_in
+from ..linear_layers.split import layer_paths, split_linears
 from ..numerics.bits import pack, unpack
 from ..plan.arguments import require_model
 from ..plan.plan import Plan
@@ -131,7 +134,7 @@ def _integer_widths(model: nn.Module) -> dict[int, int]:
     masks = ((buffer, 1) for buffer in model.buffers() if buffer.dtype == torch.bool)
     return {
         id(tensor): bits
-        for tensor, bits in chain(stored_tensors(model), masks)
+        for tensor, bits in chain(stored_tensors(model, "conv+linear"), masks)
         if not tensor.is_floating_point() and bits < 8 * tensor.element_size()
     }
 
@@ -153,7 +156,7 @@ def _require_loadable(model: nn.Module, plan: Plan | None) -> None:
             "after loading, or ship the deployed one with torch.export.export or torch.onnx.export"
         )
     planned = {path for layer in plan.layers if layer.group is not None
-               for path in (layer.path, *layer.spec.aliases)} if plan else set[str]()  # fmt: skip
+               for path in layer_paths(layer.spec, plan.scope.split)} if plan else set[str]()  # fmt: skip
     for path, layer in compressed_layers(model).items():
         if path not in planned:
             raise StorageError(
@@ -209,11 +212,15 @@ def load(path: str | Path, model: nn.Module | None = None) -> nn.Module:
     require_model(model)
     inner = _uncompiled(model)
     try:
-        originals = planned_convs(inner, plan) if plan else {}
-        with checked_replacement(inner, originals, plan.draw_example if plan else lambda _: None):
+        with put_back_on_failure(inner):
             if plan is not None:
-                rebuild(inner, plan)
-            _restore(inner, layout, metadata, path)
+                split_linears(inner, plan.scope.split)
+            convs = planned_convs(inner, plan) if plan else {}
+            originals = {place: inner.get_submodule(place) for place in convs}
+            with checked_replacement(inner, originals, plan.draw_example if plan else lambda _: None):
+                if plan is not None:
+                    rebuild(inner, plan)
+                _restore(inner, layout, metadata, path)
     except StorageError:
         raise
     except ValueError as error:
@@ -232,7 +239,8 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
                 raise StorageError(f"{path} was not written by decompbench.methods.save "
                                    f"(its format is {found}, not {FORMAT})")  # fmt: skip
             parsed = {key: json.loads(value) for key, value in metadata.items() if key != "format"}
-            return parsed, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
+            # copied into memory that torch aligns: matrix products of the very same numbers depend on that
+            return parsed, {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118 - not a mapping
     except json.JSONDecodeError as error:
         raise StorageError(f"the metadata of {path} is damaged: {error}") from error
     except (OSError, SafetensorError) as error:
@@ -262,7 +270,10 @@ def rebuild(model: nn.Module, plan: Plan) -> None:
     for method, groups in groups_by_method(plan).items():
         for group in groups:
             for path, new in method.skeleton_group({s.path: convs[s.path] for s in group}, group).items():
-                replace_conv(model, specs[path], adopt(new, convs[path]))
+                layer = standing_in(specs[path], adopt(new, convs[path]))
+                if specs[path].is_linear:
+                    carry(layer, model.get_submodule(path))
+                replace_conv(model, specs[path], layer)
 
 
 def _restore(model: nn.Module, layout: Layout, metadata: dict[str, Any], path: Path) -> None:

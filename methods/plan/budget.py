@@ -25,6 +25,7 @@ def meet(
     name: str,
     *,
     stuck: str | None = None,
+    left: str = "",
     nearest: bool,
     halvings: int = HALVINGS,
 ) -> tuple[list[KnobValue], str | None]:
@@ -46,6 +47,8 @@ def meet(
         The method's name, for messages.
     stuck
         The reason, if the knob does not change the count.
+    left
+        What keeps the count high at the knob's low end: the layers that are left alone.
     nearest
         Take the nearest end of the knob for an unreachable budget instead of raising.
     halvings
@@ -76,7 +79,7 @@ def meet(
             f"{knob.field} from {knob.low} to {knob.high} reaches {100 * low / dense:.2f} % to "
             f"{100 * high / dense:.2f} % of the dense model's {target.count}"
         )
-        message = f"{name} cannot be sized to {target}: {stuck or reach}"
+        message = f"{name} cannot be sized to {target}: {stuck or reach + (left if goal < low else '')}"
         if not nearest:
             hint = "" if stuck else "; 'unreachable: nearest' takes the nearest size"
             raise UnreachableTarget(message + hint, low / dense, high / dense)

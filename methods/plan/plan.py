@@ -1,13 +1,14 @@
-"""The plan: for every convolution of a model, its method with settings and its cost, or the reason it stays dense."""
+"""The plan: for every layer of a model, its method with settings and its cost, or the reason it stays dense."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from torch import nn
 
+from ...common.shares import small_part
 from ..contract.cost import Cost, Skip, Target
 from ..contract.errors import MethodError
 from ..contract.method import Method
@@ -15,8 +16,10 @@ from ..contract.registry import get_method
 from ..contract.rewrite import is_inside
 from ..contract.soundness.example import ExampleForm
 from ..contract.spec import ConvSpec
+from .scope import Scope
 
-PLAN_VERSION = 1
+PLAN_VERSION = 2
+"""Version of plans with linear layers; without any it is 1, which older versions of the library read, too."""
 
 
 @dataclass(frozen=True)
@@ -65,12 +68,12 @@ class Allocation:
 
 @dataclass(frozen=True)
 class LayerPlan:
-    """The entry of one convolution in a plan.
+    """The entry of one layer in a plan.
 
     Attributes
     ----------
     spec
-        The convolution.
+        The layer.
     before, after
         Its cost as it is and as it will be, without what it shares with others.
     group
@@ -87,7 +90,7 @@ class LayerPlan:
 
     @property
     def path(self) -> str:
-        """Module path of the convolution."""
+        """Module path of the layer."""
         return self.spec.path
 
     def _shifted(self, groups: int, position: int) -> LayerPlan:
@@ -105,12 +108,12 @@ class Plan:
     method
         The method asked for; single layers may have another (see `groups`).
     layers
-        Every convolution in the order of the forward pass.
+        Every layer that `scope` is about, in the order of the forward pass.
     groups
         The compressed ones, as sharing groups.
     linear_macs
-        MACs per image that no method touches: those of linear layers, of attention and other products of matrices, and
-        of convolutions that no module holds.
+        MACs per image that no method touches: those of what is not in ``layers`` (linear layers, attention and other
+        products of matrices, convolutions that no module holds).
     target
         The budget, if one was asked for.
     note
@@ -124,6 +127,8 @@ class Plan:
         are to keep their shape.
     allocation
         What was won by sharing the budget out over the layers; None where one value of the knob serves all.
+    scope
+        Which layers the plan is about, and how much of the model they are.
     """
 
     method: Method
@@ -137,6 +142,7 @@ class Plan:
     linear_macs_after: int | None = None
     kept: tuple[str, ...] = ()
     allocation: Allocation | None = None
+    scope: Scope = field(default_factory=Scope, kw_only=True)
 
     @property
     def macs_before(self) -> int:
@@ -150,13 +156,30 @@ class Plan:
 
     @property
     def before(self) -> Cost:
-        """Cost of all convolutions of the dense model, touched or not."""
+        """Cost of all layers of the dense model, touched or not."""
         return Cost.total(layer.before for layer in self.layers)
 
     @property
     def after(self) -> Cost:
-        """Cost of all convolutions after compression; what is shared is counted once."""
+        """Cost of all layers after compression; what is shared is counted once."""
         return Cost.total(layer.after for layer in self.layers) + Cost.total(group.shared for group in self.groups)
+
+    @property
+    def linear_weights(self) -> tuple[int, int]:
+        """Weights of all linear layers before and after compression; what a convolution shares is not among them."""
+        if self.scope.layers == "conv":
+            return self.scope.linear_weights, self.scope.linear_weights
+        linear = {layer.path: layer for layer in self.layers if layer.spec.is_linear}
+        shared = sum(group.shared.weights for group in self.groups if linear.keys() >= {*group.paths})
+        before = sum(layer.before.weights for layer in linear.values())
+        return before, sum(layer.after.weights for layer in linear.values()) + shared
+
+    @property
+    def small_part(self) -> str | None:
+        """A sentence on how small a part of the model its convolutions are; None unless they are, and are all."""
+        if self.scope.layers != "conv":
+            return None
+        return small_part(self.before.weights, self.scope.linear_weights, self.scope.parameters)
 
     @property
     def other_weights(self) -> dict[str, int]:
@@ -221,20 +244,23 @@ class Plan:
         Layers that this plan compresses keep its entries, and what lies inside them is left out. The budget and the
         note of a single stage do not hold for both, so there is none.
         """
-        paths = {path for layer in self.layers for path in (layer.path, *layer.spec.aliases)}
+        scope = self.scope.followed_by(later.scope)
+        own = [layer for layer in self.layers if layer.path not in later.scope.split]
+        paths = {path for layer in own for path in (layer.path, *layer.spec.aliases)}
         then = {layer.path: layer for layer in later.layers if not is_inside(layer.path, paths)}
         layers = []
-        for layer in self.layers:
+        for layer in own:
             new = then.pop(layer.path, None)
             # the order of the calls is that of the dense model
             layers.append(layer if new is None else new._shifted(len(self.groups), layer.spec.position))
         layers += [new._shifted(len(self.groups), new.spec.position) for new in then.values()]
         groups = self.groups + later.groups
+        linear_macs = self.linear_macs if scope.layers == self.scope.layers else later.linear_macs
         example = later.example or self.example
-        return Plan(later.method, tuple(layers), groups, self.linear_macs, model=self.model, example=example)
+        return Plan(later.method, tuple(layers), groups, linear_macs, model=self.model, example=example, scope=scope)
 
     def rows(self) -> list[dict[str, Any]]:
-        """Return one mapping per convolution, for tables."""
+        """Return one mapping per layer, for tables."""
         return [
             {
                 "layer": layer.path,
@@ -267,23 +293,29 @@ class Plan:
             lines.append(f"shared across layers: {shared.weights:,} weights")
         before, after = self.before, self.after
         lines.append(
-            f"total: {before.weights:,} → {after.weights:,} conv weights ({100 * self.ratio():.2f} %), "
-            f"{before.macs:,} → {after.macs:,} conv MACs ({100 * self.ratio('macs'):.2f} %), "
+            f"total: {before.weights:,} → {after.weights:,} {self.scope.what} weights ({100 * self.ratio():.2f} %), "
+            f"{before.macs:,} → {after.macs:,} {self.scope.what} MACs ({100 * self.ratio('macs'):.2f} %), "
             f"{100 * self.ratio('bits'):.2f} % of the bits"
         )
+        if self.scope.layers == "conv+linear":
+            linear_before, linear_after = self.linear_weights
+            lines.append(
+                f"of these: {before.weights - linear_before:,} → {after.weights - linear_after:,} conv weights, "
+                f"{linear_before:,} → {linear_after:,} linear weights"
+            )
         if any(group.method.sizes_from_training for group in self.groups):
             lines.append("training chooses the ranks: these sizes are where it starts"
                          + (f", and {self.target} is kept" if self.target else ""))  # fmt: skip
         if self.allocation:
             lines.append(str(self.allocation))
-        if self.note:
-            lines.append(f"note: {self.note}")
+        for note in filter(None, (self.small_part, self.note)):
+            lines.append(f"note: {note}")
         return "\n".join(lines)
 
     def to_json(self) -> dict[str, Any]:
         """Return the plan as nested plain mappings; `from_json` gives it back."""
         return {
-            "version": PLAN_VERSION,
+            "version": 1 if self.scope.layers == "conv" else PLAN_VERSION,
             "method": _method_json(self.method),
             "layers": [
                 {
@@ -303,6 +335,7 @@ class Plan:
             "target": self.target.to_json() if self.target else None,
             "note": self.note,
             "model": self.model,
+            "scope": self.scope.to_json(),
             "example": self.example.to_json() if self.example else None,
             **({} if self.linear_macs_after is None else self._whole_json()),
             **({"allocation": asdict(self.allocation)} if self.allocation else {}),
@@ -351,6 +384,7 @@ class Plan:
             data.get("linear_macs_after"),
             tuple(data.get("kept", ())),
             Allocation(**data["allocation"]) if "allocation" in data else None,
+            scope=Scope(**data.get("scope", {})),
         )
 
 

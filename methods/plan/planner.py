@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import partial
-from typing import Any, Literal, cast
+from typing import Any, Literal, cast, get_args
 
 from torch import Tensor, nn
 
@@ -14,18 +14,24 @@ from ..contract.cost import COUNTS, Cost, Skip, Target
 from ..contract.errors import SettingError, require
 from ..contract.method import Method
 from ..contract.rewrite import compressed_layers, is_inside
-from ..contract.select import Select, paths_in_short
+from ..contract.select import Select, paths_in_short, ranked_convolutions
+from ..contract.soundness.carried import HOOKS
 from ..contract.soundness.example import ExampleForm
 from ..contract.soundness.obstacles import obstacles, require_finite
-from ..contract.spec import ConvSpec, has_own_weight
+from ..contract.spec import LINEAR, ConvSpec, Layers, has_own_weight
 from ..contract.trace import Trace, trace
 from ..contract.whole_model import WholeModelMethod
+from ..linear_layers.choice import LinearChoice, choose_linears
+from ..linear_layers.pointwise import as_convolution
+from ..linear_layers.split import layer_at, layer_paths
 from .allocation.allocate import Allocate, require_allocate, share_out
 from .allocation.curves import Group
 from .arguments import require_dense, require_method, require_model, require_target
 from .budget import KnobValue, meet, why_stuck
 from .inputs import Batch
+from .left_alone import name_left_alone
 from .plan import Allocation, GroupPlan, LayerPlan, Plan
+from .scope import Scope
 from .whole import plan_whole
 
 Overrides = Mapping[str, Method | Mapping[str, Any] | None]
@@ -43,9 +49,11 @@ def plan(
     inefficient: Literal["skip", "replace"] = "skip",
     allocate: Allocate = "uniform",
     calibration: Iterable[Batch] | None = None,
+    layers: Layers = "conv",
+    split: Mapping[str, int] | None = None,
     traced: Trace | None = None,
 ) -> Plan:
-    """Decide what happens to every convolution of ``model``; nothing is changed.
+    """Decide what happens to every convolution of ``model``, and to every linear layer if asked; nothing is changed.
 
     Weights are read only where a method's settings ask for it (`Method.resolve`), or ``allocate`` does; what they
     decide becomes a setting.
@@ -82,8 +90,14 @@ def plan(
         error weighted with what it does to the network's output, measured on 128 calibration inputs.
     calibration
         Batches of inputs, without labels, for ``"sensitivity"``; ignored elsewhere.
+    layers
+        ``"conv+linear"`` takes every `torch.nn.Linear` as a 1×1 convolution, and budgets count the weights of both. The
+        classifier (see `Select`) and fused attention projections are left alone unless they are asked for.
+    split
+        By glob pattern, into how many equal blocks of rows a linear layer is cut, each compressed on its own:
+        ``{"*.qkv": 3}``; 1 compresses fused projections as one matrix. Where several match, the last one counts.
     traced
-        The result of ``trace(model, example)``, to be used for several plans of one model.
+        The result of ``trace(model, example, layers)``, to be used for several plans of one model.
 
     Returns
     -------
@@ -104,12 +118,17 @@ def plan(
     require_target(target)
     require_allocate(allocate, method, target)
     require_dense(model, stage=select is not None and target is None)
-    traced = traced or trace(model, example)
+    require(layers in get_args(Layers), f"layers is conv or conv+linear, got {layers!r}")
+    require(not split or layers == "conv+linear", "split is of linear layers: set layers='conv+linear', too")
+    traced = traced or trace(model, example, layers)
+    require(traced.layers == layers, f"the trace is one of layers={traced.layers!r}, not of {layers!r}")
+    chosen = choose_linears(model, traced.specs, split or {}, select or method.default_select)
     if select is not None:
-        select.require_matches(traced.specs, some=not overrides)
+        select.require_matches(chosen.specs, some=not overrides)
     if isinstance(method, WholeModelMethod):
         require(not overrides, f"{method.name} makes networks smaller as a whole: it takes no overrides")
         require(allocate == "uniform", f"{method.name} makes networks smaller as a whole: allocate is 'uniform'")
+        require(layers == "conv", f"{method.name} makes networks smaller as a whole: layers is 'conv'")
         return plan_whole(
             model,
             method,
@@ -121,18 +140,20 @@ def plan(
         )
     count = target.count if target else None
     planner = _Planner(
-        model, traced.specs, method, select or method.default_select, overrides or {}, inefficient, count, traced
+        model, chosen, method, select or method.default_select, overrides or {}, inefficient, count, traced
     )
     note, allocation = None, None
     if target is None:
-        layers, groups = planner.draft(lambda _: method)
+        planned, groups = planner.draft(lambda _: method)
     else:
         nearest = unreachable == "nearest"
-        layers, groups, note, allocation = planner.fit(target, allocate, calibration, nearest=nearest)
+        planned, groups, note, allocation = planner.fit(target, allocate, calibration, nearest=nearest)
+    scope = Scope.of(model, layers, chosen.split, {path for group in groups for path in group.paths})
     reference, form = getattr(model, "decompbench_ref", None), ExampleForm.of(example)
     return Plan(
-        method, layers, groups, traced.linear_macs, target, note, reference, example=form, allocation=allocation
-    )
+        method, planned, groups, traced.linear_macs, target, note, reference,
+        example=form, allocation=allocation, scope=scope,
+    )  # fmt: skip
 
 
 @dataclass
@@ -140,7 +161,7 @@ class _Planner:
     """The layers of a model, and the method that compresses each."""
 
     model: nn.Module
-    specs: Sequence[ConvSpec]
+    linears: LinearChoice
     method: Method
     select: Select
     overrides: Overrides
@@ -150,18 +171,17 @@ class _Planner:
     traced: Trace
 
     def __post_init__(self) -> None:
+        self.specs = self.linears.specs
         self.fixed: dict[str, Method] = {}
         self.skips: dict[str, str] = {}
         for pattern in self.overrides:
             if not any(fnmatchcase(spec.path, pattern) for spec in self.specs):
                 raise SettingError(f"override {pattern!r} matches no convolution; {paths_in_short(self.specs)}")
-        convs = sum(spec.position >= 0 for spec in self.specs)
+        convs = sum(spec.position >= 0 and not spec.is_linear for spec in self.specs)
         self.compressed = compressed_layers(self.model)
-        modules = dict(self.model.named_modules(remove_duplicate=False))
-        layers = {spec.path: modules[spec.path] for spec in self.specs if spec.path in modules}
-        self.obstacles = {**self.traced.obstacles, **obstacles(self.model, layers)}
-        for spec in self.specs:
-            chosen = self._choose(spec, convs)
+        self.obstacles = self._obstacles()
+        for spec, ranked in zip(self.specs, ranked_convolutions(self.specs), strict=True):
+            chosen = self._choose(spec, self.select.reason_to_skip(ranked, convs))
             if isinstance(chosen, Skip):
                 self.skips[spec.path] = chosen.reason
             elif chosen is not None:
@@ -176,15 +196,17 @@ class _Planner:
         # groups do not depend on the knob, so that neighbouring settings can be mixed group by group
         self.free = self._share(self.method, [s for s in self.specs if s.path not in self.skips | self.fixed])
 
-    def _choose(self, spec: ConvSpec, convs: int) -> Method | Skip | None:
+    def _choose(self, spec: ConvSpec, not_selected: Skip | None) -> Method | Skip | None:
         """Return a layer's own method, a skip if it stays dense, or None if it has the plan's method."""
+        if reason := self.linears.refused.get(spec.path):
+            return Skip(reason)
         if skip := self._refuse_type(spec):
             return skip
         if is_inside(spec.path, self.compressed):
             return Skip("part of a compressed layer")
         if spec.position < 0 and spec.path not in self.obstacles:
             return Skip("never called by the example's forward pass")
-        if not has_own_weight(self.model.get_submodule(spec.path)):
+        if not has_own_weight(layer_at(self.model, spec.path, self.linears.split)):
             return Skip("its weight is computed by a hook (weight norm, spectral norm, pruning): remove that first")
         holder = spec.shares_weight_with or spec.path
         if holder and any(other.shares_weight_with == holder for other in self.specs):
@@ -196,7 +218,19 @@ class _Planner:
             if own[-1] is None:
                 return Skip("left dense by an override")
             return own[-1] if isinstance(own[-1], Method) else self.method.with_settings(**own[-1])
-        return self.select.reason_to_skip(spec, convs)
+        left = self.linears.left.get(spec.path)
+        return not_selected or (Skip(left) if left else None)
+
+    def _obstacles(self) -> dict[str, str]:
+        """Return, by path, why a layer cannot be replaced; of a part of a linear layer, why the whole cannot."""
+        modules = dict(self.model.named_modules(remove_duplicate=False))
+        wholes = {spec.path: layer_paths(spec, self.linears.split)[0] for spec in self.specs}
+        layers = {whole: modules[whole] for whole in wholes.values() if whole in modules}
+        found = {**self.traced.obstacles, **obstacles(self.model, layers)}
+        for whole in self.linears.split:
+            if any(getattr(modules[whole], name) for name in HOOKS):
+                found[whole] = "it has hooks, which its parts cannot take over"
+        return {path: found[whole] for path, whole in wholes.items() if whole in found}
 
     def _resolve(self) -> None:
         """Fix the settings of layers whose method computes them from the weights."""
@@ -205,15 +239,20 @@ class _Planner:
             if spec.path not in self.skips:
                 users.setdefault(self.fixed.get(spec.path, self.method), []).append(spec)
         for method, specs in users.items():
-            convs = {spec.path: cast(nn.Conv2d, self.model.get_submodule(spec.path)) for spec in specs}
+            convs = {spec.path: self._convolution(spec.path) for spec in specs} if method.reads_weights else {}
             if method.reads_weights:
                 require_finite(convs)
             for path, settings in method.resolve(convs, specs).items():
                 self.fixed[path] = method.with_settings(**settings)
 
+    def _convolution(self, path: str) -> nn.Conv2d:
+        """Return the convolution at ``path``, or the linear layer there, or part of one, as a convolution."""
+        layer = layer_at(self.model, path, self.linears.split)
+        return as_convolution(layer) if isinstance(layer, nn.Linear) else cast(nn.Conv2d, layer)
+
     def _refuse_type(self, spec: ConvSpec) -> Skip | None:
         """Return a skip for a module that is no plain convolution, or of a type that its method does not express."""
-        if spec.type not in ("Conv2d", "ConvTranspose2d"):
+        if spec.type not in ("Conv2d", "ConvTranspose2d", LINEAR):
             return Skip(f"a {spec.type} may compute more than a convolution")
         own = [value for pattern, value in self.overrides.items() if fnmatchcase(spec.path, pattern)]
         method = own[-1] if own and isinstance(own[-1], Method) else self.method
@@ -274,7 +313,10 @@ class _Planner:
         untouched = at_low.count(target.count) - sum(group_counts(knob.low))
         moved = [count for count in COUNTS if group_counts(knob.low, count) != group_counts(knob.high, count)]
         stuck = None if target.count in moved else why_stuck(knob, target, layers, moved)
-        chosen, note = meet(knob, group_counts, target, dense, untouched, method.name, stuck=stuck, nearest=nearest)
+        left = name_left_alone(layers, target)
+        chosen, note = meet(
+            knob, group_counts, target, dense, untouched, method.name, stuck=stuck, left=left, nearest=nearest
+        )
         sizes: list[Method | Skip] = [variant(value) for value in chosen]
         allocation = None
         if allocate != "uniform" and note is None:  # at an end of the knob there is nothing to share out
@@ -294,7 +336,7 @@ class _Planner:
         return [
             Group(
                 specs,
-                {spec.path: cast(nn.Conv2d, self.model.get_submodule(spec.path)) for spec in specs},
+                {spec.path: self._convolution(spec.path) for spec in specs},
                 partial(price, specs=specs),
                 sum(spec.cost.count(count) for spec in specs),
                 self.inefficient == "skip",

@@ -48,7 +48,7 @@ PROTOCOLS = {
     "compression": Part(
         1,
         ("methods.plan", "methods.lifecycle.session", "methods.lifecycle.calibration", "bench.suite.schema"),
-        ("methods.plan", "methods.lifecycle", "methods.contract", "methods.numerics"),
+        ("methods.plan", "methods.lifecycle", "methods.linear_layers", "methods.contract", "methods.numerics"),
     ),
     # how a model is trained, and in which order a trial does what
     "training": Part(
@@ -80,7 +80,14 @@ PROTOCOLS = {
             "methods.lifecycle.counting",
             "methods.lifecycle.storage",
         ),
-        ("bench.measure", "bench.base.machine", "methods.lifecycle", "methods.numerics", "methods.contract"),
+        (
+            "bench.measure",
+            "bench.base.machine",
+            "methods.lifecycle",
+            "methods.linear_layers",
+            "methods.numerics",
+            "methods.contract",
+        ),
     ),
 }
 #: What a method's and a task's own imports are followed into.

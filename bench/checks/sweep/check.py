@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ....methods import Plan, begin, get_method, plan
+from ....methods import Layers, Plan, begin, get_method, plan
 from ....models import load_model
 from ...base.events import Emit
 from ...base.runtime import RuntimeSettings, configure, seed_everything
@@ -27,7 +27,7 @@ class SweepError(ValueError):
     """Something that must hold of every method on every model does not."""
 
 
-def check_model(emit: Emit, name: str, methods: Sequence[tuple[str, dict[str, Any]]]) -> None:
+def check_model(emit: Emit, name: str, methods: Sequence[tuple[str, dict[str, Any]]], layers: Layers = "conv") -> None:
     """Check methods on one model with fresh weights.
 
     Parameters
@@ -39,6 +39,8 @@ def check_model(emit: Emit, name: str, methods: Sequence[tuple[str, dict[str, An
         As `load_model` takes it.
     methods
         Names of methods, with the settings that are not the default ones.
+    layers
+        What is compressed: convolutions, or linear layers, too.
 
     Raises
     ------
@@ -53,14 +55,14 @@ def check_model(emit: Emit, name: str, methods: Sequence[tuple[str, dict[str, An
     example = smallest_example(model)
     with torch.no_grad():
         expected = _shapes(model(example))
-    dense = plan(model, get_method("dense"), example)
+    dense = plan(model, get_method("dense"), example, layers=layers)
     macs = dense.macs_before
-    count_model(model, example, planned_weights=dense.before.weights, planned_macs=macs, what="dense")
+    count_model(model, example, planned_weights=dense.before.weights, planned_macs=macs, what="dense", layers=layers)
     convs, weights = len(dense.layers), dense.before.weights
     emit("model", {"convs": convs, "size": example.shape[-1], "weights": weights, "macs": macs})
     for method, settings in methods:
         emit("begins", method)
-        emit("outcome", _outcome(model, method, settings, example, expected))
+        emit("outcome", _outcome(model, method, settings, example, expected, layers))
 
 
 def smallest_example(model: nn.Module) -> Tensor:
@@ -85,11 +87,13 @@ def smallest_example(model: nn.Module) -> Tensor:
     raise SweepError(f"the model takes no square input of {SIZES[0]} to {SIZES[-1]} pixels: {problem}")
 
 
-def _outcome(model: nn.Module, name: str, settings: dict[str, Any], example: Tensor, expected: Any) -> MethodOutcome:
+def _outcome(
+    model: nn.Module, name: str, settings: dict[str, Any], example: Tensor, expected: Any, layers: Layers
+) -> MethodOutcome:
     """Compress a copy of the model and compare what comes out with what the plan says."""
     start = time.perf_counter()
     try:
-        todo = plan(model, get_method(name, **settings), example)
+        todo = plan(model, get_method(name, **settings), example, layers=layers)
         reasons = _reasons(todo)
         if todo.groups:
             _check(begin(copy.deepcopy(model), todo).finish().eval(), todo, example, expected)
@@ -123,6 +127,7 @@ def _check(small: nn.Module, todo: Plan, example: Tensor, expected: Any) -> None
         planned_weights=todo.after.weights,
         planned_macs=todo.macs_after,
         what="compressed",
+        layers=todo.scope.layers,
     )
 
 

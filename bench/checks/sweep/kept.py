@@ -12,13 +12,14 @@ from ...base.provenance.sources import source_digest
 from .outcome import ModelOutcome
 
 
-def sweep_key(methods: dict[str, dict[str, Any]]) -> str:
-    """Return what all outcomes of a sweep depend on but the model: methods, their settings, sources, libraries."""
+def sweep_key(methods: dict[str, dict[str, Any]], layers: str = "conv") -> str:
+    """Return what all outcomes of a sweep depend on but the model: methods, settings, layers, sources, libraries."""
     from ....methods import method_class
 
     return key_of(
         {
             "methods": methods,
+            "layers": layers,
             "versions": {name: declared_version(method_class(name)) for name in methods},
             "source": source_digest(("methods", "models", "bench.checks.sweep.check"), ()),
             "libraries": library_versions(),

@@ -19,6 +19,7 @@ def run_sweep(
     methods: Methods,
     on_model: Callable[[ModelOutcome], None],
     *,
+    layers: str = "conv",
     kept: KeptOutcomes | None = None,
     seconds: float | None = None,
     memory: int | None = None,
@@ -31,6 +32,8 @@ def run_sweep(
         What to check.
     on_model
         Called when a model is done.
+    layers
+        What is compressed: ``conv``, or ``conv+linear`` for linear layers, too.
     kept
         Outcomes of before: a model that has one here is not checked again, and new ones are added.
     seconds
@@ -42,7 +45,7 @@ def run_sweep(
     for model in models:
         outcome = kept.find(model.name) if kept else None
         if outcome is None:
-            outcome = _check_in_processes(model, methods, seconds, memory)
+            outcome = _check_in_processes(model, methods, layers, seconds, memory)
             if kept:
                 kept.add(outcome)
         outcomes.append(outcome)
@@ -50,7 +53,9 @@ def run_sweep(
     return outcomes
 
 
-def _check_in_processes(model: SweepModel, methods: Methods, seconds: float | None, memory: int | None) -> ModelOutcome:
+def _check_in_processes(
+    model: SweepModel, methods: Methods, layers: str, seconds: float | None, memory: int | None
+) -> ModelOutcome:
     """Check one model; where a method takes its process down, another goes on with the next method."""
     found = ModelOutcome(model.family, model.name)
     todo = [(name, dict(settings)) for name, settings in methods.items()]
@@ -66,7 +71,7 @@ def _check_in_processes(model: SweepModel, methods: Methods, seconds: float | No
                 found.methods.append(value)
 
         limit = None if seconds is None else seconds * (len(todo) + 1)
-        arguments = (model.name, todo)
+        arguments = (model.name, todo, layers)
         ended = run_in_process(".checks.sweep.check:check_model", arguments, on_event, seconds=limit, memory=memory)
         if ended.how == "ok":
             return found

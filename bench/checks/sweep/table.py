@@ -14,8 +14,9 @@ from ...reports.text.terminal import print_line, print_text_tables
 from .outcome import MethodOutcome, ModelOutcome
 
 LEGEND = (
-    "A cell is: convolutions compressed of all, conv weights and MACs (of all matrix products) in % of the "
-    "dense model's. – means that every convolution was left alone, each with a reason."
+    "A cell is: layers compressed of all (convolutions; with --layers conv+linear, linear layers, too), their weights "
+    "and the MACs of all matrix products in % of the dense model's. – means that every layer was left alone, each with "
+    "a reason."
 )
 
 

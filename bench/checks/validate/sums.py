@@ -39,7 +39,9 @@ def check_sums(record: Record, path: Path) -> Iterator[str]:
     for name, cost, total in (("counts", after, macs), ("dense_counts", before, dense_macs)):
         counts: Counts | None = getattr(measured, name)
         if counts is not None:
-            counted = {"conv_weights": cost.weights, "bits": cost.bits}
+            of_linear = record.trial.layers == "conv+linear"
+            names = ("conv_fc_weights", "conv_fc_bits") if of_linear else ("conv_weights", "bits")
+            counted: dict[str, float] = dict(zip(names, (cost.weights, cost.bits), strict=True))
             counted |= {"macs": total, "macs_formula": total, "macs_torch": total}
             yield from _differences(counts, f"measured.{name}", counted)
 

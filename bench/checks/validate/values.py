@@ -64,13 +64,12 @@ def _status(record: Record) -> Iterator[str]:
         yield f"status is ok, but the finished model has no {measured.metric}"
     if measured.counts is None or measured.planned is None or measured.dense_counts is None:
         return
-    if measured.counts.conv_weights > measured.planned.weights:
-        yield (
-            f"the compressed model has {measured.counts.conv_weights:,} conv weights, "
-            f"more than its plan's {measured.planned.weights:,}"
-        )
-    if record.trial.is_dense and measured.counts.conv_weights != measured.dense_counts.conv_weights:
-        yield "the dense model's counts.conv_weights differ from dense_counts"
+    weights = "conv_fc_weights" if record.trial.layers == "conv+linear" else "conv_weights"
+    own, dense = getattr(measured.counts, weights), getattr(measured.dense_counts, weights)
+    if own > measured.planned.weights:
+        yield f"the compressed model has {own:,} {weights}, more than its plan's {measured.planned.weights:,}"
+    if record.trial.is_dense and own != dense:
+        yield f"the dense model's counts.{weights} differ from dense_counts"
 
 
 def _has_quality(record: Record) -> bool:

@@ -17,6 +17,8 @@ from .rows import ALSO_FINAL
 
 #: Behind the quality of a row that is worse than its budget's leader.
 WORSE = "↓"
+#: Heading of the weights that budgets count.
+WEIGHTS = {"conv_weights": "conv weights", "conv_fc_weights": "conv+linear weights"}
 RATIO_COLUMN = re.compile(r"latency_(?:(?P<form>.+)_)?b(?P<batch>\d+)_ratio")
 
 Row = dict[str, Any]
@@ -67,13 +69,19 @@ def _columns(rows: list[Row], footnotes: list[str]) -> list[TextColumn]:
     disk = [number(row["disk"] and row["disk"] / 1000, 1) for row in rows]
     knob_meaning = "knob: what the budget set, over the layers."
     share = "%, MACs %: of the dense model's, in compact form."
+    weights = "conv_weights"
+    if rows[0]["eligible"] == "conv+linear":
+        weights = "conv_fc_weights"
+        share = (
+            "%: of the dense model's weights of convolutions and linear layers; MACs %: of its MACs, in compact form."
+        )
     return [
         TextColumn("method", [row["method"] for row in rows], number=False, folds=True),
         TextColumn("kind", kinds, rank=9, number=False),
         TextColumn("budget", [row["budget"] for row in rows], number=False),
         TextColumn("knob", knobs, rank=10, number=False, meaning=knob_meaning),
-        TextColumn("conv weights", _numbers(rows, "conv_weights", 0), rank=8),
-        TextColumn("%", _numbers(rows, "conv_weights_percent", 1), meaning=share),
+        TextColumn(WEIGHTS[weights], _numbers(rows, weights, 0), rank=8),
+        TextColumn("%", _numbers(rows, f"{weights}_percent", 1), meaning=share),
         TextColumn("MACs %", _numbers(rows, "macs_percent", 1), rank=1, meaning=share),
         TextColumn("disk kB", disk, rank=11),
         *_times(rows),

@@ -19,7 +19,7 @@ def notes(group: list[Record], dense: dict[int, Record]) -> list[str]:
     note = group[0].trial.method.note
     found: list[str] = [note] if note else []
     for record in group:
-        about = (_failure_note, _budget_note, _deployed_note, _folding_note, load_note)
+        about = (_failure_note, _small_part_note, _budget_note, _deployed_note, _folding_note, load_note)
         found += [*filter(None, (remark(record) for remark in about)), *record.measured.latency_notes]
         reference = dense.get(record.trial.seed)
         if reference is None:
@@ -38,6 +38,12 @@ def _failure_note(record: Record) -> str | None:
     message = " ".join(record.failure.message.split())
     short = message if len(message) <= 300 else message[:297] + "..."
     return f"{record.status} while {record.failure.stage}: {short}"
+
+
+def _small_part_note(record: Record) -> str | None:
+    """Say of the dense row how small a part convolutions are, where they are and linear layers are not counted."""
+    size, trial = record.measured.planned, record.trial
+    return size.small_part() if size and trial.is_dense and trial.layers == "conv" else None
 
 
 def _budget_note(record: Record) -> str | None:

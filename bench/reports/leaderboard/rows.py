@@ -18,7 +18,8 @@ from .row_notes import final, notes, other_load, quality
 
 #: Counts that become columns, each with its share of the dense model's.
 COUNTS = (
-    "conv_weights", "conv_fc_weights", "parameters", "state", "effective", "bits", "disk", "macs", "macs_shared",
+    "conv_weights", "conv_fc_weights", "parameters", "state", "effective", "bits", "conv_fc_bits", "disk", "macs",
+    "macs_shared",
 )  # fmt: skip
 #: The dense model's count that is 100 %, where it has none of that name.
 REFERENCE = {"macs_shared": "macs"}
@@ -104,6 +105,7 @@ def _row(group: list[Record], dense: dict[int, Record], versions: Versions) -> R
         "model": trial.model,
         "task": trial.task,
         "data": trial.data,
+        "eligible": trial.layers,
         "method": first.method.label,
         "settings": first.method.settings,
         "knob": _knob(group),

@@ -40,7 +40,7 @@ def conv_weights(net: Network) -> tuple[float, float]:
 
 def conv_fc_weights(net: Network) -> tuple[float, float]:
     """Count conv and linear weights."""
-    from ...measure.counts import linear_weights
+    from ....methods import linear_weights
 
     return _with(linear_weights(net.model), conv_weights(net))
 

@@ -95,6 +95,7 @@ class Basis(DataAware):
     paper: ClassVar[str] = "Li et al., Learning Filter Basis for Convolutional Neural Network Compression, ICCV 2019"
     knob: ClassVar[Knob] = Knob("rank", 1e-6, 1.0)
     default_select: ClassVar[Select] = Select(skip_first=1)
+    expresses: ClassVar[tuple[str, ...]] = ("Conv2d", "Linear")
 
     @property
     def kind(self) -> Kind:
@@ -148,6 +149,8 @@ class Basis(DataAware):
     def layer_cost(self, spec: ConvSpec) -> Cost | Skip:
         if skip := refuse_grouped(spec):
             return skip
+        if spec.is_linear and self.projection_kernel != 1:
+            return Skip("a linear layer has no neighbouring positions for a 3×3 projection")
         if self.split is not None and spec.in_channels % self.split:
             return Skip(f"split {self.split} does not divide the {spec.in_channels} input channels")
         (cost,), shared = self.group_costs([spec])

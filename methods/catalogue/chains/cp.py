@@ -58,6 +58,7 @@ class CP(Method):
     )
     knob: ClassVar[Knob] = Knob("rank", 1e-6, 1.0)
     default_select: ClassVar[Select] = Select(skip_first=1)
+    expresses: ClassVar[tuple[str, ...]] = ("Conv2d", "Linear")
 
     def __post_init__(self) -> None:
         require(0 < self.rank <= 1, f"cp: rank is a fraction of kh·kw·min(n, c) in (0, 1], got {self.rank}")

@@ -47,6 +47,7 @@ class TT(Method):
     )
     knob: ClassVar[Knob] = Knob("rank", 1e-6, 1.0)
     default_select: ClassVar[Select] = Select(skip_first=1)
+    expresses: ClassVar[tuple[str, ...]] = ("Conv2d", "Linear")
 
     def __post_init__(self) -> None:
         require(0 < self.rank <= 1, f"tt: rank is a fraction of the largest full rank in (0, 1], got {self.rank}")

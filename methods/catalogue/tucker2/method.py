@@ -142,6 +142,7 @@ class Tucker2(RankedMethod):
     paper: ClassVar[str] = "Yu et al., Learning-based Tensor Decomposition with Adaptive Rank Penalty, ICPR 2020"
     knob: ClassVar[Knob] = Knob("rank", 1e-6, 1.0)
     default_select: ClassVar[Select] = Select(skip_first=1)
+    expresses: ClassVar[tuple[str, ...]] = ("Conv2d", "Linear")
 
     def __post_init__(self) -> None:
         super().__post_init__()

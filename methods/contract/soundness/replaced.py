@@ -12,6 +12,7 @@ from torch import nn
 
 from ..errors import MethodError, SettingError
 from ..forward import evaluating, untouched_random_numbers
+from .memory import storage_id
 from .running import run_example
 from .usage import Running, Usage
 
@@ -93,8 +94,12 @@ def require_replaced(
 
 
 def _keeps(new: nn.Module, conv: nn.Module, name: str) -> bool:
-    """Return whether a replacement itself holds the weight or bias of the convolution."""
-    return any(tensor is conv._parameters[name] for tensor in (*new.parameters(), *new.buffers()))
+    """Return whether a replacement itself holds the weight or bias of the convolution, or trains in its memory."""
+    original = conv._parameters[name]
+    if original is None:
+        return False
+    held = (*new.parameters(), *new.buffers())
+    return any(tensor is original or storage_id(tensor) == storage_id(original) for tensor in held)
 
 
 def _exclude(paths: Iterable[str]) -> str:

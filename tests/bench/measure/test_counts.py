@@ -8,7 +8,7 @@ from torch import nn
 
 from decompbench.bench.measure import CountMismatchError, count_macs, count_model, state_sha256
 from decompbench.bench.records.record import Counts
-from decompbench.methods import Target, begin, get_method, plan
+from decompbench.methods import Select, Target, begin, count_stored, get_method, plan
 from decompbench.models import load_model
 
 
@@ -149,3 +149,25 @@ def test_state_hash_sees_values_names_and_buffers():
     assert state_sha256(model) != state_sha256(other)
     renamed = nn.Sequential(nn.Identity(), *copy.deepcopy(model))
     assert state_sha256(model) != state_sha256(renamed)
+
+
+def test_linear_layers_are_counted_by_their_stored_form():
+    model, example = small_net(), torch.zeros(1, 3, 8, 8)
+    every = Select(skip_classifier=False)
+    todo = plan(model, get_method("svd", rank=0.2), example, layers="conv+linear", select=every, inefficient="replace")
+    macs = {"planned_macs": todo.after.macs + todo.linear_macs}
+    small = begin(model, todo).finish()
+    counts = count_model(small, example, planned_weights=todo.after.weights, what="small", layers="conv+linear", **macs)
+    linear = 1 * (16 + 5)
+    assert counts.conv_fc_weights - counts.conv_weights == linear
+    assert counts.conv_weights == todo.after.weights - linear == 2 * (27 + 8) + 16 * 4 * 9
+    assert (counts.bits, counts.conv_fc_bits) == (32 * counts.conv_weights, 32 * counts.conv_fc_weights)
+    assert counts.parameters == sum(p.numel() for p in small.parameters())
+    with pytest.raises(CountMismatchError, match="conv weights of the small model"):
+        count_model(small, example, planned_weights=todo.after.weights, what="small", **macs)
+
+
+def test_attentions_projections_are_linear_weights():
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Flatten(2), nn.TransformerEncoderLayer(64, 2, 32, batch_first=True)).eval()
+    assert count_stored(net, "conv+linear").weights == 4 * 64 * 64 + 2 * 64 * 32
