@@ -33,7 +33,7 @@ from .contract.layers import (
 )
 from .contract.method import Kind, Method, SessionPart
 from .contract.registry import get_method, list_methods, method_class, register
-from .contract.select import Select
+from .contract.settings.select import Select
 from .contract.spec import ConvSpec, Layers
 from .contract.trace import Trace, trace
 from .lifecycle.counting import StoredCount, count_stored, stored_tensors

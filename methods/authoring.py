@@ -26,7 +26,7 @@ from .contract.layers import (
 )
 from .contract.method import Kind, Method, SessionPart
 from .contract.registry import register
-from .contract.select import Select, refuse_grouped, refuse_pointwise
+from .contract.settings.select import Select, refuse_grouped, refuse_pointwise
 from .contract.settings.sharing import require_sharing, sharing_groups
 from .contract.spec import ConvSpec
 from .contract.whole_model import WholeModelMethod

@@ -15,7 +15,7 @@ from ..contract.errors import require
 from ..contract.layers import Between, FactoredConv2d, copy_bias
 from ..contract.method import Kind
 from ..contract.registry import register
-from ..contract.select import Select, refuse_grouped, refuse_pointwise
+from ..contract.settings.select import Select, refuse_grouped, refuse_pointwise
 from ..contract.spec import ConvSpec
 from ..numerics.linear import input_blocks, truncated_svd
 from ..numerics.ranks import energy_rank

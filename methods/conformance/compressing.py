@@ -13,7 +13,7 @@ from ..contract.cost import Skip
 from ..contract.errors import SettingError
 from ..contract.layers import CompressedConv2d
 from ..contract.method import Method
-from ..contract.select import Select
+from ..contract.settings.select import Select
 from ..contract.spec import ConvSpec, Layers
 from ..contract.trace import Trace, trace
 from ..lifecycle.session import Session, begin

@@ -17,7 +17,7 @@ from ..numerics.unfolding import Spectrum
 from .cost import Cost, Knob, Skip
 from .errors import SettingError
 from .layers import squared_error
-from .select import Select
+from .settings.select import Select
 from .settings.types import require_types
 from .spec import ConvSpec
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from torch import Tensor, nn
 
-from ..contract.select import Select
+from ..contract.settings.select import Select
 from ..contract.spec import ATTENTION, LINEAR, ConvSpec, has_own_weight
 from .split import chosen_split, split_spec
 

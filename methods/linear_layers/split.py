@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from ..contract.errors import require
 from ..contract.layers import CompressedConv2d
 from ..contract.rewrite import replace_module
-from ..contract.select import paths_in_short
+from ..contract.settings.select import paths_in_short
 from ..contract.spec import LINEAR, ConvSpec
 from .forms import linear_with
 from .layers import InPlaceOfLinear

@@ -14,7 +14,7 @@ from ..contract.cost import COUNTS, Cost, Skip, Target
 from ..contract.errors import SettingError, require
 from ..contract.method import Method
 from ..contract.rewrite import compressed_layers, is_inside
-from ..contract.select import Select, paths_in_short, ranked_convolutions
+from ..contract.settings.select import Select, paths_in_short, ranked_convolutions
 from ..contract.soundness.carried import HOOKS
 from ..contract.soundness.example import ExampleForm
 from ..contract.soundness.obstacles import obstacles, require_finite

@@ -13,7 +13,7 @@ from torch.utils._pytree import tree_leaves
 from ..contract.cost import Cost, Target
 from ..contract.errors import MethodError, require
 from ..contract.forward import call, evaluating, untouched_random_numbers
-from ..contract.select import Select
+from ..contract.settings.select import Select
 from ..contract.soundness.example import ExampleForm
 from ..contract.trace import Trace, trace
 from ..contract.whole_model import WholeModelMethod

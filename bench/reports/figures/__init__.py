@@ -1,7 +1,7 @@
 """Figures for papers, drawn by matplotlib as SVG, PDF or PNG: equal records give equal bytes."""
 
 from .curves import draw_curves
-from .images import draw_images
+from .pictures.draw import draw_images
 from .layers import draw_layers
 from .make import FigureKind, Options, make_figure
 from .pareto import draw_pareto

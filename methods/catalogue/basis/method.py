@@ -15,7 +15,7 @@ from ...contract.errors import require
 from ...contract.layers import Between, CompressedConv2d, copy_bias
 from ...contract.method import Kind, SessionPart
 from ...contract.registry import register
-from ...contract.select import Select, refuse_grouped
+from ...contract.settings.select import Select, refuse_grouped
 from ...contract.settings.sharing import require_sharing, sharing_groups
 from ...contract.spec import ConvSpec
 from ...numerics.linear import nearest_divisor, ratio_rank, truncated_svd

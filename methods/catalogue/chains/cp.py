@@ -14,7 +14,7 @@ from ...contract.errors import require
 from ...contract.layers import copy_bias
 from ...contract.method import Method
 from ...contract.registry import register
-from ...contract.select import Select, refuse_grouped
+from ...contract.settings.select import Select, refuse_grouped
 from ...contract.spec import ConvSpec
 from ...numerics.linear import ratio_rank
 from .canonical import alternating_least_squares, balanced_chain, exact_rank, slice_svd

@@ -13,7 +13,7 @@ from ...contract.cost import Cost, Knob, Skip
 from ...contract.errors import require
 from ...contract.layers import copy_bias
 from ...contract.registry import register
-from ...contract.select import Select, refuse_grouped
+from ...contract.settings.select import Select, refuse_grouped
 from ...contract.spec import ConvSpec
 from ...numerics.linear import ratio_rank, truncated_svd
 from ..refit.data_aware import DataAware

@@ -15,7 +15,7 @@ from ...contract.errors import require
 from ...contract.layers import copy_bias
 from ...contract.method import Method
 from ...contract.registry import register
-from ...contract.select import Select, refuse_grouped
+from ...contract.settings.select import Select, refuse_grouped
 from ...contract.spec import ConvSpec
 from ...numerics.linear import balancing_root, left_singular_vectors, ratio_rank
 from .chain import ChainConv2d, chain_cost, separable_links

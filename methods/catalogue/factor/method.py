@@ -14,7 +14,7 @@ from ...contract.cost import Cost, Knob, Skip
 from ...contract.errors import require
 from ...contract.method import Kind, Method
 from ...contract.registry import register
-from ...contract.select import Select, refuse_grouped, refuse_pointwise
+from ...contract.settings.select import Select, refuse_grouped, refuse_pointwise
 from ...contract.spec import ConvSpec
 from .layers import Activation, Norm, SICStack, window_size
 

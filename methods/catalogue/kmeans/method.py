@@ -14,7 +14,7 @@ from ...contract.errors import require
 from ...contract.layers import copy_bias
 from ...contract.method import Method, SessionPart
 from ...contract.registry import register
-from ...contract.select import refuse_pointwise
+from ...contract.settings.select import refuse_pointwise
 from ...contract.settings.sharing import require_sharing, sharing_groups
 from ...contract.spec import ConvSpec
 from ...numerics.clustering import kmeans

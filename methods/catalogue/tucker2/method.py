@@ -14,7 +14,7 @@ from ...contract.errors import require
 from ...contract.layers import FactoredConv2d, copy_bias
 from ...contract.method import SessionPart
 from ...contract.registry import register
-from ...contract.select import Select, refuse_grouped
+from ...contract.settings.select import Select, refuse_grouped
 from ...contract.spec import ConvSpec
 from ...numerics.linear import largest_divisor, truncated_svd
 from ...numerics.ranks import energy_rank, evbmf_rank

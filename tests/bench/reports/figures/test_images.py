@@ -12,8 +12,8 @@ from PIL import Image
 from decompbench.bench.base.errors import BenchError
 from decompbench.bench.measure import state_sha256
 from decompbench.bench.reports.figures import draw_images, save
-from decompbench.bench.reports.figures.images import MOST_PICTURES
-from decompbench.bench.reports.figures.pictures import Picture, Scene, make_scene, write_pictures
+from decompbench.bench.reports.figures.pictures.draw import MOST_PICTURES
+from decompbench.bench.reports.figures.pictures.scene import Picture, Scene, make_scene, write_pictures
 from decompbench.bench.running.kept_models import keep_model, model_file
 from decompbench.bench.suite.load import load_suite
 from decompbench.bench.suite.trial import expand

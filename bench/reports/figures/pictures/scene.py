@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ....common.files import require_writable, write_atomically
-from ....common.names import suggestion
-from ...base.errors import BenchError
-from ...records.record import Record
-from ...suite.load import load_suite
-from ...suite.trial import Trial, expand
+from .....common.files import require_writable, write_atomically
+from .....common.names import suggestion
+from ....base.errors import BenchError
+from ....records.record import Record
+from ....suite.load import load_suite
+from ....suite.trial import Trial, expand
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from ...data.super_resolution.pairs import Pair
+    from ....data.super_resolution.pairs import Pair
 
 TASK = "super_resolution"
 TRUTH, BICUBIC = "ground truth", "bicubic"
@@ -95,11 +95,11 @@ def make_scene(
     BenchError
         The records are not of one such table, none has a model in the folder, or no test image has the name.
     """
-    from ....methods.contract.forward import evaluating
-    from ...data.images.resize import upsample
-    from ...planning.build import create_trial_task
-    from ...running.kept_models import load_kept
-    from ...tasks.super_resolution import SuperResolution
+    from .....methods.contract.forward import evaluating
+    from ....data.images.resize import upsample
+    from ....planning.build import create_trial_task
+    from ....running.kept_models import load_kept
+    from ....tasks.super_resolution import SuperResolution
 
     if not models.is_dir():
         raise BenchError(f"there is no folder {models}: 'decompbench run {suite} --keep-models {models}' makes it")

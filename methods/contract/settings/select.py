@@ -7,9 +7,9 @@ from dataclasses import asdict, dataclass, fields, replace
 from fnmatch import fnmatchcase
 from typing import Any
 
-from .cost import Skip
-from .errors import require
-from .spec import ConvSpec
+from ..cost import Skip
+from ..errors import require
+from ..spec import ConvSpec
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from ...base.errors import BenchError
-from .pictures import Picture, Scene
-from .style import COLOURS, DEFAULT_WIDTH, new_figure, styled
+from ....base.errors import BenchError
+from .scene import Picture, Scene
+from ..style import COLOURS, DEFAULT_WIDTH, new_figure, styled
 
 Crop = tuple[int, int, int]
 """Left edge, top edge and side of a square, in pixels at high resolution."""
