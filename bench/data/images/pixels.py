@@ -25,9 +25,9 @@ SEVERAL_SENSES = {"I": "of 32 bits, or signed ones", "F": "that are floats"}
 """Modes whose values have no range of their own: 1 may be white, or 255, or what a detector counts."""
 SCALED_FORMATS = ("PNG", "PPM")
 """Formats whose 16 bits Pillow may give as 32, scaled to 65535."""
-BITS, PHOTOMETRIC, SAMPLE_FORMAT = 258, 262, 339
+BITS, COMPRESSION, PHOTOMETRIC, PLANES, SAMPLE_FORMAT = 258, 259, 262, 284, 339
 """Tags of TIFF (Adobe, TIFF 6.0, 1992)."""
-WHITE_IS_ZERO, NOT_SIGNED = 0, (1, 4)
+UNCOMPRESSED, WHITE_IS_ZERO, APART, NOT_SIGNED = 1, 0, 2, (1, 4)
 
 
 def is_grey(image: Image.Image) -> bool:
@@ -75,6 +75,9 @@ def _refuse_unclear(image: Image.Image) -> None:
         )
     if not set(_tag(image, SAMPLE_FORMAT, (1,))) <= set(NOT_SIGNED):
         raise DataError("has signed samples, and does not say which is white: save it with 8 or 16 bits")
+    planes = _tag(image, PLANES, (1,)) == (APART,) and _tag(image, COMPRESSION, (UNCOMPRESSED,)) == (UNCOMPRESSED,)
+    if planes and max(_tag(image, BITS, (8,))) > 8:
+        raise DataError("has one colour behind the other, of 16 bits, which Pillow (13.0) misreads: save it compressed")
     if image.mode == "CMYK" and image.format == "JPEG" and "adobe" not in image.info:
         raise DataError("is in inks (CMYK) without Adobe's mark, which tells whether they are inverted: save it as RGB")
     if image.mode not in COLOUR_MODES and not is_grey(image):

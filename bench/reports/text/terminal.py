@@ -16,6 +16,8 @@ from rich.text import Text
 from .console import plain_table
 from .table import TextTable, one_line
 
+#: Rich's ``SIMPLE_HEAD`` in ASCII; its own stand-in would put a bar between all columns.
+ASCII_HEAD = box.Box(str(box.SIMPLE_HEAD).replace("─", "-"), ascii=True)
 #: Widest line of prose below a table.
 PROSE_WIDTH = 120
 
@@ -39,7 +41,7 @@ def print_text_tables(tables: Iterable[TextTable], console: Console, *, wide: bo
         text = plain_table(text, console.encoding)
         shown = text.fitted(console.width) if fit else text
         _print_title(shown, console, soft_wrap=True)
-        _print_unfolded(_table(shown, shown.widths(console.width if fit else None)), console)
+        _print_unfolded(_table(shown, shown.widths(console.width if fit else None), console), console)
         _print_prose(shown, console, command)
         console.print()
 
@@ -48,7 +50,7 @@ def print_folded(text: TextTable, console: Console) -> None:
     """Print the title and all columns of a table, every cell folded where that is needed to fit the console."""
     text = plain_table(text, console.encoding)
     _print_title(text, console)
-    console.print(_table(text, [None] * len(text.columns)))
+    console.print(_table(text, [None] * len(text.columns), console))
 
 
 def print_line(text: str, console: Console, style: str = "") -> None:
@@ -71,9 +73,10 @@ def _print_unfolded(table: Table, console: Console) -> None:
         console.width = before
 
 
-def _table(text: TextTable, widths: Sequence[int | None]) -> Table:
+def _table(text: TextTable, widths: Sequence[int | None], console: Console) -> Table:
     """Return rich's table; it finds the width of a column itself where that is None."""
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, collapse_padding=True)
+    lines = ASCII_HEAD if console.options.ascii_only else box.SIMPLE_HEAD
+    table = Table(box=lines, show_edge=False, pad_edge=False, collapse_padding=True)
     for column, width in zip(text.columns, widths, strict=True):
         justify = "right" if column.number else "left"
         table.add_column(Text(column.heading), justify=justify, width=width, overflow="fold")

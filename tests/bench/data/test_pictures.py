@@ -160,6 +160,18 @@ def test_16_bits_of_colour_keep_the_upper_8_as_those_of_grey_do(tmp_path: Path) 
     assert np.array_equal(np.asarray(read_image(tmp_path / "grey.png")), deep[..., 0] >> 8)
 
 
+def test_colours_one_behind_the_other_are_read_or_refused(tmp_path: Path) -> None:
+    """Pillow takes an uncompressed TIFF of 16 bits of these for one of 8."""
+    tifffile = pytest.importorskip("tifffile")
+    path, deep = tmp_path / "a.tif", (257 * COLOUR.astype(np.uint16)).transpose(2, 0, 1)
+    for pixels, compression in ((deep >> 8).astype(np.uint8), None), (deep, "zlib"):
+        tifffile.imwrite(path, pixels, photometric="rgb", planarconfig="separate", compression=compression)
+        assert np.array_equal(np.asarray(read_image(path)), COLOUR)
+    tifffile.imwrite(path, deep, photometric="rgb", planarconfig="separate")
+    with pytest.raises(DataError, match=r"a\.tif has one colour behind the other, of 16 bits"):
+        read_image(path)
+
+
 def test_inks_of_a_jpeg_are_inverted_where_adobe_says_so(tmp_path: Path) -> None:
     Image.new("CMYK", (16, 12), (0, 255, 255, 0)).save(tmp_path / "red.jpg", quality=100)
     assert read_picture(tmp_path / "red.jpg")[:, 0, 0].tolist() == pytest.approx([255, 0, 0], abs=3)
