@@ -22,11 +22,11 @@ from ..published.points import published_points
 from ..ranking import AverageRanks, average_ranks, parse_budget, rank_cells
 from .axes import LATENCY, cost_axis
 from .curves import draw_curves
-from .pictures.draw import Crop, draw_images
 from .layers import LayerCost, draw_layers
 from .panels import tables_of
 from .pareto import draw_pareto
 from .penalty import draw_penalty
+from .pictures.draw import Crop, draw_images
 from .pictures.scene import make_scene, write_pictures
 from .ranks import draw_ranks
 from .spectra import draw_spectra

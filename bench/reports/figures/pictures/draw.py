@@ -11,8 +11,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from ....base.errors import BenchError
-from .scene import Picture, Scene
 from ..style import COLOURS, DEFAULT_WIDTH, new_figure, styled
+from .scene import Picture, Scene
 
 Crop = tuple[int, int, int]
 """Left edge, top edge and side of a square, in pixels at high resolution."""
