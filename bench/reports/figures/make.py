@@ -203,7 +203,7 @@ def _rows(records: Sequence[Record]) -> list[Record]:
     """Return a record of each row of compressed models, the first of its seeds."""
     rows = {_place(record): record for record in reversed(records) if not record.trial.is_dense}
     if not rows:
-        raise BenchError("nothing to draw: the dense model has no such thing, and no other row is left")
+        raise BenchError("nothing to draw: the dense model has no plan, and no other row is left")
     if len(rows) > MOST_ROWS:
         raise BenchError(
             f"{len(rows)} rows, of which {MOST_ROWS} fit in a figure: choose some, "

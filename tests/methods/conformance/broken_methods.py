@@ -487,6 +487,35 @@ class Float32ByHand(Tweaked):
     layer_type = Particular
 
 
+class BoundlessPart(SessionPart):
+    """Tells of its layers what is no number."""
+
+    def monitor(self):
+        return {path: {"strength": [float("inf")]} for path in self.replacements}
+
+
+@breaks("check_monitor_names_layers_of_the_plan", "tell finite numbers")
+class Boundless(SVD):
+    """Has an infinite strength."""
+
+    def start(self, convs, groups, generator):
+        return BoundlessPart(super().start(convs, groups, generator).replacements)
+
+
+@breaks("check_sizes_chosen_in_training_are_in_the_plan", "let chosen() tell it", rank=0.5)
+class Secretive(SVD):
+    """Halves its ranks when training has ended, and tells nobody."""
+
+    sizes_from_training = True
+
+    def start(self, convs, groups, generator):
+        part = SessionPart()
+        part.decomposes_at = "finish"
+        smaller = self.with_settings(rank=self.rank / 2)
+        part.finish = lambda: smaller.compress_groups(convs, groups, generator)
+        return part
+
+
 # -- what it makes of weights that are out of the ordinary ---------------------------------------------------------
 
 
