@@ -42,7 +42,7 @@ def test_tables_without_the_cost_are_named_and_left_out(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["parето"], "there are pareto, layers, curves, ranks, images"),
+        (["parето"], "there are pareto, layers, curves, spectra, penalty, ranks, images"),
         (["paretto"], "did you mean 'pareto'"),
         (["pareto", "-o", "x.jpg"], "must end in .pdf, .png, .svg"),
         (["pareto", "--cost", "flops"], "unknown cost 'flops'"),
