@@ -60,8 +60,8 @@ def deploy(
         In eval mode, its parameters without gradients. ``decompbench_forms`` maps each compressed layer's path to the
         name of its form. ``decompbench_folded`` tells whether every batch-norm right behind a convolution was folded,
         both of torch's own classes (it needs a model that ``torch.fx`` can trace), and ``decompbench_unfolded`` maps
-        the paths of those that were not to the reasons. A compressed layer that cannot be traced is kept whole, with a warning: the batch-norm
-        behind it stays, all others are folded.
+        the paths of those that were not to the reasons. A compressed layer that cannot be traced is kept whole, with a
+        warning: the batch-norm behind it stays, all others are folded.
 
     Raises
     ------
