@@ -1,11 +1,13 @@
 """The state in a file: what tensors are and how they lie in memory comes back, or is refused by name."""
 
 import hashlib
+import json
 from pathlib import Path
 
 import pytest
 import torch
 from safetensors import safe_open
+from safetensors.torch import save_file
 from torch import nn
 from torch.nn.utils import prune
 from torch.nn.utils.parametrizations import weight_norm
@@ -404,6 +406,46 @@ def test_numbers_that_do_not_fit_their_bits_are_stored_whole(tmp_path):
     index[0] = 200
     loaded = load(save(saved, tmp_path / "a.safetensors"), model=SmallNet())
     require_equal(loaded, saved)
+
+
+def written(path, tensors, **metadata):
+    """Write a file by hand."""
+    parts = {"model": None, "plan": None, "aliases": {}, "channels_last": [], "packed": {}, **metadata}
+    save_file(tensors, path, {"format": "decompbench-1", **{name: json.dumps(part) for name, part in parts.items()}})
+    return path
+
+
+def test_the_first_files_have_the_names_that_hooks_give(tmp_path):
+    class Renaming(Base):
+        def add(self):
+            def rename(module, state, prefix, metadata):
+                for name in list(state):
+                    state[f"old_{name}"] = state.pop(name)
+
+            self._register_state_dict_hook(rename)
+
+    saved = built(Renaming, 0)
+    tensors = {name: tensor.clone() for name, tensor in saved.state_dict().items()}
+    assert "old_conv.weight" in tensors
+    require_equal(load(written(tmp_path / "a.safetensors", tensors), model=built(Renaming, 1)), saved)
+
+
+@pytest.mark.parametrize(
+    "view",
+    [
+        {"of": "conv.bias", "offset": 1, "shape": [8], "stride": [1], "dtype": "float32"},
+        {"of": "conv.bias", "offset": -1, "shape": [2], "stride": [1], "dtype": "float32"},
+        {"of": "conv.bias", "offset": 0, "shape": [8], "stride": [1], "dtype": "float33"},
+        {"of": "absent", "offset": 0, "shape": [8], "stride": [1], "dtype": "float32"},
+        {"of": "conv.bias"},
+    ],
+)
+def test_a_view_that_does_not_fit_is_refused(view, tmp_path):
+    net = with_buffer(lambda: torch.zeros(8))
+    tensors = {name: tensor for name, tensor in net.state_dict().items() if name != "odd"}
+    path = written(tmp_path / "a.safetensors", tensors, views={"odd": view})
+    with pytest.raises(StorageError, match="is damaged, or does not fit the model"):
+        load(path, model=net)
 
 
 def test_a_file_of_the_first_version_is_loaded():
