@@ -65,7 +65,7 @@ def test_inefficient_layers_are_replaced_only_where_the_variant_says_so():
     by_path = {layer.path: layer for layer in todo.layers}
     fourth = by_path["features.10"]
     assert fourth.after.weights + todo.groups[fourth.group].shared.weights > fourth.before.weights
-    assert by_path["features.7"].reason == "among the first 3"
+    assert by_path["features.7"].reason == "among the first 3: left alone by skip_first=3"
 
 
 def test_a_suite_takes_a_variant_by_name(tmp_path):
