@@ -10,7 +10,9 @@ ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 TOOLS = ROOT / "tools"
 #: The machine whose committed records tests look at, whatever others are contributed.
-MACHINE = "intel-xeon-2c-7182ddc3"
+MACHINE = "amd-epyc-2c-3b15458c-34bc8c"
+#: Machines whose records are the reference: that of `quick`, and the one before it.
+REFERENCES = (MACHINE, "intel-xeon-2c-7182ddc3")
 
 
 def git_files(*options: str, folder: Path = ROOT) -> list[str]:
@@ -49,9 +51,11 @@ def copy_checkout(folder: Path) -> Path:
 _FOLDER = ROOT / "results"
 _TRACKED = git_files(folder=_FOLDER)
 _LEFT_THERE = git_files("--others", "--exclude-standard", folder=_FOLDER)
-_OF_OTHERS = [name for name in _TRACKED if Path(name).name == "records.jsonl" and Path(name).parent.name != MACHINE]
+_OF_OTHERS = [
+    name for name in _TRACKED if Path(name).name == "records.jsonl" and Path(name).parent.name not in REFERENCES
+]
 #: All committed results, without what a user left between them.
 COMMITTED = copied(_TRACKED, _FOLDER) if _LEFT_THERE else _FOLDER
-#: Those without records of other machines than `MACHINE`.
+#: Those without records of other machines than `REFERENCES`.
 RESULTS = copied([name for name in _TRACKED if name not in _OF_OTHERS], _FOLDER) if _OF_OTHERS else COMMITTED
 QUICK = RESULTS / "quick" / MACHINE / "records.jsonl"

@@ -11,10 +11,9 @@ from decompbench.bench.records.store import read_records
 from decompbench.bench.running.preflight import survey
 from decompbench.bench.suite.load import load_suite, packaged_suites
 from decompbench.bench.suite.trial import expand
-from tests.places import RESULTS
+from tests.places import REFERENCES, RESULTS
 
-MACHINE = "intel-xeon-2c-7182ddc3"
-FILES = sorted(RESULTS.glob(f"*/{MACHINE}/records.jsonl"))
+FILES = sorted(path for machine in REFERENCES for path in RESULTS.glob(f"*/{machine}/records.jsonl"))
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +59,7 @@ def test_each_of_the_newest_version_of_a_packaged_suite_stands_for_that_suite_s_
             if (record.trial.suite, record.trial.suite_version) == (name, suite.version):
                 assert key_of(without_answers(record.identity)) == key_of(today[record.name].asked()), record.name
                 held += 1
-    assert held >= 67
+    assert held >= 47  # those of cifar10-jpeg-short are of a version before today's
 
 
 def test_the_keys_of_quick_are_those_that_a_run_would_look_for(records):
