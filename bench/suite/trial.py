@@ -209,18 +209,17 @@ def _points(suite: Suite, number: int, entry: Entry) -> Iterator[tuple[str, str,
         for seed in suite.seeds:
             yield model, "", MethodChoice(name=DENSE), None, seed
         for index, choice in enumerate(entry.methods):
-            if choice.name == DENSE or is_left_out(choice):
+            if choice.name == DENSE:
                 continue
             for budget in choice.budgets or (() if choice.variant else entry.budgets) or (None,):
                 for seed in suite.seeds:
                     rules = enumerate(entry.exclude)
                     excluding = [i for i, rule in rules if rule.matches(model, choice, budget, seed)]
                     used.update(excluding)
-                    if not excluding:
+                    if not excluding and not is_left_out(choice):
                         yield model, f"{place}.methods[{index}]", choice, budget, seed
-    absent = {name for choice in entry.methods if is_left_out(choice) for name in (choice.name, choice.row)}
     for index, rule in enumerate(entry.exclude):
-        if index not in used and rule.method not in absent:
+        if index not in used:
             near = suggestion(rule.method, {choice.row for choice in entry.methods})
             if rule.model is not None and rule.model not in entry.all_models:
                 near = suggestion(rule.model, entry.all_models)

@@ -76,6 +76,8 @@ class QuantisedConv2d(VirtualWeightConv2d):
 
     def quantise(self) -> None:
         """Round the latent weights for good: from here on they do not train."""
+        if self.quantised:
+            return
         signed, scale = self._rounded(self.latent.detach())
         del self.latent
         # codes from 0, since only those are stored in fewer than 8 bits

@@ -105,7 +105,7 @@ class SummaryConv2d(VirtualWeightConv2d):
 
     def quantise(self) -> None:
         """Round the summary to its levels, if it has any; from here on it does not train (FSNet-WQ)."""
-        if self.weight_bits is not None:
+        if self.weight_bits is not None and not self.quantised:
             codes, self.ends = to_levels(self.summary.detach(), self.weight_bits)
             del self.summary
             self.register_buffer("summary", codes)

@@ -149,6 +149,8 @@ class Session:
             If the forward pass goes around a layer that has been replaced. The model is then as before.
         """
         if not self._finished:
+            if self.decomposes_at == "finish":
+                require_finite(self._originals)
             with self._checked():
                 chosen = {path: own for part in self._parts for path, own in part.chosen().items()}
                 self.plan = self.plan.settled(chosen) if chosen else self.plan
@@ -175,6 +177,8 @@ class Session:
         """Put a layer where the one of ``path`` was; one in the place of a linear layer takes its hooks over."""
         if self._specs[path].is_linear:
             carry(new, self._modules[path])
+            # the registries are the same from then on, and what tells the kind of backward hooks is not in them
+            new._is_full_backward_hook = self.model.get_submodule(path)._is_full_backward_hook
         replace_conv(self.model, self._specs[path], new)
 
 

@@ -14,6 +14,7 @@ from ..contract.errors import require
 from ..contract.layers import CompressedConv2d
 from ..contract.rewrite import replace_module
 from ..contract.settings.select import paths_in_short
+from ..contract.soundness.carried import carry
 from ..contract.spec import LINEAR, ConvSpec
 from .forms import linear_with
 from .layers import InPlaceOfLinear
@@ -152,6 +153,7 @@ def split_linears(model: nn.Module, split: Mapping[str, int]) -> None:
         linear = modules[path]
         assert isinstance(linear, nn.Linear)
         new = SplitLinear(linear, parts).train(linear.training)
+        carry(new, linear)
         for alias in [alias for alias, module in modules.items() if module is linear]:
             replace_module(model, alias, new)
 

@@ -119,6 +119,10 @@ def plan(
     require_allocate(allocate, method, target)
     require_dense(model, stage=select is not None and target is None)
     require(layers in get_args(Layers), f"layers is conv or conv+linear, got {layers!r}")
+    require(
+        allocate != "sensitivity" or layers == "conv",
+        "allocate='sensitivity' measures convolutions only: with layers='conv+linear' take 'global' or 'energy'",
+    )
     require(not split or layers == "conv+linear", "split is of linear layers: set layers='conv+linear', too")
     traced = traced or trace(model, example, layers)
     require(traced.layers == layers, f"the trace is one of layers={traced.layers!r}, not of {layers!r}")
@@ -258,6 +262,8 @@ class _Planner:
         method = own[-1] if own and isinstance(own[-1], Method) else self.method
         if spec.path in self.traced.looked_at and method.kind == "architectural":
             return Skip(f"its weight or bias is read outside the layer, and {method.name} leaves it none")
+        if spec.is_linear and method.sizes_from_training:
+            return Skip(f"{method.name} chooses its sizes in training, which it does for convolutions only")
         return None if spec.type in method.expresses else Skip(f"{method.name} does not express a {spec.type}")
 
     def _share(self, method: Method, specs: list[ConvSpec]) -> list[list[ConvSpec]]:

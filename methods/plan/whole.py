@@ -13,12 +13,14 @@ from torch.utils._pytree import tree_leaves
 from ..contract.cost import Cost, Target
 from ..contract.errors import MethodError, require
 from ..contract.forward import call, evaluating, untouched_random_numbers
+from ..contract.rewrite import compressed_layers
 from ..contract.settings.select import Select
 from ..contract.soundness.example import ExampleForm
 from ..contract.trace import Trace, trace
 from ..contract.whole_model import WholeModelMethod
 from .budget import KnobValue, meet
 from .plan import GroupPlan, LayerPlan, Plan
+from .scope import Scope
 
 HALVINGS = 12
 """Of a knob's range: each costs a copy of the network, and channels are few."""
@@ -36,6 +38,12 @@ def plan_whole(
     traced: Trace,
 ) -> Plan:
     """Return the plan of a method that makes a network smaller as a whole; arguments and errors as for `plan`."""
+    if compressed := compressed_layers(model):
+        path, layer = next(iter(compressed.items()))
+        raise MethodError(
+            f"{method.name} makes networks smaller as a whole, and {path!r} is a {type(layer).__name__} already: start "
+            "from the dense model"
+        )
     convs = sum(spec.position >= 0 for spec in traced.specs)
     reasons = {
         spec.path: skip.reason for spec in traced.specs if (skip := select.reason_to_skip(spec, convs)) is not None
@@ -70,7 +78,8 @@ def plan_whole(
     reference = getattr(model, "decompbench_ref", None)
     return Plan(
         method, layers, groups, traced.linear_macs, target, note, reference,
-        example=form, linear_macs_after=made.linear_macs, kept=tuple(sorted(reasons)),
+        example=form, scope=Scope.of(model, "conv", {}, set(paths)),
+        linear_macs_after=made.linear_macs, kept=tuple(sorted(reasons)),
     )  # fmt: skip
 
 

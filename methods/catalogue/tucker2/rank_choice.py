@@ -43,7 +43,8 @@ class RankChoice:
         options: dict[tuple[Any, ...], _Options] = {}
         self.layers = {}
         for spec in specs:
-            shape = (spec.cost, spec.in_channels, spec.out_channels, spec.kernel_size, spec.stride, spec.padding)
+            shape = (spec.cost, spec.in_channels, spec.out_channels, spec.kernel_size, spec.stride, spec.padding,
+                     spec.input_positions)  # fmt: skip
             if shape not in options:
                 options[shape] = _Options.of(method, spec, count)
             self.layers[spec.path] = options[shape]

@@ -29,6 +29,10 @@ def require_allocate(allocate: str, method: Method, target: Target | None) -> No
         return
     require(target is not None, f"allocate={allocate!r} shares out a budget: give one, such as Target(params=0.3)")
     require(
+        not method.sizes_from_training,
+        f"{method} chooses its sizes in training, under the budget if there is one: allocate is 'uniform'",
+    )
+    require(
         method.kind == "weight-space",
         f"{method} is {method.kind}: its layers equal no dense weight, so there is no error to allocate by; "
         "allocate is 'uniform'",

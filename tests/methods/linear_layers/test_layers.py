@@ -144,7 +144,7 @@ def test_frozen_layers_stay_frozen_and_the_mode_is_kept(net, x):
 
 @pytest.mark.parametrize("learn", ["arp", "nuclear", "lc"])
 def test_learnt_methods_train_the_dense_layers_and_decompose_them_at_the_end(net, x, learn):
-    method = Tucker2(0.3, learn=learn, eta=10.0, strength=1.0, shrink=0.1)
+    method = Tucker2(0.3, learn=learn, eta=10.0, strength=1.0, shrink=0.1, ranks_from="plan")
     session = begin(net.train(), plan(net, method, x, split={"qkv": 3}, **ALL))
     paths = [path for group in session.plan.groups for path in group.paths if path != "stem"]
     before = {path: session.model.get_submodule(path).weight.detach().clone() for path in paths}

@@ -144,5 +144,7 @@ def test_the_plan_of_another_model_is_refused(leading):
 def test_what_it_cannot_do_is_refused(leading):
     with pytest.raises(SettingError, match="takes no overrides"):
         plan(Chain(), leading(), EXAMPLE, overrides={"0": None})
+    with pytest.raises(MethodError, match="start from the dense model"):
+        plan(compress(Chain(), SVD(0.2), EXAMPLE, select=Select(include=("2",))), leading(), EXAMPLE, select=Select())
     with pytest.raises(MethodError, match="made the model smaller as a whole"):
         compress(compress(Chain(), leading(), EXAMPLE), SVD(0.5), EXAMPLE)
