@@ -14,6 +14,7 @@ from ..contract.layers import CompressedConv2d
 from ..contract.method import Method
 from ..contract.rewrite import adopt
 from ..lifecycle.session import groups_by_method, planned_convs
+from ..linear_layers.layers import standing_in
 from .cases import ConvCase
 from .compressing import compress_changed, ignores_weights
 from .failure import ConformanceFailure, demand
@@ -87,4 +88,5 @@ def _damaged(method: Method, case: ConvCase, value: float) -> nn.Module:
     convs = planned_convs(model, made)
     ((own, groups),) = groups_by_method(made).items()
     part = own.start(convs, groups, torch.Generator().manual_seed(0))
-    return adopt(({**part.replacements, **part.finish()})["0"], convs["0"]).eval()
+    new = adopt(({**part.replacements, **part.finish()})["0"], convs["0"])
+    return standing_in(made.layers[0].spec, new).eval()

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 import torch
 from torch import Tensor, nn
 
 from ..contract.cost import Skip
 from ..contract.method import Method
+from ..lifecycle.session import planned_convs
 from .cases import ConvCase
 from .checks_costs import knob_of, sized_methods
 from .compressing import as_decomposed, ignores_weights, lone_layer
@@ -96,10 +95,10 @@ def check_layers_lose_no_more_than_their_curve_says(method: Method, case: ConvCa
     """`Method.error_curve`, by which ranks are allocated, is the squared error of the layers or a bound of it."""
     if method.kind != "weight-space":
         raise NotApplicable(f"{method.kind}: there is no dense weight")
-    plan, conv = case.plan(method), case.model()[0]
+    plan = case.plan(method)
     (path,), specs = plan.groups[0].paths, [plan.layers[0].spec]
-    assert isinstance(conv, nn.Conv2d | nn.ConvTranspose2d)
-    convs = cast(dict[str, nn.Conv2d], {path: conv})
+    convs = planned_convs(case.model(), plan)
+    conv = convs[path]
     sizes = sized_methods(plan.groups[0].method, 8)
     knob = knob_of(sizes[0])
     curve = sizes[0].error_curve(convs, specs, [getattr(size, knob.field) for size in sizes])

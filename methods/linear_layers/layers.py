@@ -65,6 +65,9 @@ class InPlaceOfLinear(CompressedConv2d):
     def bias(self) -> Tensor | None:
         """The bias, as a network may read it."""
 
+    def bias_tensor(self) -> Tensor | None:
+        return self.bias
+
     def dense(self) -> nn.Linear:  # pyright: ignore[reportIncompatibleMethodOverride]
         """Return the equal linear layer, its weight computed once."""
         return linear_with(self.dense_weight(), self.bias).train(self.training)

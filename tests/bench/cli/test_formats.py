@@ -8,8 +8,8 @@ from tests.places import RESULTS
 
 from ..factories import decompbench
 
-RANK = ("rank", "cifar10-jpeg-short", "--budget", "params=30%")
-BOARD = ("leaderboard", "cifar10-jpeg-short")
+RANK = ("rank", "quick", "--budget", "params=30%")
+BOARD = ("leaderboard", "quick")
 #: Verbs that print tables, with what they cannot be written as.
 VERBS = {
     BOARD: ("xml",),

@@ -61,7 +61,7 @@ def test_rows_that_cannot_be_made_are_counted_and_have_no_size(tmp_path):
     wanted = "2 of 4 rows cannot be made at their budget: 1 at the nearest size instead, 1 not at all"
     assert table[-1] == wanted
     (line,) = (line for line in table if "/none/" in line)
-    assert [cell.strip() for cell in line.split("│")[1:-1]] == [""] * 5
+    assert [cell.strip() for cell in line.split("│")[1:-1]] == [""] * 6
     assert "left dense by an override" in line
 
 

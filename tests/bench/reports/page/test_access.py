@@ -15,7 +15,7 @@ def test_keys_search_choose_move_and_let_go(open_page, committed_page):
     assert "#" not in page.url
     page.keyboard.press("/")
     page.keyboard.type("svd")
-    assert set(methods(page)) == {"dense", "svd", "spatial-svd"}
+    assert set(methods(page)) == {"dense", "svd", "spatial-svd", "svd-global", "svd-whitened"}
     page.keyboard.press("Escape")
     assert len(set(methods(page))) > 5
     page.locator('#scroll .name[tabindex="0"]').focus()

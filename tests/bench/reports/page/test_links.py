@@ -43,7 +43,7 @@ def test_back_and_forward_go_through_choices(open_page, committed_page):
 def test_a_link_with_unknown_names_and_nonsense_still_opens(open_page, committed_page):
     link = "#suite=none&sort=__proto__&rows=zz&keep=<b>&x=constructor&y=%E0%A4%A&board=1&theme=pink&columns=x&q=svd"
     page = open_page(committed_page, link)
-    assert set(methods(page)) == {"dense", "svd", "spatial-svd"}
+    assert set(methods(page)) == {"dense", "svd", "spatial-svd", "svd-global", "svd-whitened"}
     assert page.locator("#problem").is_hidden()
 
 

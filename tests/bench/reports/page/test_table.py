@@ -12,7 +12,7 @@ from .reading import choose, column, head, methods, numbers
 def test_every_row_of_every_table_is_shown(open_page, committed_page):
     page = open_page(committed_page)
     rows = page.locator("#scroll tr[data-row]")
-    assert rows.count() == page.evaluate("document.querySelectorAll('#scroll .name').length") == 67
+    assert rows.count() == page.evaluate("document.querySelectorAll('#scroll .name').length") == 60
     assert page.locator("#scroll tr.dense").count() == page.locator("#scroll .board-row").count() == 4
 
 
@@ -62,15 +62,15 @@ def test_filters_choose_suite_budget_method_and_words(open_page, committed_page)
     texts = set(column(page, "budget")) - {""}
     assert texts == {"params=15%"}
     page.get_by_label("Search").fill("tucker2")
-    assert set(methods(page)) == {"dense", "tucker2", "tucker2-arp"}
+    assert set(methods(page)) == {"dense", "tucker2", "tucker2-arp", "tucker2-ridge"}
     page.locator("#methods summary").click()
     page.get_by_label("tucker2-arp").check()
     assert set(methods(page)) == {"dense", "tucker2-arp"}
-    assert page.locator("#count").inner_text() == "1 of 63 rows"
+    assert page.locator("#count").inner_text() == "1 of 56 rows"
     page.get_by_label("Search").fill("nothing has this word")
     assert page.locator("#scroll .none").inner_text() == "No row matches the filters."
     page.get_by_role("button", name="Reset").click()
-    assert page.locator("#scroll tr[data-row]").count() == 67
+    assert page.locator("#scroll tr[data-row]").count() == 60
 
 
 def test_the_dense_row_stays_in_view_while_its_rows_scroll_by(open_page, committed_page):
