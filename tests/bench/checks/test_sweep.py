@@ -1,6 +1,8 @@
 """The sweep over timm's families: each method compresses or says why not, and the sweep finds one that does neither."""
 
 import json
+import sys
+from pathlib import Path
 
 import pytest
 import timm
@@ -21,11 +23,15 @@ from decompbench.bench.checks.sweep.check import SIZES, SweepError, smallest_exa
 from decompbench.bench.checks.sweep.outcome import MethodOutcome
 from decompbench.bench.checks.sweep.table import reasons, rows, summary, to_markdown
 from decompbench.bench.planning.meta_model import own_input_size
+from decompbench.common import plugins
 from decompbench.methods import list_methods
+from decompbench.methods.contract import registry
 from decompbench.models import load_model
 
 from ..factories import decompbench
 
+#: Folder of the methods that do wrong.
+BENCH_TESTS = Path(__file__).parents[1]
 #: Of no consequence to what is checked: the search ends early, and what it has found by then is taken.
 SHORT = {"kmeans": {"max_iter": 1}, "cp": {"sweeps": 1}}
 
@@ -47,9 +53,22 @@ def test_every_method_compresses_or_says_why_not(name):
     assert small >= {"svd", "spatial-svd", "cp", "tt", "tucker2", "basis", "kmeans", "fsnet"}
 
 
+@pytest.fixture
+def bad_methods():
+    """Methods that do wrong, known to this process and so to those it starts."""
+    known, first = dict(registry._methods), list(plugins._loaded)
+    plugins.Plugins(("bad_methods",), str(BENCH_TESTS), "the test").load()
+    yield
+    registry._methods.clear()
+    registry._methods.update(known)
+    plugins._loaded[:] = first
+    sys.modules.pop("bad_methods", None)
+
+
+@pytest.mark.usefixtures("bad_methods")
 def test_one_method_that_fails_does_not_take_the_others_down():
     methods = {name: {} for name in ("raising", "svd", "dying", "lying", "idle")}
-    outcome = sweep("resnet8", methods, plugins=["bad_methods"])
+    outcome = sweep("resnet8", methods)
     found = {one.method: one for one in outcome.methods}
     assert list(found) == list(methods)
     assert not outcome.ok
@@ -62,8 +81,9 @@ def test_one_method_that_fails_does_not_take_the_others_down():
     assert found["idle"].reasons == {"first convolution: left alone by skip_first=1": 1, "not to its taste": 6}
 
 
+@pytest.mark.usefixtures("bad_methods")
 def test_a_method_that_takes_too_much_memory_is_ended_and_the_next_one_run():
-    outcome = sweep("resnet8", {"greedy": {}, "idle": {}}, plugins=["bad_methods"], memory=2**31)
+    outcome = sweep("resnet8", {"greedy": {}, "idle": {}}, memory=2**31)
     assert [one.status for one in outcome.methods] == ["failed", "ok"]
     assert "2.00 GiB" in outcome.methods[0].message
 

@@ -62,7 +62,7 @@ def test_filters_choose_suite_budget_method_and_words(open_page, committed_page)
     texts = set(column(page, "budget")) - {""}
     assert texts == {"params=15%"}
     page.get_by_label("Search").fill("tucker2")
-    assert set(methods(page)) == {"dense", "tucker2", "tucker2-arp", "tucker2-ridge"}
+    assert set(methods(page)) == {"dense", "tucker2", "tucker2-arp"}
     page.locator("#methods summary").click()
     page.get_by_label("tucker2-arp").check()
     assert set(methods(page)) == {"dense", "tucker2-arp"}
