@@ -49,7 +49,7 @@ def test_a_budget_is_judged_by_what_it_counts(tmp_path, count):
 def test_the_heading_and_the_note_say_what_is_100_percent(tmp_path):
     text = " ".join(shown(records(tmp_path, layers="conv+linear")).split())
     assert "conv+linear" in text  # the heading is broken into lines
-    assert "of the dense model's conv and linear weights" in text
+    assert "of the dense model's weights of convolutions and linear layers" in text
     assert "50.0" in text
     assert "reaches" not in text
     assert "conv+linear weights" in to_markdown(leaderboard(records(tmp_path, layers="conv+linear")))
