@@ -50,7 +50,17 @@ from .numerics.quantisation import from_levels, from_steps, to_levels, to_steps
 from .numerics.ranks import energy_rank, evbmf_rank
 from .numerics.spectrum import discarded_squares, squared_spectra
 from .numerics.symmetry import SYMMETRY_COUNT, Symmetry, symmetry_permutations
-from .numerics.unfolding import Unfolding, apply_short, short_gram, spectra, stack_weights, unstack_weights
+from .numerics.trade_off import best_at, best_within
+from .numerics.unfolding import (
+    Spectrum,
+    Unfolding,
+    apply_short,
+    short_gram,
+    shortest,
+    spectra,
+    stack_weights,
+    unstack_weights,
+)
 
 __all__ = [
     "GEOMETRY",
@@ -79,6 +89,7 @@ __all__ = [
     "SessionPart",
     "SettingError",
     "Skip",
+    "Spectrum",
     "Symmetry",
     "Unfolding",
     "VirtualWeightConv2d",
@@ -86,6 +97,8 @@ __all__ = [
     "WholeModelMethod",
     "apply_short",
     "balancing_root",
+    "best_at",
+    "best_within",
     "chain_cost",
     "copy_bias",
     "discarded_squares",
@@ -115,6 +128,7 @@ __all__ = [
     "separable_links",
     "sharing_groups",
     "short_gram",
+    "shortest",
     "spectra",
     "squared_spectra",
     "stack_weights",

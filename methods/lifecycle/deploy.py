@@ -14,7 +14,7 @@ from ..contract.errors import MethodError, require
 from ..contract.forward import require_example, untouched_random_numbers
 from ..contract.rewrite import compressed_layers, is_channels_last
 from ..numerics.linear import without_autocast
-from ..plan.arguments import require_model
+from ..plan.arguments import require_module
 from .inference.copies import copied, summary, to_run
 from .inference.equivalence import Reference, rounding_of, tensors_in
 from .inference.fold import Fold, Folding, find_folds, wrong_folds
@@ -71,7 +71,7 @@ def deploy(
         If the model cannot be copied, put in eval mode or run on the example, is compiled, or has layers whose sizes
         are not known yet.
     """
-    require_model(model)
+    require_module(model)
     require_example(example)
     require(forms in ("fastest", "compact"), f"forms is 'fastest' or 'compact', got {forms!r}")
     _require_deployable(model)

@@ -22,7 +22,7 @@ from ..contract.whole_model import WholeModelMethod
 from ..linear_layers.layers import standing_in
 from ..linear_layers.split import layer_paths, split_linears
 from ..numerics.bits import pack, unpack
-from ..plan.arguments import require_model
+from ..plan.arguments import require_module
 from ..plan.plan import Plan
 from .counting import stored_tensors
 from .session import groups_by_method, make_smaller, planned_convs
@@ -69,7 +69,7 @@ def save(model: nn.Module, path: str | Path) -> Path:
         extra state, which is named, is of a kind that files cannot hold, such as a sparse one or a tensor of a class of
         its own; or if the file cannot be written.
     """
-    require_model(model)
+    require_module(model)
     path = Path(path)
     model = _uncompiled(model)
     plan: Plan | None = getattr(model, "decompbench_plan", None)
@@ -209,7 +209,7 @@ def load(path: str | Path, model: nn.Module | None = None) -> nn.Module:
         raise StorageError(f"the plan in {path} cannot be used: {error}") from error
     if model is None:
         model = _dense_model(path, ref)
-    require_model(model)
+    require_module(model)
     inner = _uncompiled(model)
     try:
         with put_back_on_failure(inner):

@@ -15,9 +15,14 @@ from ..contract.whole_model import WholeModelMethod
 from .plan import Plan
 
 
+def require_module(model: Any) -> None:
+    """Raise `SettingError` unless ``model`` is a module."""
+    require(isinstance(model, nn.Module), f"the model is a torch.nn.Module, got {model!r}")
+
+
 def require_model(model: Any) -> None:
     """Raise `SettingError` unless ``model`` is a module whose layers can be seen and replaced."""
-    require(isinstance(model, nn.Module), f"the model is a torch.nn.Module, got {model!r}")
+    require_module(model)
     require_plain(model)
 
 

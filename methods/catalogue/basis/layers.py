@@ -91,7 +91,9 @@ class BasisConv2d(CompressedConv2d):
         self.linear = between == after == "none" and projection_kernel == 1
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.after(self.projection(self.between(self.features(x))))
+        y = self.projection(self.between(self.features(x)))
+        # without a module in between, a batch-norm behind the layer is folded into the projection
+        return y if isinstance(self.after, nn.Identity) else self.after(y)
 
     def features(self, x: Tensor) -> Tensor:
         """Return what every basis filter gives for every split, ``(b, s·m, h', w')``."""
