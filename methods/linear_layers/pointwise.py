@@ -33,7 +33,10 @@ class PointwiseConv2d(nn.Conv2d):
         x, matrix = input.movedim(1, -1), self.weight.flatten(1)
         if self.groups == 1:
             return F.linear(x, matrix, self.bias).movedim(-1, 1)
-        blocks = zip(channel_groups(x, self), matrix.chunk(self.groups), strict=True)
+        rows = self.out_channels // self.groups
+        # narrowed, since torch.fx cannot count what chunk returns
+        matrices = [matrix.narrow(0, group * rows, rows) for group in range(self.groups)]
+        blocks = zip(channel_groups(x, self), matrices, strict=True)
         y = torch.cat([F.linear(*block) for block in blocks], dim=-1)
         return (y if self.bias is None else y + self.bias).movedim(-1, 1)
 
