@@ -54,3 +54,8 @@ def require_example(example: Any) -> None:
 def first_argument(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Tensor:
     """Return the one input of a module from what a hook is given: ``conv(x)`` or ``conv(input=x)``."""
     return args[0] if args else next(iter(kwargs.values()))
+
+
+def device_of(model: nn.Module) -> torch.device:
+    """Return the device of a model's first parameter; the CPU if it has none."""
+    return next((parameter.device for parameter in model.parameters()), torch.device("cpu"))

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from ..contract.errors import SettingError
-from ..contract.forward import call, evaluating, first_argument
+from ..contract.forward import call, device_of, evaluating, first_argument
 from ..linear_layers.layers import CompressedLinear, MapsOfTokens
 from ..linear_layers.pointwise import as_convolution
 from ..plan.inputs import Batch, first_inputs, to_device
@@ -133,7 +133,7 @@ def refit_layers(
         Source of the positions that are drawn.
     """
     layers = sorted((layer for layer in plan.layers if layer.group is not None), key=lambda layer: layer.spec.position)
-    device = next((tensor.device for tensor in original.parameters()), torch.device("cpu"))
+    device = device_of(original)
     batches = [to_device(batch, device) for batch in batches]
     with evaluating(original), evaluating(compressed), _random_numbers_from(generator, device):
         calls = _count_calls(original, [layer.path for layer in layers], batches[0])

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
 from ..contract.errors import MethodError, require
-from ..contract.forward import require_example, untouched_random_numbers
+from ..contract.forward import device_of, require_example, untouched_random_numbers
 from ..contract.rewrite import compressed_layers, is_channels_last
 from ..numerics.linear import without_autocast
 from ..plan.arguments import require_module
@@ -19,7 +19,7 @@ from .inference.copies import copied, summary, to_run
 from .inference.equivalence import Reference, rounding_of, tensors_in
 from .inference.fold import Fold, Folding, find_folds, wrong_folds
 from .inference.forms import choose_forms, to_channels_last
-from .inference.inputs import device_of, run_example
+from .inference.inputs import run_example
 
 
 @untouched_random_numbers()

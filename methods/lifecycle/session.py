@@ -13,7 +13,7 @@ from torch.nn.modules.conv import _ConvNd
 
 from ..contract.cost import Target
 from ..contract.errors import MethodError, require
-from ..contract.forward import untouched_random_numbers
+from ..contract.forward import device_of, untouched_random_numbers
 from ..contract.layers import GEOMETRY
 from ..contract.method import Method, SessionPart
 from ..contract.rewrite import adopt, carry_requires_grad, replace_conv
@@ -95,9 +95,9 @@ class Session:
 
         It is computed in the weights' own precision, inside ``autocast`` too.
         """
-        with without_autocast(_device(self.model)):
+        with without_autocast(device_of(self.model)):
             terms = [term for part in self._parts if (term := part.penalty()) is not None]
-        return torch.stack(terms).sum() if terms else torch.zeros((), device=_device(self.model))
+        return torch.stack(terms).sum() if terms else torch.zeros((), device=device_of(self.model))
 
     def after_step(self) -> None:
         """Call once after each step of the optimiser."""
@@ -355,7 +355,3 @@ def compress(
     todo = make_plan(model, method, example, target, calibration=to_plan, **options)
     with put_back_on_failure(model):
         return _begin(model, todo, seed, to_refit, example).finish()
-
-
-def _device(model: nn.Module) -> torch.device:
-    return next((parameter.device for parameter in model.parameters()), torch.device("cpu"))

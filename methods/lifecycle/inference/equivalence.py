@@ -8,9 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ...contract.forward import call
+from ...contract.forward import call, device_of
 from .copies import summary
-from .inputs import cloned, device_of, mapped, own_inputs, random_numbers_of
+from .inputs import cloned, mapped, own_inputs, random_numbers_of
 
 BATCHES = 2
 """Batches of its own that a check looks at, of different scales."""

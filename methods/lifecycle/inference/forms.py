@@ -14,10 +14,11 @@ from torch import Tensor, nn
 from ...contract.forward import first_argument
 from ...contract.layers import CompressedConv2d
 from ...contract.rewrite import compressed_layers, replace_module
+from ...contract.soundness.carried import HOOKS
 from .copies import to_run
 from .equivalence import Reference, rounding_of
 from .inputs import run_example
-from .tracing import HOOKS, has_hooks
+from .tracing import has_hooks
 
 ROUNDS = 9
 """Timed rounds in which the forms of a layer take turns."""

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from ...contract.errors import MethodError
-from ...contract.forward import call
+from ...contract.forward import call, device_of
 from .copies import summary
 
 IMAGES = 2
@@ -137,8 +137,3 @@ def random_numbers_of(seed: int, device: torch.device) -> Iterator[None]:
             yield
         finally:
             random.setstate(state)
-
-
-def device_of(model: nn.Module) -> torch.device:
-    """Return the device of a model's first parameter; the CPU if it has none."""
-    return next((parameter.device for parameter in model.parameters()), torch.device("cpu"))

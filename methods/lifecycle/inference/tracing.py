@@ -11,15 +11,10 @@ import torch
 from torch import nn
 from torch.fx import Graph, GraphModule, Tracer
 
+from ...contract.forward import device_of
+from ...contract.soundness.carried import HOOKS
 from .copies import to_run
-from .inputs import device_of, random_numbers_of
-
-HOOKS = (
-    "_forward_pre_hooks", "_forward_pre_hooks_with_kwargs",
-    "_forward_hooks", "_forward_hooks_with_kwargs", "_forward_hooks_always_called",
-    "_backward_pre_hooks", "_backward_hooks",
-)  # fmt: skip
-"""Registries of what else is called when a module is."""
+from .inputs import random_numbers_of
 
 
 class _Tracer(Tracer):

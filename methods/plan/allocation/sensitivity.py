@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from ...contract.errors import MethodError, SettingError
-from ...contract.forward import call, evaluating
+from ...contract.forward import call, device_of, evaluating
 from ...contract.method import Method
 from ...contract.rewrite import adopt, replace_conv
 from ..inputs import Batch, first_inputs, to_device
@@ -41,8 +41,7 @@ def sensitivities(
             "allocate='sensitivity' compares the network's outputs: pass calibration=batches, some "
             f"{SENSITIVITY_SAMPLES} inputs of the network in batches"
         )
-    device = next((tensor.device for tensor in model.parameters()), torch.device("cpu"))
-    batches = [to_device(batch, device) for batch in batches]
+    batches = [to_device(batch, device_of(model)) for batch in batches]
     probe = copy.deepcopy(model)
     with evaluating(probe):
         expected = _outputs(probe, batches)
